@@ -1,0 +1,1 @@
+"""How requests are answered: HTTP, registry, batcher and engine."""
