@@ -1,10 +1,10 @@
 """What is written in `backbone.json` and in the strict part of `adapter_config.json`."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, model_validator
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
 STABLE = "stable"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -28,6 +28,9 @@ class BackboneConfig(StrictModel):
     revision: str | None = None
     sha256: Sha256
     image_size: PositiveInt
+    patch_size: PositiveInt
+    width: PositiveInt
+    depth: PositiveInt
     mean: Channels
     std: Channels
 

@@ -1,0 +1,74 @@
+"""The prompts and Meta-Nets of one layout, stacked by slot."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.config import BackboneConfig, PromptConfig
+from adapters.layout import Layout
+from adapters.meta_net import meta_input, output_rows
+from adapters.slots import FreeSlots
+
+
+class LayoutBank(FreeSlots):
+    """Prompts [S, L, P, D], where π is added [S, L], and Meta-Net weights [S, out, in]; slot 0 stays zero."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        backbone: BackboneConfig,
+        capacity: int,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__(capacity)
+        options, width = layout.prompts, backbone.width
+        self._options = options
+        self._rows = output_rows(options)
+        layers = backbone.depth if options.deep else 1
+        slots = capacity + 1
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(slots, *shape, device=device, dtype=dtype)
+
+        self.prompts = zeros(layers, options.count, width)
+        self.pi_scale = zeros(layers)
+        sizes = [width] + [options.meta_hidden] * (options.meta_layers - 1) + [self._rows * width]
+        pairs = list(zip(sizes[1:], sizes[:-1], strict=True)) if options.count else []
+        self.weights = [zeros(outputs, inputs) for outputs, inputs in pairs]
+        self.biases = [zeros(outputs) for outputs, _ in pairs]
+
+    def memory_bytes(self) -> int:
+        """Bytes of the stacked tensors."""
+        return sum(tensor.nbytes for tensor in (self.prompts, self.pi_scale, *self.weights, *self.biases))
+
+    @torch.inference_mode()
+    def write(self, slot: int, options: PromptConfig, tensors: dict[str, Tensor]) -> None:
+        """Copy one adapter's prompts and Meta-Net; without a Meta-Net (VPT) its part is zero."""
+        if options.count == 0:
+            return
+        self.prompts[slot].copy_(tensors["prompts"])
+        dynamic = options.meta_net != "none"
+        self.pi_scale[slot] = 1.0 if dynamic and options.dynamic_layers == "all" else 0.0
+        self.pi_scale[slot, 0] = 1.0 if dynamic else 0.0
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if dynamic:
+                weight[slot].copy_(tensors[f"meta_net.{layer}.weight"])
+                bias[slot].copy_(tensors[f"meta_net.{layer}.bias"])
+            else:
+                weight[slot].zero_()
+                bias[slot].zero_()
+
+    def prompts_for(self, patches: Tensor, index: Tensor) -> Tensor | None:
+        """Patch tokens [B, N, D] and slots [B] → P + π [B, L, P, D]; None for a layout without prompts."""
+        if self._options.count == 0:
+            return None
+        x = meta_input(
+            patches, per_token=self._options.meta_input == "token", normalize=self._options.meta_norm
+        )
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = F.relu(x) if layer else x
+            x = torch.baddbmm(bias[index].unsqueeze(1), x, weight[index].transpose(1, 2))
+        pi = x.mean(dim=1).view(patches.shape[0], 1, self._rows, patches.shape[2])
+        return torch.addcmul(self.prompts[index], self.pi_scale[index][:, :, None, None], pi)

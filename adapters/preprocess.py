@@ -1,0 +1,105 @@
+"""The one transform from a decoded picture to the backbone's pixels, for training and serving alike."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from adapters.config import PreprocessConfig
+from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+MAX_PIXELS = 64_000_000
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Bytes → upright RGB picture; of an animation, the first frame.
+
+    Raises PictureFormat for a format that is not read, PictureTooLarge beyond `max_pixels`, and
+    PictureDamaged for bytes that do not decode.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns of large pictures and odd metadata; the limit below is the one that counts.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                if picture.width * picture.height > max_pixels:
+                    raise PictureTooLarge(
+                        f"{picture.width}x{picture.height} pixels; at most {max_pixels} are read"
+                    )
+                return to_rgb(picture)
+        except PictureTooLarge:
+            raise
+        except UnidentifiedImageError as error:
+            raise _not_identified(data) from error
+        except Image.DecompressionBombError as error:
+            raise PictureTooLarge(f"more than the {max_pixels} pixels that are read") from error
+        except Exception as error:  # Pillow's decoders raise whatever their format's parser met
+            raise PictureDamaged(f"the picture does not decode: {error}") from error
+
+
+def read_picture(path: Path) -> Image.Image:
+    """Decode a picture file, for training; its errors name the file."""
+    try:
+        return decode(path.read_bytes())
+    except PictureDamaged as error:
+        raise PictureDamaged(f"{path}: {error}") from error
+    except PictureFormat as error:
+        raise PictureFormat(f"{path}: {error}") from error
+    except PictureTooLarge as error:
+        raise PictureTooLarge(f"{path}: {error}") from error
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Any Pillow mode → upright RGB: 16-bit values are scaled, transparency is laid on white."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        picture = _deep_grey(picture)
+    if picture.has_transparency_data:
+        colours = picture.convert("RGBA")
+        white = Image.new("RGBA", colours.size, "white")
+        return Image.alpha_composite(white, colours).convert("RGB")
+    return picture.convert("RGB")
+
+
+def preprocess(picture: Image.Image, config: PreprocessConfig, image_size: int) -> Tensor:
+    """RGB picture → pixels [3, H, W] uint8 with H = W = `image_size`."""
+    resampling = RESAMPLING[config.interpolation]
+    if config.fit == "squash":
+        fitted = picture.resize((image_size, image_size), resampling)
+    else:
+        fitted = _crop(picture, round(image_size * config.resize_ratio), image_size, resampling)
+    return torch.from_numpy(np.asarray(fitted).transpose(2, 0, 1).copy())
+
+
+def _crop(picture: Image.Image, short: int, size: int, resampling: Image.Resampling) -> Image.Image:
+    """Resize the short side to `short` and cut the centre, in one resampling of the source box."""
+    side = min(picture.size) * size / short
+    left, top = (picture.width - side) / 2, (picture.height - side) / 2
+    return picture.resize((size, size), resampling, box=(left, top, left + side, top + side))
+
+
+def _deep_grey(picture: Image.Image) -> Image.Image:
+    values = np.asarray(picture, dtype=np.float64)
+    top = 65535.0 if picture.mode != "F" else max(float(values.max(initial=0.0)), 1.0)
+    return Image.fromarray(np.clip(values / top * 255.0, 0, 255).round().astype(np.uint8), "L")
+
+
+def _not_identified(data: bytes) -> PictureFormat | PictureDamaged:
+    """Name the formats that people do send, so that the answer says more than 'unknown'."""
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"):
+        return PictureFormat("HEIC is not read; send JPEG, PNG or WebP")
+    if data[4:12] in (b"ftypavif", b"ftypavis"):
+        return PictureFormat("AVIF is not read; send JPEG, PNG or WebP")
+    if data[128:132] == b"DICM":
+        return PictureFormat("DICOM is not read; export the frame as PNG")
+    if data[:5] == b"%PDF-":
+        return PictureFormat("PDF is not read; send JPEG, PNG or WebP")
+    if data[:256].lstrip()[:5].lower() in (b"<?xml", b"<svg ", b"<svg>"):
+        return PictureFormat("SVG is not read; send JPEG, PNG or WebP")
+    return PictureDamaged(f"{len(data)} bytes that are no picture in any of {', '.join(FORMATS)}")
