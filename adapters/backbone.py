@@ -14,6 +14,7 @@ from huggingface_hub import hf_hub_download, model_info
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -183,6 +184,10 @@ def _require_plain_vit(model: nn.Module, name: str) -> VisionTransformer:
     if model.global_pool not in POOLINGS:
         raise UnsupportedBackbone(
             f"'{name}' pools by '{model.global_pool}'; supported are {' and '.join(POOLINGS)}"
+        )
+    if type(model.patch_embed) is not PatchEmbed:
+        raise UnsupportedBackbone(
+            f"'{name}' makes its patches with a {type(model.patch_embed).__name__}, not with one convolution"
         )
     if len(set(model.patch_embed.img_size)) != 1 or len(set(model.patch_embed.patch_size)) != 1:
         raise UnsupportedBackbone(f"'{name}' does not take square pictures in square patches")
