@@ -50,6 +50,10 @@ class AdapterBank:
             layouts = sum(bank.memory_bytes() for bank in self._layouts.values())
             return layouts + sum(bank.memory_bytes() for bank in self._heads.values())
 
+    def addresses(self, layout: Layout) -> tuple[int, ...]:
+        """Where a layout's tensors lie; captured graphs rely on these never changing."""
+        return self._layouts[layout].addresses()
+
     def insert(self, config: AdapterConfig, tensors: dict[str, Tensor]) -> Slot:
         """Copy one validated adapter into free slots. Raises BankFull, and then nothing has changed."""
         layout = Layout.of(config.prompts, self._backbone.width)

@@ -39,9 +39,18 @@ class LayoutBank(FreeSlots):
         self.weights = [zeros(outputs, inputs) for outputs, inputs in pairs]
         self.biases = [zeros(outputs) for outputs, _ in pairs]
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every stacked tensor of the layout."""
+        return (self.prompts, self.pi_scale, *self.weights, *self.biases)
+
     def memory_bytes(self) -> int:
         """Bytes of the stacked tensors."""
-        return sum(tensor.nbytes for tensor in (self.prompts, self.pi_scale, *self.weights, *self.biases))
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    def addresses(self) -> tuple[int, ...]:
+        """Where the stacked tensors lie."""
+        return tuple(tensor.data_ptr() for tensor in self.tensors)
 
     @torch.inference_mode()
     def write(self, slot: int, options: PromptConfig, tensors: dict[str, Tensor]) -> None:

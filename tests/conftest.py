@@ -1,0 +1,26 @@
+"""Fixtures for every test: a tiny backbone, random adapters, and the real data where it is."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from adapters.backbone import Backbone, random_backbone
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    """A ViT of two blocks on 32-pixel pictures, float32, on the CPU."""
+    return random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with real weights and pictures; tests that need it are skipped where it is not."""
+    root = os.environ.get("DVPT_DATA_ROOT")
+    if not root or not Path(root).is_dir():
+        pytest.skip("DVPT_DATA_ROOT names no folder with the real data")
+    return Path(root)
