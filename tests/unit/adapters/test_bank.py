@@ -141,11 +141,14 @@ def test_vpt_and_both_places_of_pi_share_one_batch_with_dvpt(backbone: Backbone)
 
 def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=1)
-    first = insert(bank, backbone, PromptConfig(count=3, dynamic_layers="all"), 16, 2)
-    bank.remove(first.slot)
+    options = PromptConfig(count=3, dynamic_layers="all")
+    overflowing = random_adapter(backbone, options, 16, 2)
+    for parameter in overflowing.parameters():
+        torch.nn.init.constant_(parameter, 1e30)  # what is left of it would turn answers into NaN
+    first = bank.insert(config_of(options, 16, 2), overflowing.state_dict())
+    bank.remove(first)
     second = insert(bank, backbone, PromptConfig(count=3, meta_net="none"), 2, 2)
-    assert second.slot.index == first.slot.index
-    assert second.slot.head_index == first.slot.head_index
+    assert (second.slot.index, second.slot.head_index) == (first.index, first.head_index)
     assert_rows_match(backbone, bank, [second])
 
 
