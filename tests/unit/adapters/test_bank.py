@@ -144,7 +144,7 @@ def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -
     options = PromptConfig(count=3, dynamic_layers="all")
     overflowing = random_adapter(backbone, options, 16, 2)
     for parameter in overflowing.parameters():
-        torch.nn.init.constant_(parameter, 1e30)  # what is left of it would turn answers into NaN
+        torch.nn.init.constant_(parameter, 3e38)  # what is left of it would turn answers into NaN
     first = bank.insert(config_of(options, 16, 2), overflowing.state_dict())
     bank.remove(first)
     second = insert(bank, backbone, PromptConfig(count=3, meta_net="none"), 2, 2)
