@@ -1,0 +1,338 @@
+"""The versioned store of one backbone's adapters: atomic publish, labels, listing, integrity.
+
+docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for the commit rule.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.artifact import (
+    CARD_FILE,
+    CONFIG_FILE,
+    TENSORS_FILE,
+    Artifact,
+    decode_artifact,
+    encode_artifact,
+    parse_config,
+)
+from adapters.config import STABLE, AdapterConfig, BackboneConfig
+from adapters.errors import (
+    ArtifactError,
+    BackboneMismatch,
+    ConfigError,
+    LabelNotFound,
+    StoreConflict,
+    StoreNotFound,
+    TaskNotFound,
+    VersionNotFound,
+)
+from adapters.labels import LabelFile, label_key, read_label, read_labels, write_label
+from adapters.names import check_label_name, check_task_name, is_task_name
+from adapters.store_files import LocalFiles
+from adapters.strict_json import parse_json
+
+BACKBONE_FILE = "backbone.json"
+CLAIM_FILE = "claim"
+TOMBSTONE_FILE = "tombstone"
+VERSION_FOLDER = re.compile(r"[1-9][0-9]{0,8}")
+DEAD_AFTER_S = 24 * 3600
+READ_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """What the store has of one task: published versions in order, labels, and what cannot be read."""
+
+    name: str
+    versions: tuple[int, ...]
+    labels: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    """A local directory. Reading takes no lock; moving labels and deleting hold the task's lock."""
+
+    root: Path
+    backbone: BackboneConfig
+    _files: LocalFiles = field(repr=False, compare=False)
+
+    @classmethod
+    def create(cls, root: Path, backbone: BackboneConfig) -> "Store":
+        """Make a store for `backbone`, or open the one there is. Raises BackboneMismatch for another's."""
+        files = LocalFiles(root)
+        if not files.exists(BACKBONE_FILE):
+            files.put_exclusive(BACKBONE_FILE, backbone.model_dump_json(indent=2).encode() + b"\n")
+        store = cls.open(root)
+        # The same weights may have come from a file here and from the hub there.
+        if store.backbone.model_copy(update={"revision": backbone.revision}) != backbone:
+            raise BackboneMismatch(
+                f"the store {root} belongs to {_describe(store.backbone)}, not to {_describe(backbone)}"
+            )
+        return store
+
+    @classmethod
+    def open(cls, root: Path) -> "Store":
+        """Open a store. Raises StoreNotFound, and ArtifactFormat for an unreadable `backbone.json`."""
+        files = LocalFiles(root)
+        try:
+            data = files.read(BACKBONE_FILE)
+        except FileNotFoundError as error:
+            raise StoreNotFound(f"there is no store at {root}: it has no {BACKBONE_FILE}") from error
+        return cls(root, parse_json(BackboneConfig, data, str(root / BACKBONE_FILE)), files)
+
+    def records(self) -> dict[str, TaskRecord]:
+        """Every task by name. Cheap enough to be polled, and one damaged task does not hide the others."""
+        found = [self._record(name) for name in self.task_folders()]
+        return {record.name: record for record in found if record.versions or record.problems}
+
+    def tasks(self) -> list[str]:
+        """The names of all tasks, in order."""
+        return list(self.records())
+
+    def task_folders(self) -> list[str]:
+        """The tasks, and those of which nothing is published: all deleted, unfinished or unreadable."""
+        return sorted(name for name in self._files.folders() if is_task_name(name))
+
+    def task(self, task: str) -> TaskRecord:
+        """One task. Raises TaskNotFound, which names the tasks there are."""
+        record = self._record(check_task_name(task))
+        if not record.versions and not record.problems:
+            tasks = ", ".join(self.tasks()) or "none yet"
+            raise TaskNotFound(f"there is no task {task!r}; the store has: {tasks}")
+        return record
+
+    def resolve(self, task: str, *, version: int | None = None, label: str = STABLE) -> int:
+        """The version asked for, or the one a label names. Raises VersionNotFound or LabelNotFound."""
+        record = self.task(task)
+        if version is not None:
+            return _require_version(record, version)
+        if label not in record.labels:
+            labels = ", ".join(f"{name} (version {at})" for name, at in record.labels.items()) or "no labels"
+            problems = "".join(f"; {problem}" for problem in record.problems)
+            raise LabelNotFound(f"task {task!r} has no label {label!r}; it has: {labels}{problems}")
+        return record.labels[label]
+
+    def config(self, task: str, version: int) -> AdapterConfig:
+        """The configuration of one version. Raises VersionNotFound or ArtifactFormat."""
+        data = self._read_version(task, version, (CONFIG_FILE,))[CONFIG_FILE]
+        try:
+            return parse_config(data)
+        except ArtifactError as error:
+            raise type(error)(f"{task}/{version}: {error}") from error
+
+    def load(self, task: str, version: int) -> Artifact:
+        """One version after every check. Raises VersionNotFound, ArtifactError or BackboneMismatch."""
+        files = self._read_version(task, version, (CONFIG_FILE, TENSORS_FILE, *self._card(task, version)))
+        try:
+            return decode_artifact(files, self.backbone)
+        except (ArtifactError, BackboneMismatch) as error:
+            raise type(error)(f"{task}/{version}: {error}") from error
+
+    def card(self, task: str, version: int) -> Mapping[str, bytes]:
+        """The card of one version: file name → bytes."""
+        files = self._read_version(task, version, (CONFIG_FILE, *self._card(task, version)))
+        return {name: data for name, data in files.items() if name != CONFIG_FILE}
+
+    def publish(self, task: str, artifact: Artifact, *, label: str | None = STABLE) -> int:
+        """Write the next version of a task, move `label` to it, and return its number.
+
+        Raises BackboneMismatch, ArtifactError or InvalidName before anything is written.
+        """
+        check_task_name(task)
+        if label is not None:
+            check_label_name(label)
+        files = encode_artifact(artifact, self.backbone)
+        version = self._claim(task)
+        try:
+            self._commit(f"{task}/{version}", files)
+        except BaseException:
+            with suppress(OSError):  # the disk may be full: the first error is the one to tell
+                self._bury(task, version)
+            raise
+        if label is not None:
+            self.set_label(task, label, version)
+        return version
+
+    def set_label(self, task: str, label: str, version: int) -> None:
+        """Point a label at a version, and remember the version it leaves."""
+        check_label_name(label)
+        with self._locked(task):
+            _require_version(self.task(task), version)
+            try:
+                before = read_label(self._files, task, label)
+            except ArtifactError:
+                before = None  # setting a damaged label is how it is repaired
+            after = before.moved_to(version) if before else LabelFile(version=version)
+            if after != before:
+                write_label(self._files, task, label, after)
+
+    def remove_label(self, task: str, label: str) -> None:
+        """Remove a label and its history. Raises LabelNotFound."""
+        check_label_name(label)
+        with self._locked(task):
+            if not self._files.exists(label_key(task, label)):
+                raise LabelNotFound(f"task {task!r} has no label {label!r}")
+            self._files.remove(label_key(task, label))
+
+    def rollback(self, task: str, label: str = STABLE) -> int:
+        """Move a label back to the version it named before; that version.
+
+        Raises LabelNotFound, and StoreConflict where there is nothing to go back to.
+        """
+        check_label_name(label)
+        with self._locked(task):
+            before = read_label(self._files, task, label)
+            if before is None:
+                raise LabelNotFound(f"task {task!r} has no label {label!r}")
+            after = before.rolled_back(self.task(task).versions)
+            if after is None:
+                raise StoreConflict(
+                    f"label {label!r} of task {task!r} has no version before {before.version} to go back to"
+                )
+            write_label(self._files, task, label, after)
+            return after.version
+
+    def delete_version(self, task: str, version: int) -> None:
+        """Remove one version for good. Raises VersionNotFound, and StoreConflict while a label names it."""
+        with self._locked(task):
+            _require_version(self.task(task), version)
+            labels = [name for name, label in self._readable_labels(task).items() if label.version == version]
+            if labels:
+                raise StoreConflict(
+                    f"version {version} of task {task!r} has the label {' and '.join(labels)}; "
+                    "move or remove the label first"
+                )
+            self._bury(task, version)
+
+    def delete_task(self, task: str) -> None:
+        """Remove every label and version of a task. Raises TaskNotFound."""
+        with self._locked(task):
+            for label in self._files.files(f"{task}/labels"):
+                self._files.remove(label_key(task, label))
+            for version in self.task(task).versions:
+                self._bury(task, version)
+
+    def prune(self, task: str, keep: int) -> list[int]:
+        """Remove all but the newest `keep` versions, the labelled ones and those a rollback would reach.
+
+        Also clears what publishes that died more than a day ago left behind. Returns the removed versions.
+        """
+        if keep < 0:
+            raise ConfigError(f"cannot keep {keep} versions")
+        with self._locked(task):
+            versions = self._versions(task)
+            kept = set(versions[len(versions) - min(keep, len(versions)) :])
+            for label in self._readable_labels(task).values():
+                before = label.rolled_back(versions)
+                kept |= {label.version} | ({before.version} if before else set())
+            removed = [version for version in versions if version not in kept]
+            for version in removed:
+                self._bury(task, version)
+            self._clear_leftovers(task)
+            return removed
+
+    def _record(self, task: str) -> TaskRecord:
+        for _ in range(READ_ATTEMPTS):
+            try:
+                # Labels first: a version published in between is then only missing, not dangling.
+                labels, damaged = read_labels(self._files, task)
+                versions = self._versions(task)
+            except OSError as error:
+                return TaskRecord(task, (), {}, (f"task {task!r} cannot be read: {error.strerror}",))
+            lost = [name for name, label in labels.items() if label.version not in versions]
+            if not lost:  # else a version may have gone after its label moved on: look again
+                break
+        problems = [*damaged.values()]
+        problems += [
+            f"label {name!r} of {task!r} names version {labels[name].version}, gone" for name in lost
+        ]
+        named = {name: label.version for name, label in labels.items() if name not in lost}
+        return TaskRecord(task, versions, named, tuple(problems))
+
+    def _versions(self, task: str) -> tuple[int, ...]:
+        folders = self._version_folders(task)
+        return tuple(n for n in folders if self._files.exists(f"{task}/{n}/{CONFIG_FILE}"))
+
+    def _version_folders(self, task: str) -> list[int]:
+        names = self._files.folders(task)
+        return sorted(int(name) for name in names if VERSION_FOLDER.fullmatch(name))
+
+    def _card(self, task: str, version: int) -> list[str]:
+        names = self._files.files(f"{check_task_name(task)}/{version}")
+        return sorted(name for name in names if CARD_FILE.fullmatch(name))
+
+    def _read_version(self, task: str, version: int, names: tuple[str, ...]) -> dict[str, bytes]:
+        """Read files of a version; if it still has its configuration afterwards, none was half gone."""
+        check_task_name(task)
+        folder, files = f"{task}/{version}", dict[str, bytes]()
+        for name in names:
+            try:
+                files[name] = self._files.read(f"{folder}/{name}")
+            except FileNotFoundError:
+                continue
+        if CONFIG_FILE not in files or not self._files.exists(f"{folder}/{CONFIG_FILE}"):
+            _require_version(self.task(task), version)
+            raise VersionNotFound(f"version {version} of task {task!r} is changing; try again")
+        return files
+
+    def _claim(self, task: str) -> int:
+        """Take the next free number, which nobody else then gets."""
+        version = max(self._version_folders(task), default=0) + 1
+        while not self._files.put_exclusive(f"{task}/{version}/{CLAIM_FILE}", b""):
+            version += 1
+        return version
+
+    def _commit(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Write the files; with the last one, the configuration, the version begins to exist."""
+        for name, data in files.items():
+            if name == CONFIG_FILE and self._files.exists(f"{folder}/{TOMBSTONE_FILE}"):
+                raise StoreConflict(f"{folder} was given up for dead before it was finished; publish again")
+            self._files.put(f"{folder}/{name}", data)
+
+    def _bury(self, task: str, version: int) -> None:
+        """Leave a tombstone; with its configuration the version ceases to exist, then the rest goes."""
+        folder = f"{task}/{version}"
+        self._files.put_exclusive(f"{folder}/{CLAIM_FILE}", b"")
+        self._files.put_exclusive(f"{folder}/{TOMBSTONE_FILE}", b"")
+        self._files.remove(f"{folder}/{CONFIG_FILE}")
+        for name in self._files.files(folder):
+            if name not in (CLAIM_FILE, TOMBSTONE_FILE):
+                self._files.remove(f"{folder}/{name}")
+
+    def _clear_leftovers(self, task: str) -> None:
+        for version in self._version_folders(task):
+            folder = f"{task}/{version}"
+            names = self._files.files(folder)
+            unfinished = CONFIG_FILE not in names and set(names) != {CLAIM_FILE, TOMBSTONE_FILE}
+            if unfinished and (TOMBSTONE_FILE in names or self._files.age_s(folder) > DEAD_AFTER_S):
+                self._bury(task, version)
+            self._files.remove_temporaries(folder, DEAD_AFTER_S)
+        self._files.remove_temporaries(f"{task}/labels", DEAD_AFTER_S)
+
+    def _readable_labels(self, task: str) -> dict[str, LabelFile]:
+        """All labels; one that cannot be read might name any version, so nothing may be deleted then."""
+        labels, damaged = read_labels(self._files, task)
+        for problem in damaged.values():
+            raise StoreConflict(f"{problem}; set or remove that label first")
+        return labels
+
+    def _locked(self, task: str) -> AbstractContextManager[None]:
+        check_task_name(task)
+        if task not in self._files.folders():
+            self.task(task)  # raises TaskNotFound
+        return self._files.lock(task)
+
+
+def _require_version(record: TaskRecord, version: int) -> int:
+    if version not in record.versions:
+        versions = ", ".join(map(str, record.versions))
+        raise VersionNotFound(f"task {record.name!r} has no version {version}; it has: {versions}")
+    return version
+
+
+def _describe(backbone: BackboneConfig) -> str:
+    return f"{backbone.name} at {backbone.image_size} px with SHA-256 {backbone.sha256[:12]}…"

@@ -1,0 +1,54 @@
+"""JSON bytes → strict models, with one-line errors that name the field."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from adapters.config import FORMAT_VERSION
+from adapters.errors import ArtifactFormat
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_json(model: type[Model], data: bytes, name: str) -> Model:
+    """Parse the file called `name`.
+
+    Raises ArtifactFormat for bytes that are no JSON object, a newer format, unknown keys and wrong values.
+    """
+    try:
+        content: Any = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        raise ArtifactFormat(f"{name} is not readable JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ArtifactFormat(f"{name} holds a JSON {type(content).__name__}, not an object")
+    version = content.get("format_version")
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise ArtifactFormat(
+            f"{name} has format version {version}; this release reads up to {FORMAT_VERSION}, "
+            "so it was written by a newer one"
+        )
+    try:
+        return model.model_validate_json(data, strict=True)
+    except ValidationError as error:
+        raise ArtifactFormat(f"{name}: {first_error(error)}") from error
+
+
+def first_error(error: ValidationError) -> str:
+    """The first thing pydantic found wrong, in one line, and how many more there are."""
+    details = error.errors(include_url=False, include_context=False)
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return _one_line(details[0]) + more
+
+
+def _one_line(detail: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key '{field}'"
+    if detail["type"] == "missing":
+        return f"key '{field}' is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if isinstance(detail["input"], str | int | float | bool | None):
+        message += f", got {detail['input']!r:.80}"
+    return f"'{field}': {message}" if field else message
