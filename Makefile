@@ -1,0 +1,49 @@
+# Every target works from a fresh clone: it sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+STORE ?= stores/embedded
+
+.PHONY: demo test check serve bench clean lock install
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; point PYTHON at one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/python benchmarks/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit/test_packaging.py
+
+serve: $(READY)
+	$(BIN)/dvpt-serve --store $(STORE)
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.short
+
+# The locks name no index: pip takes the one that its user has set up. The images' locks are parts of the whole one.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+  --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
+
+lock: $(READY)
+	$(COMPILE) --extra service --extra training --extra client --extra dev -o requirements.lock
+	$(COMPILE) --constraint requirements.lock --extra service -o docker/service.lock
+	$(COMPILE) --constraint requirements.lock --extra training -o docker/training.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo

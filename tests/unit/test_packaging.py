@@ -1,0 +1,100 @@
+"""Packages resolve to this project, roles stay apart, and the locks cover pyproject.toml."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKS = {
+    "requirements.lock": ("service", "training", "client", "dev"),
+    "docker/service.lock": ("service",),
+    "docker/training.lock": ("training",),
+}
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
+
+
+def isolated(code: str) -> str:
+    """Run `code` in an interpreter that sees only what is installed, from a folder of its own."""
+    command = [sys.executable, "-I", "-c", code]
+    return subprocess.run(command, cwd="/", check=True, capture_output=True, text=True).stdout.strip()
+
+
+def requirements(extras: tuple[str, ...]) -> list[Requirement]:
+    texts = list(PROJECT["dependencies"])
+    for extra in extras:
+        texts += PROJECT["optional-dependencies"][extra]
+    parsed = [Requirement(text) for text in texts]
+    return [requirement for requirement in parsed if requirement.name != PROJECT["name"]]
+
+
+def pins(lock: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, version in PIN.findall((ROOT / lock).read_text()):
+        found.setdefault(canonicalize_name(name), []).append(version)
+    return found
+
+
+@pytest.mark.parametrize("package", ["adapters", "service", "training"])
+def test_packages_resolve_inside_this_project(package: str) -> None:
+    where = Path(isolated(f"import {package}; print({package}.__file__)"))
+    assert where.is_relative_to(ROOT)
+
+
+def test_the_service_does_not_import_training() -> None:
+    code = "import sys, service.app; print([m for m in sys.modules if m.split('.')[0] == 'training'])"
+    assert isolated(code) == "[]"
+
+
+def test_adapters_import_neither_http_nor_plots() -> None:
+    heavy = "{'fastapi', 'starlette', 'uvicorn', 'matplotlib', 'sklearn', 'tensorboard'}"
+    code = f"import sys, adapters.store, adapters.bank; print(sorted({heavy} & set(sys.modules)))"
+    assert isolated(code) == "[]"
+
+
+@pytest.mark.parametrize("command", ["dvpt-train", "dvpt-serve", "dvpt-adapters"])
+def test_commands_answer_help(command: str) -> None:
+    program = Path(sys.executable).with_name(command)
+    result = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("usage: " + command)
+
+
+def test_every_package_is_listed_for_the_build() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = [
+        str(init.parent.relative_to(ROOT)).replace("/", ".")
+        for top in ("adapters", "service", "training")
+        for init in (ROOT / top).rglob("__init__.py")
+    ]
+    assert sorted(listed) == sorted(found)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_pins_every_requirement(lock: str) -> None:
+    pinned = pins(lock)
+    for requirement in requirements(LOCKS[lock]):
+        versions = pinned.get(canonicalize_name(requirement.name), [])
+        assert versions, f"{lock} does not pin {requirement}; run make lock"
+        assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_hashes_every_pin_and_names_no_index(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    entries = re.split(r"\n(?=[A-Za-z0-9])", text)
+    assert all("--hash=sha256:" in entry for entry in entries if PIN.match(entry))
+    assert "://" not in text
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("lock", ["docker/service.lock", "docker/training.lock"])
+def test_image_locks_are_parts_of_the_whole_one(lock: str) -> None:
+    whole = pins("requirements.lock")
+    for name, versions in pins(lock).items():
+        assert set(versions) <= set(whole[name]), name
