@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self, cast
@@ -50,8 +50,8 @@ class Backbone(nn.Module):
 
     def use_fused_attention(self, fused: bool) -> Self:
         """Choose torch's fused attention or plain matrix products, which train faster on a CPU."""
-        for block in self.vit.blocks:
-            block.get_submodule("attn").fused_attn = fused
+        for block in cast("Iterable[Any]", self.vit.blocks):
+            block.attn.fused_attn = fused
         return self
 
     @property
