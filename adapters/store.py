@@ -3,14 +3,12 @@
 docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for the commit rule.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.artifact import (
-    CARD_FILE,
     CONFIG_FILE,
     TENSORS_FILE,
     Artifact,
@@ -33,12 +31,9 @@ from adapters.labels import LabelFile, label_key, read_label, read_labels, write
 from adapters.names import check_label_name, check_task_name, is_task_name
 from adapters.store_files import LocalFiles
 from adapters.strict_json import parse_json
+from adapters.versions import VersionFolders
 
 BACKBONE_FILE = "backbone.json"
-CLAIM_FILE = "claim"
-TOMBSTONE_FILE = "tombstone"
-VERSION_FOLDER = re.compile(r"[1-9][0-9]{0,8}")
-DEAD_AFTER_S = 24 * 3600
 READ_ATTEMPTS = 5
 
 
@@ -59,6 +54,10 @@ class Store:
     root: Path
     backbone: BackboneConfig
     _files: LocalFiles = field(repr=False, compare=False)
+
+    @property
+    def _versions(self) -> VersionFolders:
+        return VersionFolders(self._files)
 
     @classmethod
     def create(cls, root: Path, backbone: BackboneConfig) -> "Store":
@@ -118,7 +117,7 @@ class Store:
 
     def config(self, task: str, version: int) -> AdapterConfig:
         """The configuration of one version. Raises VersionNotFound or ArtifactFormat."""
-        data = self._read_version(task, version, (CONFIG_FILE,))[CONFIG_FILE]
+        data = self._read(task, version, ())[CONFIG_FILE]
         try:
             return parse_config(data)
         except ArtifactError as error:
@@ -126,7 +125,8 @@ class Store:
 
     def load(self, task: str, version: int) -> Artifact:
         """One version after every check. Raises VersionNotFound, ArtifactError or BackboneMismatch."""
-        files = self._read_version(task, version, (CONFIG_FILE, TENSORS_FILE, *self._card(task, version)))
+        check_task_name(task)
+        files = self._read(task, version, (TENSORS_FILE, *self._versions.card_names(task, version)))
         try:
             return decode_artifact(files, self.backbone)
         except (ArtifactError, BackboneMismatch) as error:
@@ -134,7 +134,8 @@ class Store:
 
     def card(self, task: str, version: int) -> Mapping[str, bytes]:
         """The card of one version: file name → bytes."""
-        files = self._read_version(task, version, (CONFIG_FILE, *self._card(task, version)))
+        check_task_name(task)
+        files = self._read(task, version, self._versions.card_names(task, version))
         return {name: data for name, data in files.items() if name != CONFIG_FILE}
 
     def publish(self, task: str, artifact: Artifact, *, label: str | None = STABLE) -> int:
@@ -146,12 +147,12 @@ class Store:
         if label is not None:
             check_label_name(label)
         files = encode_artifact(artifact, self.backbone)
-        version = self._claim(task)
+        version = self._versions.claim(task)
         try:
-            self._commit(f"{task}/{version}", files)
+            self._versions.commit(task, version, files)
         except BaseException:
             with suppress(OSError):  # the disk may be full: the first error is the one to tell
-                self._bury(task, version)
+                self._versions.bury(task, version)
             raise
         if label is not None:
             self.set_label(task, label, version)
@@ -206,7 +207,7 @@ class Store:
                     f"version {version} of task {task!r} has the label {' and '.join(labels)}; "
                     "move or remove the label first"
                 )
-            self._bury(task, version)
+            self._versions.bury(task, version)
 
     def delete_task(self, task: str) -> None:
         """Remove every label and version of a task. Raises TaskNotFound."""
@@ -214,7 +215,7 @@ class Store:
             for label in self._files.files(f"{task}/labels"):
                 self._files.remove(label_key(task, label))
             for version in self.task(task).versions:
-                self._bury(task, version)
+                self._versions.bury(task, version)
 
     def prune(self, task: str, keep: int) -> list[int]:
         """Remove all but the newest `keep` versions, the labelled ones and those a rollback would reach.
@@ -224,15 +225,15 @@ class Store:
         if keep < 0:
             raise ConfigError(f"cannot keep {keep} versions")
         with self._locked(task):
-            versions = self._versions(task)
+            versions = self._versions.published(task)
             kept = set(versions[len(versions) - min(keep, len(versions)) :])
             for label in self._readable_labels(task).values():
                 before = label.rolled_back(versions)
                 kept |= {label.version} | ({before.version} if before else set())
             removed = [version for version in versions if version not in kept]
             for version in removed:
-                self._bury(task, version)
-            self._clear_leftovers(task)
+                self._versions.bury(task, version)
+            self._versions.clear_leftovers(task)
             return removed
 
     def _record(self, task: str) -> TaskRecord:
@@ -240,7 +241,7 @@ class Store:
             try:
                 # Labels first: a version published in between is then only missing, not dangling.
                 labels, damaged = read_labels(self._files, task)
-                versions = self._versions(task)
+                versions = self._versions.published(task)
             except OSError as error:
                 return TaskRecord(task, (), {}, (f"task {task!r} cannot be read: {error.strerror}",))
             lost = [name for name, label in labels.items() if label.version not in versions]
@@ -253,65 +254,14 @@ class Store:
         named = {name: label.version for name, label in labels.items() if name not in lost}
         return TaskRecord(task, versions, named, tuple(problems))
 
-    def _versions(self, task: str) -> tuple[int, ...]:
-        folders = self._version_folders(task)
-        return tuple(n for n in folders if self._files.exists(f"{task}/{n}/{CONFIG_FILE}"))
-
-    def _version_folders(self, task: str) -> list[int]:
-        names = self._files.folders(task)
-        return sorted(int(name) for name in names if VERSION_FOLDER.fullmatch(name))
-
-    def _card(self, task: str, version: int) -> list[str]:
-        names = self._files.files(f"{check_task_name(task)}/{version}")
-        return sorted(name for name in names if CARD_FILE.fullmatch(name))
-
-    def _read_version(self, task: str, version: int, names: tuple[str, ...]) -> dict[str, bytes]:
-        """Read files of a version; if it still has its configuration afterwards, none was half gone."""
+    def _read(self, task: str, version: int, names: Sequence[str]) -> dict[str, bytes]:
         check_task_name(task)
-        folder, files = f"{task}/{version}", dict[str, bytes]()
-        for name in names:
-            try:
-                files[name] = self._files.read(f"{folder}/{name}")
-            except FileNotFoundError:
-                continue
-        if CONFIG_FILE not in files or not self._files.exists(f"{folder}/{CONFIG_FILE}"):
+        for _ in range(READ_ATTEMPTS):
+            files = self._versions.read(task, version, names)
+            if files is not None:
+                return files
             _require_version(self.task(task), version)
-            raise VersionNotFound(f"version {version} of task {task!r} is changing; try again")
-        return files
-
-    def _claim(self, task: str) -> int:
-        """Take the next free number, which nobody else then gets."""
-        version = max(self._version_folders(task), default=0) + 1
-        while not self._files.put_exclusive(f"{task}/{version}/{CLAIM_FILE}", b""):
-            version += 1
-        return version
-
-    def _commit(self, folder: str, files: Mapping[str, bytes]) -> None:
-        """Write the files; with the last one, the configuration, the version begins to exist."""
-        for name, data in files.items():
-            if name == CONFIG_FILE and self._files.exists(f"{folder}/{TOMBSTONE_FILE}"):
-                raise StoreConflict(f"{folder} was given up for dead before it was finished; publish again")
-            self._files.put(f"{folder}/{name}", data)
-
-    def _bury(self, task: str, version: int) -> None:
-        """Leave a tombstone; with its configuration the version ceases to exist, then the rest goes."""
-        folder = f"{task}/{version}"
-        self._files.put_exclusive(f"{folder}/{CLAIM_FILE}", b"")
-        self._files.put_exclusive(f"{folder}/{TOMBSTONE_FILE}", b"")
-        self._files.remove(f"{folder}/{CONFIG_FILE}")
-        for name in self._files.files(folder):
-            if name not in (CLAIM_FILE, TOMBSTONE_FILE):
-                self._files.remove(f"{folder}/{name}")
-
-    def _clear_leftovers(self, task: str) -> None:
-        for version in self._version_folders(task):
-            folder = f"{task}/{version}"
-            names = self._files.files(folder)
-            unfinished = CONFIG_FILE not in names and set(names) != {CLAIM_FILE, TOMBSTONE_FILE}
-            if unfinished and (TOMBSTONE_FILE in names or self._files.age_s(folder) > DEAD_AFTER_S):
-                self._bury(task, version)
-            self._files.remove_temporaries(folder, DEAD_AFTER_S)
-        self._files.remove_temporaries(f"{task}/labels", DEAD_AFTER_S)
+        raise VersionNotFound(f"version {version} of task {task!r} could not be read whole")
 
     def _readable_labels(self, task: str) -> dict[str, LabelFile]:
         """All labels; one that cannot be read might name any version, so nothing may be deleted then."""
