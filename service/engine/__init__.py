@@ -1,0 +1,29 @@
+"""Engines: what runs the forward pass of a mixed batch."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adapters.layout import Layout, Slot
+from service.errors import InferenceFailed
+
+Probabilities = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """Runs batches, one at a time, on the thread that started it."""
+
+    def start(self) -> None:
+        """Load the backbone. Raises BackboneError or BackboneMismatch."""
+
+    def warm(self, layout: Layout) -> None:
+        """Run a batch of null slots, so that the layout's first request pays for no first time."""
+
+    def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
+        """Pictures [3, H, W] uint8 and their slots, all of one layout → each row's probabilities [C].
+
+        A row whose answer is not finite gets its error instead. Raises OutOfDeviceMemory, DeviceLost.
+        """

@@ -1,0 +1,1 @@
+"""HTTP endpoints: thin, they hand on to what does the work."""

@@ -1,0 +1,88 @@
+"""The way of one classify request: read, admit, lease, decode, batch, answer."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from torch import Tensor
+
+from adapters.layout import Slot
+from service.answers import Timing, classify_answer
+from service.batcher import Batcher
+from service.bodies import BodyLimits, read_pictures
+from service.connection import cancel_on_disconnect
+from service.decode import Decoder
+from service.engine import Engine, Probabilities
+from service.errors import DeadlineExceeded, InferenceFailed
+from service.lifecycle import Lifecycle
+from service.metrics import Metrics
+from service.problems import problem_of
+from service.query import ClassifyQuery, parse_query
+from service.registry import Registry
+
+Payload = tuple[Tensor, Slot]
+
+
+def infer_payloads(engine: Engine, payloads: Sequence[Payload]) -> list[Probabilities | InferenceFailed]:
+    """The batcher's payloads as the engine's arguments."""
+    images, slots = zip(*payloads, strict=True)
+    return engine.infer(images, slots)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Answers classify requests with the parts that the application wires together."""
+
+    lifecycle: Lifecycle
+    registry: Registry
+    decoder: Decoder
+    batcher: Batcher[Payload, Probabilities]
+    metrics: Metrics
+    limits: BodyLimits
+    default_timeout_ms: int
+    max_timeout_ms: int
+
+    async def answer(self, task: str, request: Request) -> bytes:
+        """The JSON answer to a request for `task`. Raises what `service.problems` has in its table."""
+        started_s = asyncio.get_running_loop().time()
+        code = "ok"
+        try:
+            return await self._answer(task, request)
+        except BaseException as error:
+            code = problem_of(error).code
+            raise
+        finally:
+            label = self.metrics.task_label(task, self.registry.states)
+            self.metrics.requests.labels(label, code).inc()
+            self.metrics.request_seconds.observe(asyncio.get_running_loop().time() - started_s)
+
+    async def _answer(self, task: str, request: Request) -> bytes:
+        query = parse_query(request.scope["query_string"], self.default_timeout_ms, self.max_timeout_ms)
+        self.lifecycle.require_ready()
+        self.registry.state(task)  # before the body: an unknown task costs no upload
+        pictures = await read_pictures(request, self.limits)
+        self.lifecycle.require_ready()
+        with self.batcher.admit(len(pictures)):
+            async with cancel_on_disconnect(request.receive):
+                try:
+                    async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
+                        return await self._classify(task, query, pictures, deadline.when() or 0.0)
+                except TimeoutError as error:
+                    raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
+
+    async def _classify(
+        self, task: str, query: ClassifyQuery, pictures: Sequence[bytes], deadline_s: float
+    ) -> bytes:
+        loop = asyncio.get_running_loop()
+        async with self.registry.lease(task, query.version, query.label) as lease:
+            started_s = loop.time()
+            images = await self.decoder.decode(pictures, lease.config.preprocess)
+            decode_s = loop.time() - started_s
+            payloads = [(image, lease.slot) for image in images]
+            answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
+        self.metrics.pictures.labels(task).inc(len(pictures))
+        self.metrics.decode_seconds.observe(decode_s)
+        self.metrics.queue_seconds.observe(answered.queue_s)
+        timing = Timing(decode_s, answered.queue_s, answered.inference_s)
+        return classify_answer(lease, answered.results, query.top_k, timing)

@@ -1,0 +1,114 @@
+"""Faults of the running service: a branch of the project's error tree, still without status codes.
+
+ServiceError
+├── RequestError           the request cannot be understood or is over a limit
+│   ├── BadQuery              a query parameter is unknown or out of range
+│   ├── BadBody               the body is not what its content type says
+│   ├── NoPicture             there is no picture in the request
+│   ├── UnreadMediaType       a content type or coding that is not read
+│   ├── RequestTooLarge       too many bytes or pictures
+│   ├── UploadTooSlow         the body did not arrive in time
+│   └── ClientGone            the client closed the connection
+├── PictureRefused         one picture of the request is unusable; wraps the PictureError
+├── Overloaded             more pictures wait than the service admits
+├── DeadlineExceeded       no answer within the request's timeout
+├── AdapterUnavailable     the version exists but was refused
+├── NotReady               the service does not answer now
+│   ├── Starting
+│   └── Draining
+└── InferenceFailed        the forward pass gave no usable answer
+    ├── OutputNotFinite       NaN or infinity in one row
+    ├── OutOfDeviceMemory
+    └── DeviceLost            the device needs a new process
+"""
+
+from adapters.errors import DvptError, PictureError
+
+
+class ServiceError(DvptError):
+    """Root of the service's own errors."""
+
+
+class RequestError(ServiceError):
+    """The request cannot be understood or is over a limit."""
+
+
+class BadQuery(RequestError):
+    """A query parameter is unknown or out of range."""
+
+
+class BadBody(RequestError):
+    """The body is not what its content type says."""
+
+
+class NoPicture(RequestError):
+    """There is no picture in the request."""
+
+
+class UnreadMediaType(RequestError):
+    """A content type or content coding that is not read."""
+
+
+class RequestTooLarge(RequestError):
+    """More bytes or pictures than one request may have."""
+
+
+class UploadTooSlow(RequestError):
+    """The body did not arrive in time."""
+
+
+class ClientGone(RequestError):
+    """The client closed the connection before its answer."""
+
+
+class PictureRefused(ServiceError):
+    """Picture `index` of a request is unusable; `cause` says why."""
+
+    def __init__(self, index: int, cause: PictureError) -> None:
+        super().__init__(f"picture {index}: {cause}")
+        self.index = index
+        self.cause = cause
+
+
+class Overloaded(ServiceError):
+    """More pictures wait than the service admits; try again in `retry_after_s` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(ServiceError):
+    """No answer within the request's timeout."""
+
+
+class AdapterUnavailable(ServiceError):
+    """The version exists in the store but could not be taken into service."""
+
+
+class NotReady(ServiceError):
+    """The service does not answer now."""
+
+
+class Starting(NotReady):
+    """Backbone and adapters are still being loaded."""
+
+
+class Draining(NotReady):
+    """The process is about to end and admits no further request."""
+
+
+class InferenceFailed(ServiceError):
+    """The forward pass gave no usable answer."""
+
+
+class OutputNotFinite(InferenceFailed):
+    """A row's answer holds NaN or infinity."""
+
+
+class OutOfDeviceMemory(InferenceFailed):
+    """The batch does not fit the device's memory."""
+
+
+class DeviceLost(InferenceFailed):
+    """The device cannot go on within this process."""

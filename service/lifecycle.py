@@ -1,0 +1,57 @@
+"""Whether the service answers: starting → ready → draining, or failed."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from service.errors import DeviceLost, Draining, Starting
+
+
+class Phase(StrEnum):
+    """What `/readyz` tells."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+class Lifecycle:
+    """The phase of one process. A failed service ends itself, with an exit code that says so."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.STARTING
+        self.reason = "the backbone and the adapters are being loaded"
+        self.on_change: list[Callable[[Phase], None]] = []
+
+    @property
+    def exit_code(self) -> int:
+        """What the process is to end with."""
+        return 1 if self.phase is Phase.FAILED else 0
+
+    def become_ready(self) -> None:
+        """Backbone and adapters are in."""
+        if self.phase is Phase.STARTING:
+            self._become(Phase.READY, "answering requests")
+
+    def drain(self) -> None:
+        """Admit nothing more; what is admitted will be finished."""
+        if self.phase is not Phase.FAILED:
+            self._become(Phase.DRAINING, "the process is about to end")
+
+    def fail(self, reason: str) -> None:
+        """Give up: a new process is needed."""
+        if self.phase is not Phase.FAILED:
+            self._become(Phase.FAILED, reason)
+
+    def require_ready(self) -> None:
+        """Raise Starting, Draining or DeviceLost unless requests are admitted."""
+        if self.phase is Phase.READY:
+            return
+        if self.phase is Phase.STARTING:
+            raise Starting(self.reason)
+        raise Draining(self.reason) if self.phase is Phase.DRAINING else DeviceLost(self.reason)
+
+    def _become(self, phase: Phase, reason: str) -> None:
+        self.phase, self.reason = phase, reason
+        for tell in self.on_change:
+            tell(phase)

@@ -1,0 +1,106 @@
+"""Every Prometheus name of the service, in one place. Seconds and bytes, as Prometheus wants them."""
+
+import platform
+from collections.abc import Collection
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+UNKNOWN_TASK = "unknown"
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PICTURES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    """The service's metrics on a registry of their own, so that two services in a process stay apart."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        # Labels by task only where the tasks are known ones: a client must not be able to add series.
+        self.requests = self._counter("requests", "Classify requests answered", "task", "code")
+        self.pictures = self._counter("pictures", "Pictures answered", "task")
+        self.request_seconds = self._histogram("request_seconds", "Classify request, body read to answer")
+        self.decode_seconds = self._histogram("decode_seconds", "Decoding and fitting one request's pictures")
+        self.queue_seconds = self._histogram("queue_seconds", "One request waiting for its first batch")
+        self.inference_seconds = self._histogram("inference_seconds", "One forward pass")
+        self.batch_pictures = self._histogram("batch_pictures", "Pictures in one forward pass", PICTURES)
+        self.batch_tasks = self._histogram("batch_tasks", "Distinct tasks in one forward pass", PICTURES)
+        self.batch_faults = self._counter("batch_faults", "Forward passes that failed", "kind")
+        self.left_pictures = self._counter(
+            "pictures_left_queue", "Pictures that left the queue without a forward pass"
+        )
+        self.admitted_pictures = self._gauge("admitted_pictures", "Pictures admitted and not yet answered")
+        self.queue_pictures = self._gauge("queue_pictures", "Pictures waiting for a forward pass")
+        self.ready = self._gauge("ready", "1 while the service answers requests")
+        self.tasks = self._gauge("tasks", "Tasks that the service answers")
+        self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout")
+        self.host_adapters = self._gauge("host_adapters", "Adapters waiting in host memory for a slot")
+        self.bank_bytes = self._gauge("bank_bytes", "Memory of the bank's tensors on the device")
+        self.loads = self._counter("adapter_loads", "Adapters read from the store", "outcome")
+        self.load_seconds = self._histogram("adapter_load_seconds", "Store to slot, one adapter")
+        self.evictions = self._counter("adapter_evictions", "Adapters that left the device for host memory")
+        self.returns = self._counter("adapter_returns", "Adapters that came back from host memory")
+        self.refused_adapters = self._gauge("refused_adapters", "Versions in the store that were refused")
+        self.swaps = self._counter("route_swaps", "Labels that moved to another version")
+        self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
+        self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
+        self._build_info()
+
+    def task_label(self, task: str, known: Collection[str]) -> str:
+        """The task as a label value; unknown ones share a single value."""
+        return task if task in known else UNKNOWN_TASK
+
+    def forget_task(self, task: str) -> None:
+        """Drop the series of a task that the store no longer has."""
+        self.requests.remove_by_labels({"task": task})
+        self.pictures.remove_by_labels({"task": task})
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"dvpt_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"dvpt_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
+        return Histogram(f"dvpt_{name}", text, buckets=buckets, registry=self.registry)
+
+    def _build_info(self) -> None:
+        info = self._gauge("build_info", "Always 1; the versions stand in the labels", *_VERSIONS)
+        info.labels(**_VERSIONS).set(1)
+
+
+def distribution_version() -> str:
+    """The installed version of this project."""
+    try:
+        return version("dvpt-serve")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "unknown"
+
+
+_VERSIONS = {
+    "version": distribution_version(),
+    "python": platform.python_version(),
+    "torch": str(torch.__version__),
+}
+
+
+class BatchMetrics:
+    """Tells the metrics of what the batcher does."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def batch_ran(self, pictures: int, tasks: int, seconds: float) -> None:
+        """A forward pass gave answers."""
+        self._metrics.batch_pictures.observe(pictures)
+        self._metrics.batch_tasks.observe(tasks)
+        self._metrics.inference_seconds.observe(seconds)
+
+    def batch_failed(self, kind: str) -> None:
+        """A forward pass failed."""
+        self._metrics.batch_faults.labels(kind).inc()
+
+    def pictures_left(self, pictures: int) -> None:
+        """Pictures left the queue without a forward pass."""
+        self._metrics.left_pictures.inc(pictures)

@@ -1,0 +1,119 @@
+"""Errors as `application/problem+json` (RFC 9457): the one table from exception to status and code."""
+
+import json
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.responses import Response
+
+from adapters import errors as domain
+from service import errors
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+CLIENT_GONE_STATUS = 499  # nginx's number; nobody is left to read it
+MAX_LISTED_TASKS = 100
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a client sees of one kind of error; `code` is stable, `title` is for people."""
+
+    status: int
+    code: str
+    title: str
+
+
+PROBLEMS: dict[type[BaseException], Problem] = {
+    errors.RequestError: Problem(400, "bad_request", "The request cannot be understood"),
+    errors.BadQuery: Problem(400, "bad_query", "A query parameter is wrong"),
+    errors.BadBody: Problem(400, "bad_body", "The body is malformed"),
+    errors.NoPicture: Problem(400, "no_picture", "There is no picture in the request"),
+    domain.InvalidName: Problem(400, "invalid_name", "The name is not allowed"),
+    domain.ConfigError: Problem(400, "bad_option", "An option cannot be used"),
+    domain.TaskNotFound: Problem(404, "task_not_found", "There is no such task"),
+    domain.VersionNotFound: Problem(404, "version_not_found", "The task has no such version"),
+    domain.LabelNotFound: Problem(404, "label_not_found", "The task has no such label"),
+    errors.UploadTooSlow: Problem(408, "upload_too_slow", "The body did not arrive in time"),
+    domain.StoreConflict: Problem(409, "store_conflict", "The state of the store forbids it"),
+    domain.BackboneMismatch: Problem(409, "backbone_mismatch", "The adapter belongs to another backbone"),
+    errors.RequestTooLarge: Problem(413, "request_too_large", "The request is over a limit"),
+    domain.PictureTooLarge: Problem(413, "picture_too_large", "The picture is too large"),
+    errors.UnreadMediaType: Problem(415, "media_type", "The content type is not read"),
+    domain.PictureFormat: Problem(415, "picture_format", "The picture format is not read"),
+    domain.PictureDamaged: Problem(422, "picture_damaged", "The picture does not decode"),
+    domain.PictureError: Problem(422, "picture_unusable", "The picture cannot be used"),
+    domain.ArtifactError: Problem(422, "artifact_unusable", "The adapter cannot be used"),
+    domain.ArtifactDamaged: Problem(422, "artifact_damaged", "The adapter is damaged"),
+    domain.ArtifactFormat: Problem(422, "artifact_format", "The adapter's format is not read"),
+    errors.Overloaded: Problem(429, "overloaded", "Too many pictures are waiting"),
+    errors.ClientGone: Problem(CLIENT_GONE_STATUS, "client_gone", "The client closed the connection"),
+    errors.ServiceError: Problem(503, "unavailable", "The service cannot answer now"),
+    errors.NotReady: Problem(503, "not_ready", "The service does not answer now"),
+    errors.Starting: Problem(503, "starting", "The service is starting"),
+    errors.Draining: Problem(503, "draining", "The service is ending"),
+    errors.AdapterUnavailable: Problem(503, "adapter_unavailable", "The adapter was refused"),
+    errors.InferenceFailed: Problem(503, "inference_failed", "The forward pass gave no answer"),
+    errors.OutputNotFinite: Problem(503, "output_not_finite", "The adapter's answer is not a number"),
+    errors.OutOfDeviceMemory: Problem(503, "out_of_memory", "The device is out of memory"),
+    errors.DeviceLost: Problem(503, "device_lost", "The device failed"),
+    domain.BankFull: Problem(503, "bank_full", "There is no free slot"),
+    domain.BackboneError: Problem(503, "backbone_unavailable", "The backbone cannot be used"),
+    domain.UnsupportedBackbone: Problem(503, "backbone_unsupported", "The backbone is not supported"),
+    domain.BackboneWeights: Problem(503, "backbone_weights", "The backbone's weights cannot be used"),
+    domain.StoreError: Problem(503, "store_unavailable", "The store cannot be used"),
+    domain.StoreNotFound: Problem(503, "store_not_found", "The store is not there"),
+    errors.DeadlineExceeded: Problem(504, "deadline_exceeded", "The answer was not ready in time"),
+}
+INTERNAL = Problem(500, "internal", "The service has a fault of its own")
+
+
+def problem_of(error: BaseException) -> Problem:
+    """The table's entry for an error; a refused picture counts as what is wrong with it."""
+    if isinstance(error, errors.PictureRefused):
+        return problem_of(error.cause)
+    return next((PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS), INTERNAL)
+
+
+def problem_response(error: BaseException, tasks: list[str] | None = None) -> Response:
+    """An error as the client sees it; faults outside the table say nothing of their cause.
+
+    `tasks` are those the service has, told with a 404 of a task.
+    """
+    problem = problem_of(error)
+    extras: dict[str, Any] = {}
+    if isinstance(error, errors.PictureRefused):
+        extras["index"] = error.index
+    if isinstance(error, domain.TaskNotFound) and tasks is not None:
+        extras |= {"tasks": tasks[:MAX_LISTED_TASKS], "task_count": len(tasks)}
+    detail = "the fault was logged" if problem is INTERNAL else str(error)
+    return render(problem, detail, extras, retry_headers(error, problem.status))
+
+
+def http_problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """A problem that the web framework found: an unknown path, a method that a path does not have."""
+    phrase = HTTPStatus(status).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return render(Problem(status, code, phrase), detail, {}, headers or {})
+
+
+def render(problem: Problem, detail: str, extras: dict[str, Any], headers: dict[str, str]) -> Response:
+    """The response that carries a problem."""
+    body = {
+        "type": f"urn:dvpt:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": detail,
+        **extras,
+    }
+    return Response(json.dumps(body), problem.status, headers, MEDIA_TYPE)
+
+
+def retry_headers(error: BaseException, status: int) -> dict[str, str]:
+    """`Retry-After` in whole seconds where trying again makes sense."""
+    if isinstance(error, errors.Overloaded):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -1,0 +1,72 @@
+"""The query of a classify request, checked strictly: a typing error must not pass for a default."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from adapters.errors import InvalidName
+from adapters.names import check_label_name
+from service.errors import BadQuery
+
+DEFAULT_TOP_K = 5
+MAX_TOP_K = 65_536
+MAX_VERSION = 999_999_999
+PARAMETERS = ("top_k", "version", "label", "timeout_ms")
+
+
+@dataclass(frozen=True)
+class ClassifyQuery:
+    """What a client may choose: how many classes, which version or label (`stable` if neither), how long."""
+
+    top_k: int
+    version: int | None
+    label: str | None
+    timeout_ms: int
+
+
+@lru_cache(maxsize=1024)
+def parse_query(query: bytes, default_timeout_ms: int, max_timeout_ms: int) -> ClassifyQuery:
+    """The raw query string → what it asks for. Raises BadQuery."""
+    given = _pairs(query)
+    if "version" in given and "label" in given:
+        raise BadQuery("version and label exclude each other: a label names a version")
+    return ClassifyQuery(
+        top_k=_integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
+        version=_integer(given, "version", MAX_VERSION),
+        label=_label(given.get("label")),
+        timeout_ms=_integer(given, "timeout_ms", max_timeout_ms) or default_timeout_ms,
+    )
+
+
+def _pairs(query: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict"
+        )
+    except ValueError as error:
+        raise BadQuery(f"the query is malformed: {error}") from error
+    given = dict(pairs)
+    if len(given) != len(pairs):
+        raise BadQuery("a query parameter is given twice")
+    unknown = sorted(given.keys() - set(PARAMETERS))
+    if unknown:
+        raise BadQuery(f"there is no query parameter {unknown[0]!r}; there are {', '.join(PARAMETERS)}")
+    return given
+
+
+def _integer(given: dict[str, str], name: str, highest: int) -> int | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= highest):
+        raise BadQuery(f"{name} must be a whole number from 1 to {highest}, not {text!r}")
+    return int(text)
+
+
+def _label(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return check_label_name(text)
+    except InvalidName as error:
+        raise BadQuery(str(error)) from error

@@ -1,0 +1,63 @@
+"""The HTTP server process: uvicorn, with a drain that ends in exit code 0 and errors as problems."""
+
+import signal
+from types import FrameType
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.app import Service
+from service.lifecycle import Phase
+from service.problems import http_problem
+from service.settings import Settings
+
+
+class ProblemProtocol(HttpToolsProtocol):
+    """Answers bytes that are no HTTP as a problem too."""
+
+    def send_400_response(self, msg: str) -> None:
+        """The answer to an unreadable request, after which the connection closes."""
+        response = http_problem(400, msg)
+        head = [STATUS_LINE[400], b"connection: close\r\n"]
+        head += [b"%s: %s\r\n" % (name, value) for name, value in response.raw_headers]
+        self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))
+        self.transport.close()
+
+
+class DrainingServer(uvicorn.Server):
+    """Turns readiness off at the first signal, and ends when what was admitted has been answered."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._lifecycle = service.lifecycle
+        self._lifecycle.on_change.append(self._end_if_failed)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM and SIGINT drain; unlike uvicorn's own this ends in an exit, not in the signal again."""
+        del frame
+        self._lifecycle.drain()
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+    def _end_if_failed(self, phase: Phase) -> None:
+        if phase is Phase.FAILED:
+            self.should_exit = True
+
+
+def serve(service: Service, settings: Settings) -> int:
+    """Serve until a signal or a fault; the process's exit code."""
+    config = uvicorn.Config(
+        service.app,
+        host=settings.host,
+        port=settings.port,
+        http=ProblemProtocol,
+        ws="none",
+        log_config=None,
+        access_log=settings.access_log,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_timeout_s,
+        proxy_headers=True,
+    )
+    DrainingServer(config, service).run()
+    return service.lifecycle.exit_code

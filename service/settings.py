@@ -1,0 +1,128 @@
+"""Settings of the service, built once at start: flags, then `DVPT_*` variables, then a TOML file."""
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+ENV_PREFIX = "DVPT_"
+MAX_PIXELS = 64_000_000  # that of adapters.preprocess, whose import would take seconds of torch
+
+
+def default_decode_threads() -> int:
+    """One thread for each core this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Everything that can be chosen about a running service. Units stand in the names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
+    )
+
+    store: Path = Field(description="directory of the store to serve")
+    backbone: str | None = Field(
+        default=None, description="create an empty store for this backbone where there is no store yet"
+    )
+    weights: Path | None = Field(
+        default=None, description="the backbone's weights as .safetensors, instead of a download"
+    )
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[^/?#\s]+)*$",
+        description="path prefix that a reverse proxy strips, such as /vision",
+    )
+    access_log: bool = Field(default=False, description="log one line for each request")
+
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto", description="auto takes bf16 where the device computes in it, else fp32"
+    )
+    torch_threads: int = Field(
+        default=0, ge=0, le=1024, description="threads of the forward pass on a CPU; 0 leaves it to torch"
+    )
+    decode_threads: int = Field(
+        default_factory=default_decode_threads, ge=1, le=1024, description="threads that decode pictures"
+    )
+    max_batch: int = Field(default=64, ge=1, le=4096, description="most pictures in one forward pass")
+    slots_per_layout: int = Field(
+        default=256, ge=1, le=100_000, description="most adapters of one layout on the device at a time"
+    )
+    watch_interval_s: float = Field(
+        default=1.0, gt=0, le=3600, description="time between two looks at the store"
+    )
+
+    max_request_bytes: int = Field(default=64_000_000, ge=1, description="largest request body")
+    max_picture_bytes: int = Field(default=32_000_000, ge=1, description="largest encoded picture")
+    max_pixels: int = Field(default=MAX_PIXELS, ge=1, description="most pixels of one picture")
+    max_pictures_per_request: int = Field(default=64, ge=1, description="most pictures in one request")
+    max_queued_pictures: int = Field(
+        default=1024, ge=1, description="most pictures admitted and not yet answered, of all requests"
+    )
+    default_timeout_ms: int = Field(default=10_000, ge=1, description="timeout of a request that names none")
+    max_timeout_ms: int = Field(default=60_000, ge=1, description="longest timeout a request may ask for")
+    upload_timeout_ms: int = Field(
+        default=30_000, ge=1, description="longest time the body of a request may take to arrive"
+    )
+    drain_timeout_s: int = Field(
+        default=30, ge=1, le=3600, description="longest time admitted requests may take at shutdown"
+    )
+
+    config_file: ClassVar[Path | None] = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags win over the environment, the environment over the file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.config_file)
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> Self:
+        _require_at_most("max_pictures_per_request", "max_queued_pictures", self)
+        _require_at_most("max_picture_bytes", "max_request_bytes", self)
+        _require_at_most("default_timeout_ms", "max_timeout_ms", self)
+        return self
+
+
+def settings_from(flags: dict[str, Any], config_file: Path | None = None) -> Settings:
+    """Build the settings. Raises pydantic's ValidationError, OSError or TOMLDecodeError."""
+    if config_file is None:
+        return Settings(**flags)
+    if not config_file.is_file():
+        raise FileNotFoundError(f"there is no file {config_file}")
+    # A source is given its class alone, so the file's path travels on one of its own.
+    with_file = type("Settings", (Settings,), {"config_file": config_file, "__module__": __name__})
+    return Settings.model_validate(with_file(**flags).model_dump())
+
+
+def unknown_variables(environ: dict[str, str]) -> list[str]:
+    """`DVPT_*` variables that name no setting: a typing error, or another program's."""
+    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields} | {"DVPT_DATA_ROOT"}
+    return sorted(name for name in environ if name.startswith(ENV_PREFIX) and name.upper() not in known)
+
+
+def _require_at_most(low: str, high: str, settings: Settings) -> None:
+    if getattr(settings, low) > getattr(settings, high):
+        raise ValueError(
+            f"{low} ({getattr(settings, low)}) must not be above {high} ({getattr(settings, high)})"
+        )

@@ -1,0 +1,64 @@
+"""From process start to ready: backbone, adapters, warm-up; and back at the end."""
+
+import asyncio
+import logging
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import monotonic
+
+from adapters.config import PromptConfig
+from adapters.errors import DvptError
+from adapters.layout import Layout
+from service.batcher import Batcher
+from service.classify import Payload
+from service.engine import Engine, Probabilities
+from service.lifecycle import Lifecycle
+from service.logs import log_event
+from service.watch import Watch
+
+logger = logging.getLogger("service.startup")
+BARE = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+
+
+@dataclass(frozen=True)
+class Startup:
+    """What runs in the background of the service: first the start, then batches and the watch."""
+
+    lifecycle: Lifecycle
+    engine: Engine
+    engine_thread: Executor
+    batcher: Batcher[Payload, Probabilities]
+    watch: Watch
+
+    async def run(self) -> None:
+        """Start, and go on until cancelled; a fault ends the service, not silently."""
+        try:
+            await self._start()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.batcher.run())
+                group.create_task(self.watch.run())
+        except DvptError as error:
+            log_event(logger, logging.CRITICAL, "start_failed", kind=type(error).__name__, error=error)
+            self.lifecycle.fail(str(error))
+        except Exception as error:
+            logger.critical("the service broke down", exc_info=error)
+            self.lifecycle.fail(f"the service broke down ({type(error).__name__})")
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        started_s = monotonic()
+        await loop.run_in_executor(self.engine_thread, self.engine.start)
+        backbone_s = monotonic()
+        await self.watch.look()
+        adapters_s = monotonic()
+        # Even of an empty store the first request must find a warm backbone.
+        await loop.run_in_executor(self.engine_thread, self.engine.warm, BARE)
+        log_event(
+            logger,
+            logging.INFO,
+            "ready",
+            backbone_ms=1000 * (backbone_s - started_s),
+            adapters_ms=1000 * (adapters_s - backbone_s),
+            warm_up_ms=1000 * (monotonic() - adapters_s),
+        )
+        self.lifecycle.become_ready()
