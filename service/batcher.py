@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
 from service.batch_times import BatchTimes
@@ -128,11 +129,11 @@ class Batcher(Generic[P, R]):
         """
         if self._closed is not None:
             raise self._closed
-        loop = asyncio.get_running_loop()
+        answered = asyncio.get_running_loop().create_future()
         request: _Request[P, R] = _Request(
-            group, task, len(payloads), deadline_s, payloads=payloads, answered=loop.create_future()
+            group, task, len(payloads), deadline_s, payloads=payloads, answered=answered
         )
-        queued_s = loop.time()
+        queued_s = monotonic()
         self._queue.push(request)
         self._work.set()
         try:
@@ -141,7 +142,7 @@ class Batcher(Generic[P, R]):
             if left := self._queue.discard(request):
                 self._observer.pictures_left(left)
         results = [request.results[row] for row in range(request.row_count)]
-        return Answered(results, request.launched_s - queued_s, loop.time() - request.launched_s)
+        return Answered(results, request.launched_s - queued_s, monotonic() - request.launched_s)
 
     async def run(self) -> None:
         """Launch batches until cancelled."""
@@ -198,13 +199,12 @@ class Batcher(Generic[P, R]):
         await self._launch(rows[middle:], first_attempt=False)
 
     async def _run_batch(self, rows: list[tuple[_Request[P, R], int]]) -> None:
-        loop = asyncio.get_running_loop()
-        started_s = loop.time()
+        started_s = monotonic()
         for request, _ in rows:
             request.launched_s = request.launched_s or started_s
         payloads = [request.payloads[row] for request, row in rows]
-        results = await loop.run_in_executor(self._thread, self._infer, payloads)
-        seconds = loop.time() - started_s
+        results = await asyncio.get_running_loop().run_in_executor(self._thread, self._infer, payloads)
+        seconds = monotonic() - started_s
         self._times.learn(len(rows), seconds)
         self._observer.batch_ran(len(rows), len({request.task for request, _ in rows}), seconds)
         self._grow()

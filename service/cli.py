@@ -18,6 +18,13 @@ from service.settings import ENV_PREFIX, Settings, settings_from, unknown_variab
 
 logger = logging.getLogger("service")
 BAD_SETTINGS, BAD_STORE = 2, 1
+METAVARS: dict[object, str] = {
+    int: "N",
+    float: "SECONDS",
+    Path: "DIR",
+    Path | None: "FILE",
+    str | None: "NAME",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +70,7 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> N
         return
     default = field.get_default(call_default_factory=True, validated_data={})
     shown = "" if field.is_required() or default in (None, "") else f" (default: {default})"
-    parser.add_argument(flag, metavar=name.rpartition("_")[2].upper(), help=text + shown)
+    parser.add_argument(flag, metavar=METAVARS.get(field.annotation, name.upper()), help=text + shown)
 
 
 def _serve(settings: Settings) -> int:

@@ -1,9 +1,13 @@
 """Whether the service answers: starting → ready → draining, or failed."""
 
+import logging
 from collections.abc import Callable
 from enum import StrEnum
 
 from service.errors import DeviceLost, Draining, Starting
+from service.logs import log_event
+
+logger = logging.getLogger("service.lifecycle")
 
 
 class Phase(StrEnum):
@@ -35,7 +39,7 @@ class Lifecycle:
 
     def drain(self) -> None:
         """Admit nothing more; what is admitted will be finished."""
-        if self.phase is not Phase.FAILED:
+        if self.phase in (Phase.STARTING, Phase.READY):
             self._become(Phase.DRAINING, "the process is about to end")
 
     def fail(self, reason: str) -> None:
@@ -53,5 +57,7 @@ class Lifecycle:
 
     def _become(self, phase: Phase, reason: str) -> None:
         self.phase, self.reason = phase, reason
+        level = logging.ERROR if phase is Phase.FAILED else logging.INFO
+        log_event(logger, level, phase, reason=reason)
         for tell in self.on_change:
             tell(phase)

@@ -1,6 +1,11 @@
 """The HTTP server process: uvicorn, with a drain that ends in exit code 0 and errors as problems."""
 
+import asyncio
+import logging
 import signal
+import socket
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -8,8 +13,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.app import Service
 from service.lifecycle import Phase
+from service.logs import log_event
 from service.problems import http_problem
 from service.settings import Settings
+
+logger = logging.getLogger("service.server")
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -30,12 +38,23 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._lifecycle = service.lifecycle
+        self._drain_soon: Callable[[], object] = self._lifecycle.drain
         self._lifecycle.on_change.append(self._end_if_failed)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where: the port may have been left to the system."""
+        # A signal strikes between any two steps of this thread: it only asks the loop to drain.
+        self._drain_soon = partial(asyncio.get_running_loop().call_soon_threadsafe, self._lifecycle.drain)
+        await super().startup(sockets)
+        for server in self.servers if self.started else []:
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                log_event(logger, logging.INFO, "listening", host=host, port=port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM and SIGINT drain; unlike uvicorn's own this ends in an exit, not in the signal again."""
         del frame
-        self._lifecycle.drain()
+        self._drain_soon()
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
@@ -47,6 +66,7 @@ class DrainingServer(uvicorn.Server):
 
 def serve(service: Service, settings: Settings) -> int:
     """Serve until a signal or a fault; the process's exit code."""
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the service tells of itself
     config = uvicorn.Config(
         service.app,
         host=settings.host,

@@ -56,7 +56,7 @@ class Startup:
         log_event(
             logger,
             logging.INFO,
-            "ready",
+            "started",
             backbone_ms=1000 * (backbone_s - started_s),
             adapters_ms=1000 * (adapters_s - backbone_s),
             warm_up_ms=1000 * (monotonic() - adapters_s),
