@@ -1,0 +1,116 @@
+"""EuroSAT and ten DTD textures on a pre-trained ViT-Tiny: select, train, serve, compare, report.
+
+    python -m benchmarks.real_pictures train     # resumable; one dvpt-train after the other
+    python -m benchmarks.real_pictures serve     # all test pictures as their JPEG files over HTTP
+    python -m benchmarks.real_pictures report    # writes docs/results.md
+
+Needs DVPT_DATA_ROOT. A finished run is known by its predictions file and not repeated.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from benchmarks.real_pictures_report import write_report
+from benchmarks.real_pictures_serve import compare_served
+from benchmarks.real_predictions import accuracy, read_predictions
+
+BACKBONE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+TASKS = ("eurosat", "dtd10")
+METHODS = ("dvpt", "vpt", "linear")
+LEARNING_RATES = (1e-2, 3e-3)
+EPOCHS = {"dvpt": 15, "vpt": 15, "linear": 100}
+SEEDS = (0, 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training run: selection trains on train and looks at val, final trains on both and tests once."""
+
+    task: str
+    method: str
+    lr: float
+    seed: int
+    final: bool
+
+    @property
+    def name(self) -> str:
+        """The run's file name; of the final runs seed 0 is published under `published`."""
+        return f"{self.task}-{self.method}-lr{self.lr:g}-seed{self.seed}-{'test' if self.final else 'val'}"
+
+    @property
+    def published(self) -> str:
+        """The task's name in the store: DVPT takes the plain one."""
+        return self.task if self.method == "dvpt" else f"{self.task}-{self.method}"
+
+    def predictions(self, folder: Path) -> Path:
+        """Where the run leaves its answer for each picture."""
+        return folder / f"{self.name}.csv"
+
+    def command(self, folder: Path) -> list[str]:
+        """The dvpt-train command of this run."""
+        splits = ("trainval", "test") if self.final else ("train", "val")
+        published = ["--name", self.published] if self.final and self.seed == 0 else ["--no-publish"]
+        return [
+            str(Path(sys.executable).with_name("dvpt-train")), "--task", self.task, "--method", self.method,
+            "--backbone", BACKBONE, "--store", str(folder / "store"), "--runs", str(folder / "runs"),
+            "--lr", f"{self.lr:g}", "--epochs", str(EPOCHS[self.method]), "--seed", str(self.seed),
+            "--train-split", splits[0], "--eval-split", splits[1],
+            "--predictions", str(self.predictions(folder)), *published,
+        ]  # fmt: skip
+
+
+def selections() -> Iterator[Plan]:
+    """Every learning rate of every method, seed 0, equal for all."""
+    for task, method, lr in product(TASKS, METHODS, LEARNING_RATES):
+        yield Plan(task, method, lr, 0, final=False)
+
+
+def finals(folder: Path) -> Iterator[Plan]:
+    """The final runs, seed by seed, at the learning rate that was best on val."""
+    for seed, task, method in product(SEEDS, TASKS, METHODS):
+        yield Plan(task, method, best_lr(folder, task, method), seed, final=True)
+
+
+def best_lr(folder: Path, task: str, method: str) -> float:
+    """The learning rate with the best accuracy on val; the higher one where they are equal."""
+    tried = [plan for plan in selections() if (plan.task, plan.method) == (task, method)]
+    return max(tried, key=lambda plan: accuracy(read_predictions(plan.predictions(folder)))).lr
+
+
+def train(folder: Path) -> None:
+    """Do what is not done yet."""
+    for plans in (selections(), finals(folder)):
+        for plan in plans:
+            if not plan.predictions(folder).exists():
+                print(f"> {plan.name}", flush=True)
+                subprocess.run(plan.command(folder), check=True)
+
+
+def main() -> None:
+    """Run one stage."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stage", choices=("train", "serve", "report"))
+    parser.add_argument("--folder", type=Path, default=Path("runs/real"), help="where everything is kept")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    if arguments.stage == "train":
+        train(folder)
+    elif arguments.stage == "serve":
+        published = {plan.published: plan for plan in finals(folder) if plan.seed == 0}
+        compare_served(
+            folder, {name: (plan.task, plan.predictions(folder)) for name, plan in published.items()}
+        )
+    else:
+        write_report(folder, list(selections()), list(finals(folder)))
+
+
+if __name__ == "__main__":
+    main()
