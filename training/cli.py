@@ -1,0 +1,62 @@
+"""`dvpt-train`: from pictures to a published adapter."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Sequence
+
+from adapters.dvpt import empty_adapter
+from adapters.errors import DvptError
+from training.arguments import parse_arguments
+from training.config import TrainConfig
+from training.publish import parameter_counts
+from training.run import Outcome, Run
+
+DESCRIPTION = "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store."
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns 0; 1 with a message for what cannot be trained; usage errors exit with 2."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    config = parse_arguments(TrainConfig, arguments, prog="dvpt-train", description=DESCRIPTION)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("training").setLevel(logging.INFO)
+    try:
+        run = Run(config)
+        outcome = run.execute(shlex.join(["dvpt-train", *arguments]))
+    except DvptError as error:
+        print(f"dvpt-train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("dvpt-train: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
+        return INTERRUPTED
+    print(summary(run, outcome))
+    return 0
+
+
+def summary(run: Run, outcome: Outcome) -> str:
+    """What a user wants to know at the end."""
+    config, findings = run.config, outcome.findings
+    counts = parameter_counts(empty_adapter(outcome.artifact.config, run.backbone.config))
+    lines = [
+        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
+        f"({len(findings.predictions.labels)} pictures)",
+        f"parameters: {counts['with_head']:,} with head, {counts['without_head']:,} without",
+        f"seconds: {outcome.seconds:.1f}",
+        f"run directory: {outcome.run}",
+    ]
+    if outcome.version is None:
+        return "\n".join([*lines, "not published (--no-publish)"])
+    return "\n".join(
+        [
+            *lines,
+            f"published: {config.published_name} version {outcome.version} in {outcome.store}",
+            f"try it: dvpt-adapters classify {outcome.store} {config.published_name} PICTURE",
+            f"serve it: dvpt-serve --store {outcome.store}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Every knob of a training run, once: the command line, its help and the run's key are made from it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic.config import JsonDict
+
+from adapters.config import PreprocessConfig, PromptConfig, StrictModel
+from adapters.errors import InvalidName
+from adapters.names import check_label_name, check_task_name
+
+COMMON = "what to train"
+METHOD = "method"
+OPTIMIZATION = "optimization"
+DATA = "data and splits"
+MACHINE = "machine and run"
+PUBLISHING = "publishing"
+
+
+def knob(default: Any, group: str, description: str, *, keyed: bool = True, **limits: Any) -> Any:
+    """One field: its group in `--help`, one line of what it does, its limits.
+
+    `keyed` says that it changes the trained tensors, and so belongs to the run's key.
+    """
+    extra: JsonDict = {"group": group, "keyed": keyed}
+    return Field(default, description=description, json_schema_extra=extra, **limits)
+
+
+class TrainConfig(StrictModel):
+    """Options of `dvpt-train`; None stands for a default that depends on other options."""
+
+    task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
+    data: Path | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
+    method: Literal["dvpt", "vpt", "linear"] = knob("dvpt", COMMON, "what is trained beside the head")
+    store: Path | None = knob(
+        None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
+    )
+    backbone: str | None = knob(
+        None, COMMON, "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)"
+    )
+    weights: Path | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
+    epochs: int | None = knob(None, COMMON, "passes over the training pictures (default: the method's)", ge=1)
+    device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
+    seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
+
+    prompt_count: int = knob(10, METHOD, "prompts P in each layer", ge=1, le=1000)
+    deep: bool = knob(True, METHOD, "every layer has prompts of its own; otherwise they are carried on")
+    meta_net: Literal["shared", "specific"] = knob(
+        "shared", METHOD, "one dynamic prompt for all prompts of a layer, or one for each"
+    )
+    meta_layers: int = knob(4, METHOD, "linear maps of the Meta-Net", ge=2, le=16)
+    meta_hidden: int = knob(0, METHOD, "width inside the Meta-Net; 0 is D/16", ge=0, le=8192)
+    meta_input: Literal["mean", "token"] = knob(
+        "mean", METHOD, "the Meta-Net reads the mean of the patch tokens, or each with the mean taken after"
+    )
+    meta_norm: bool = knob(False, METHOD, "normalize what the Meta-Net reads")
+    dynamic_layers: Literal["first", "all"] = knob("first", METHOD, "layers the dynamic prompt is added in")
+    prompt_dropout: float = knob(0.0, METHOD, "dropout on the prompts while training", ge=0, lt=1)
+    head_layers: int = knob(1, METHOD, "linear maps of the head; k > 1 is Mlp-k", ge=1, le=8)
+    head_dropout: float = knob(0.1, METHOD, "dropout inside an Mlp-k head while training", ge=0, lt=1)
+
+    optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
+    lr: float | None = knob(None, OPTIMIZATION, "peak learning rate (default: the method's)", gt=0)
+    weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
+    batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=1)
+    warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
+
+    data_root: Path | None = knob(
+        None, DATA, "folder with vtab-1k/<task> or imagefolder/<task> (default: $DVPT_DATA_ROOT)", keyed=False
+    )
+    train_split: Literal["train", "trainval"] = knob("trainval", DATA, "what is trained on")
+    eval_split: Literal["val", "test"] = knob("test", DATA, "what is evaluated, once, at the end")
+    val_every: int = knob(0, DATA, "epochs between looks at val, with --train-split train; 0 is never", ge=0)
+    val_fraction: float = knob(0.2, DATA, "part of train cut off as val where there is none", gt=0, lt=1)
+    test_fraction: float = knob(
+        0.2, DATA, "part of all pictures cut off as test if there is none", gt=0, lt=1
+    )
+    split_seed: int = knob(0, DATA, "seed of splits that are made", ge=0)
+    image_size: int | None = knob(None, DATA, "input pixels a side (default: the backbone's)", ge=16, le=1024)
+    fit: Literal["squash", "crop"] = knob("squash", DATA, "resize both sides, or the short one and crop")
+    interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
+    resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
+
+    precision: Literal["auto", "fp32", "bf16"] = knob(
+        "auto", MACHINE, "of the frozen backbone; auto is bf16 where the processor has it"
+    )
+    compile: bool = knob(False, MACHINE, "compile the backbone first; pays on long runs")
+    decode_threads: int = knob(0, MACHINE, "threads that decode pictures; 0 is one a core", keyed=False, ge=0)
+    runs: Path = knob(Path("runs"), MACHINE, "where run directories are kept", keyed=False)
+    fresh: bool = knob(False, MACHINE, "start over instead of resuming this run", keyed=False)
+    predictions: Path | None = knob(
+        None, MACHINE, "also write the prediction for each evaluated picture to this CSV file", keyed=False
+    )
+
+    name: str | None = knob(None, PUBLISHING, "publish under this name (default: the task's)", keyed=False)
+    label: str = knob("stable", PUBLISHING, "label that is moved to the new version", keyed=False)
+    publish: bool = knob(True, PUBLISHING, "publish the adapter to the store", keyed=False)
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
+        try:
+            check_task_name(self.published_name)
+            check_label_name(self.label)
+        except InvalidName as error:
+            raise ValueError(str(error)) from error
+        if self.eval_split == "val" and self.train_split == "trainval":
+            raise ValueError("eval_split val needs train_split train: val must not be trained on")
+        if self.val_every and self.train_split == "trainval":
+            raise ValueError("val_every needs train_split train: val must not be trained on")
+        return self
+
+    @property
+    def published_name(self) -> str:
+        """The task's name in the store."""
+        return self.name or self.task
+
+    @property
+    def prompts(self) -> PromptConfig:
+        """The prompt options as an adapter records them: linear has none, VPT no Meta-Net."""
+        if self.method == "linear":
+            return PromptConfig(count=0, deep=False, meta_net="none")
+        if self.method == "vpt":
+            return PromptConfig(count=self.prompt_count, deep=self.deep, meta_net="none")
+        return PromptConfig(
+            count=self.prompt_count,
+            deep=self.deep,
+            meta_net=self.meta_net,
+            meta_layers=self.meta_layers,
+            meta_hidden=self.meta_hidden,
+            meta_input=self.meta_input,
+            meta_norm=self.meta_norm,
+            dynamic_layers=self.dynamic_layers,
+        )
+
+    @property
+    def preprocess(self) -> PreprocessConfig:
+        """How pictures are fitted to the input."""
+        return PreprocessConfig(
+            fit=self.fit, interpolation=self.interpolation, resize_ratio=self.resize_ratio
+        )
+
+    def key(self, *digests: str) -> str:
+        """Twelve hex digits that name the run: options that change the result, and what they act on."""
+        unkeyed = {
+            name
+            for name, field in type(self).model_fields.items()
+            if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra["keyed"])
+        }
+        # Defaults are left out, so that a knob added later does not orphan the runs of today.
+        chosen = self.model_dump(mode="json", exclude=unkeyed, exclude_defaults=True)
+        text = json.dumps([chosen, *digests], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

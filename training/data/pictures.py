@@ -1,0 +1,74 @@
+"""Labelled pictures → pixels in memory, through the one preprocess that serving uses too."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from adapters.config import PreprocessConfig
+from adapters.errors import PictureError
+from adapters.preprocess import preprocess, read_picture
+from training.data.source import Split
+from training.errors import DataUnusable
+
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How pictures become pixels in this run."""
+
+    preprocess: PreprocessConfig
+    image_size: int
+    threads: int = 0
+
+    def load(self, split: Split, title: str = "decoding") -> Tensor:
+        """Pixels of a whole split [N, 3, H, W] uint8.
+
+        Raises DataUnusable that lists the unreadable pictures by name.
+        """
+        pixels = torch.empty(len(split), 3, self.image_size, self.image_size, dtype=torch.uint8)
+        faults: list[str] = []
+        with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
+            decoded = pool.map(self._decode, split.pictures)
+            for row, result in enumerate(tqdm(decoded, title, len(split), disable=None, leave=False)):
+                if isinstance(result, str):
+                    faults.append(result)
+                else:
+                    pixels[row] = result
+        if faults:
+            raise DataUnusable(_listing(faults, len(split)))
+        return pixels
+
+    def chunks(self, split: Split, size: int) -> Iterator[Tensor]:
+        """The pixels of a split that need not fit in memory, `size` pictures at a time."""
+        for first in range(0, len(split), size):
+            yield self.load(split.rows(list(range(first, min(first + size, len(split))))))
+
+    def _decode(self, source: Path | Image.Image) -> Tensor | str:
+        try:
+            picture = source if isinstance(source, Image.Image) else read_picture(source)
+        except (PictureError, OSError) as error:
+            return str(error)
+        return preprocess(picture, self.preprocess, self.image_size)
+
+
+def digest(split: Split) -> str:
+    """SHA-256 over name, label and content of each picture, in order."""
+    total = hashlib.sha256()
+    for name, label, picture in zip(split.names, split.labels, split.pictures, strict=True):
+        content = picture.tobytes() if isinstance(picture, Image.Image) else picture.read_bytes()
+        total.update(f"{name} {label} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _listing(faults: list[str], total: int) -> str:
+    more = f"\nand {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return f"{len(faults)} of {total} pictures cannot be read:\n" + "\n".join(faults[:SHOWN]) + more

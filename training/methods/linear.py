@@ -1,0 +1,48 @@
+"""Linear and Mlp-k: only the head is trained, on features that are computed once."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from adapters.backbone import Backbone
+from adapters.dvpt import Adapter
+from training.config import TrainConfig
+from training.methods.heads import new_head, plain_head
+from training.methods.method import Recipe
+
+RECIPE = Recipe(epochs=100, lr=1e-2)
+FEATURE_BATCH = 64
+
+
+class LinearMethod:
+    """Trains a head on the frozen backbone's features."""
+
+    module: nn.Module
+
+    def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
+        self._backbone = backbone
+        self._options = config.prompts
+        self._class_count = class_count
+        self.module = new_head(backbone.config.width, class_count, config.head_layers, config.head_dropout)
+
+    @torch.no_grad()
+    def inputs(self, images: Tensor) -> Tensor:
+        """Pixels [N, 3, H, W] uint8 → features [N, D] float32 on the CPU."""
+        device = self._backbone.mean.device
+        features = [
+            self._backbone.encode(self._backbone.embed(batch.to(device))).float().cpu()
+            for batch in torch.split(images, FEATURE_BATCH)
+        ]
+        return torch.cat(features)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Features [B, D] → logits [B, C]."""
+        logits: Tensor = self.module(inputs)
+        return logits
+
+    def adapter(self) -> Adapter:
+        """An adapter without prompts, with a copy of the head."""
+        published = Adapter(self._options, self._backbone.config, self._class_count)
+        published.head = plain_head(copy.deepcopy(self.module).cpu())
+        return published.eval()

@@ -1,0 +1,79 @@
+"""From a trained adapter to what is published: rounded tensors, and where they come from."""
+
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from adapters.artifact import Artifact, new_artifact
+from adapters.backbone import Backbone
+from adapters.config import BackboneConfig
+from adapters.dvpt import Adapter, empty_adapter
+from training.config import TrainConfig
+from training.data.source import TaskData
+from training.report import Findings
+
+PACKAGES = ("torch", "timm", "numpy", "pillow", "safetensors")
+
+
+def unpublished(
+    adapter: Adapter, config: TrainConfig, classes: tuple[str, ...], backbone: BackboneConfig
+) -> Artifact:
+    """The artifact as it will be published, before it is measured: no provenance and no card yet."""
+    mlp = config.method == "linear" and config.head_layers > 1
+    return new_artifact(
+        adapter,
+        method="mlp" if mlp else config.method,
+        classes=classes,
+        backbone=backbone,
+        preprocess=config.preprocess,
+        provenance={},
+    )
+
+
+def rounded_adapter(artifact: Artifact, backbone: BackboneConfig) -> Adapter:
+    """The adapter a server will load: the artifact's rounded values, computed with in float32."""
+    adapter = empty_adapter(artifact.config, backbone)
+    adapter.load_state_dict({name: tensor.float() for name, tensor in artifact.tensors.items()})
+    return adapter.eval()
+
+
+def parameter_counts(adapter: Adapter) -> dict[str, int]:
+    """Trainable parameters with and without the head."""
+    total = sum(parameter.numel() for parameter in adapter.parameters())
+    head = sum(parameter.numel() for parameter in adapter.head.parameters())
+    return {"with_head": total, "without_head": total - head}
+
+
+def provenance_of(
+    config: TrainConfig,
+    data: TaskData,
+    findings: Findings,
+    *,
+    backbone: Backbone,
+    command: str,
+    digests: Mapping[str, str],
+    seconds: float,
+    trained: int,
+) -> dict[str, Any]:
+    """The free block of `adapter_config.json`: everything needed to judge the figure and to repeat it."""
+    return {
+        "method": config.method,
+        "backbone": backbone.config.name,
+        "metrics": {
+            "split": findings.split,
+            "accuracy": round(findings.predictions.accuracy, 6),
+            "standard_error": round(findings.standard_error, 6),
+            "pictures": len(findings.predictions.labels),
+        },
+        "data": {"source": data.source, "trained_on": config.train_split, "pictures": trained, **digests},
+        "splits_made": list(data.made),
+        "seeds": {"seed": config.seed, "split_seed": config.split_seed},
+        "precision": str(backbone.dtype).removeprefix("torch."),
+        "options": config.model_dump(mode="json", exclude={"task", "store", "data", "data_root", "weights"}),
+        "command": command,
+        "packages": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
+        "seconds": round(seconds, 1),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,140 @@
+"""The model card: what was trained, on what, how well it does, and how to use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from training import plots
+from training.evaluate import Predictions
+from training.run_directory import EpochRecord
+from training.statistics import standard_error
+
+ClassRow = tuple[str, float, float, float, int]
+MATRIX_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a finished run found out: answers on the evaluated split and the way there."""
+
+    split: str
+    classes: tuple[str, ...]
+    predictions: Predictions
+    history: tuple[EpochRecord, ...]
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy."""
+        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
+
+
+def model_card(name: str, findings: Findings, provenance: Mapping[str, Any]) -> dict[str, bytes]:
+    """`README.md` and its plots, by file name."""
+    counts = _confusions(findings)
+    rows = class_rows(findings)
+    text = "\n\n".join(
+        [
+            f"# {name}",
+            _summary(findings, provenance),
+            "## Use\n\n" + _usage(name),
+            "## Options and data\n\n" + _listing(provenance),
+            "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
+            + _history_table(findings.history),
+            "## Classes\n\n![F1 of each class](classes.png)\n\n" + _class_table(rows),
+            "## Confusions\n\n![Confusion matrix](confusion-matrix.png)\n\n"
+            + _confusion_text(counts, findings.classes),
+        ]
+    )
+    return {
+        "README.md": (text + "\n").encode(),
+        "learning-curve.png": plots.learning_curve(findings.history),
+        "classes.png": plots.class_table(rows),
+        "confusion-matrix.png": plots.confusion_matrix(counts, findings.classes),
+    }
+
+
+def class_rows(findings: Findings) -> list[ClassRow]:
+    """Class, precision, recall, F1, support; 0 where a figure has no denominator."""
+    precision, recall, f1, support = precision_recall_fscore_support(
+        findings.predictions.labels.numpy(),
+        findings.predictions.predicted.numpy(),
+        labels=range(len(findings.classes)),
+        zero_division=0.0,
+    )
+    table = zip(findings.classes, precision, recall, f1, support, strict=True)
+    return [(name, float(p), float(r), float(f), int(s)) for name, p, r, f, s in table]
+
+
+def _confusions(findings: Findings) -> NDArray[np.int64]:
+    counts: NDArray[np.int64] = confusion_matrix(
+        findings.predictions.labels.numpy(),
+        findings.predictions.predicted.numpy(),
+        labels=range(len(findings.classes)),
+    )
+    return counts
+
+
+def _summary(findings: Findings, provenance: Mapping[str, Any]) -> str:
+    accuracy, error = findings.predictions.accuracy, findings.standard_error
+    return (
+        f"A {provenance['method']} adapter with {len(findings.classes)} classes for the frozen backbone "
+        f"`{provenance['backbone']}`. Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
+        f"({len(findings.predictions.labels)} pictures, standard error), measured on the published, rounded "
+        "tensors."
+    )
+
+
+def _usage(name: str) -> str:
+    return (
+        "```sh\n"
+        f"curl --data-binary @picture.jpg -H 'Content-Type: image/jpeg' \\\n"
+        f"  http://127.0.0.1:8000/v1/tasks/{name}/classify\n"
+        "```"
+    )
+
+
+def _listing(provenance: Mapping[str, Any]) -> str:
+    lines = []
+    for key, value in provenance.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+        lines.append(f"- {key.replace('_', ' ')}: {shown}")
+    return "\n".join(lines)
+
+
+def _history_table(history: Sequence[EpochRecord]) -> str:
+    every = max(1, len(history) // 10)
+    shown = [record for record in history if record.epoch % every == 0 or record is history[-1]]
+    rows = [
+        (str(r.epoch), f"{r.loss:.4f}", f"{r.accuracy:.4f}", _optional(r.val_accuracy), f"{r.seconds:.1f}")
+        for r in shown
+    ]
+    return table(("epoch", "loss", "accuracy", "val", "seconds"), rows)
+
+
+def _class_table(rows: Sequence[ClassRow]) -> str:
+    cells = [(name, f"{p:.3f}", f"{r:.3f}", f"{f:.3f}", str(s)) for name, p, r, f, s in rows]
+    return table(("class", "precision", "recall", "F1", "pictures"), cells)
+
+
+def _confusion_text(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """The whole matrix for few classes, the twenty most frequent confusions for many."""
+    if len(classes) <= MATRIX_CLASSES:
+        header = ("true ↓ answer →", *classes)
+        return table(header, [(name, *map(str, row)) for name, row in zip(classes, counts, strict=True)])
+    wrong = [(int(n), int(t), int(a)) for (t, a), n in np.ndenumerate(counts) if n and t != a]
+    worst = sorted(wrong, reverse=True)[:20]
+    return table(("true", "answer", "pictures"), [(classes[t], classes[a], str(n)) for n, t, a in worst])
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _optional(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

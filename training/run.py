@@ -1,0 +1,159 @@
+"""A whole run: data and backbone, training, one evaluation, the published adapter."""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from adapters.artifact import Artifact
+from adapters.backbone import Backbone
+from adapters.store import Store
+from training.config import TrainConfig
+from training.data.catalogue import open_task
+from training.data.pictures import Decoder, digest
+from training.data.source import Split, TaskData
+from training.data.splits import training_part
+from training.evaluate import Predictions, predict_logits
+from training.loop import Pictures, Training
+from training.machine import choose_device, choose_dtype
+from training.methods import build_method, with_recipe
+from training.methods.method import Method
+from training.placement import Placement, place
+from training.publish import provenance_of, rounded_adapter, unpublished
+from training.report import Findings, model_card
+from training.run_directory import EpochRecord, RunDirectory
+
+LOG = logging.getLogger("training")
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with."""
+
+    findings: Findings
+    artifact: Artifact
+    run: Path
+    store: Path
+    version: int | None
+    seconds: float
+
+
+class Run:
+    """The parts of one run, made and checked before anything is trained."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = with_recipe(config)
+        self.device = choose_device(config.device)
+        dtype = choose_dtype(config.precision, self.device)
+        self.data: TaskData = open_task(config)
+        self.train: Split = training_part(self.data, config.train_split)
+        self.held_out: Split = self.data.splits[config.eval_split]
+        self.placement: Placement = place(config)
+        self.backbone: Backbone = self.placement.backbone.prepare(self.device, dtype)
+        self.decoder = Decoder(config.preprocess, self.backbone.config.image_size, config.decode_threads)
+        self.digests = {
+            "train_sha256": digest(self.train), f"{config.eval_split}_sha256": digest(self.held_out)
+        }  # fmt: skip
+        key = self.config.key(self.backbone.config.sha256, str(dtype), *self.digests.values())
+        name = f"{config.published_name}-{config.method}-{key}"
+        self.directory = RunDirectory.open(config.runs, name, fresh=config.fresh)
+        torch.manual_seed(config.seed)
+        self.method: Method = build_method(self.backbone, self.config, len(self.data.classes))
+
+    def execute(self, command: str) -> Outcome:
+        """Train or resume, evaluate once, publish."""
+        began = time.perf_counter()
+        self._record_inputs(command)
+        history = self._fit()
+        draft = unpublished(self.method.adapter(), self.config, self.data.classes, self.backbone.config)
+        findings = self._evaluate(draft, history)
+        provenance = self._provenance(findings, command, time.perf_counter() - began)
+        artifact = replace(
+            draft,
+            config=draft.config.model_copy(update={"provenance": provenance}),
+            card=model_card(self.config.published_name, findings, provenance),
+        )
+        self._record_outputs(artifact, findings)
+        version = self._publish(artifact)
+        return Outcome(
+            findings,
+            artifact,
+            self.directory.path,
+            self.placement.store,
+            version,
+            time.perf_counter() - began,
+        )
+
+    def _fit(self) -> tuple[EpochRecord, ...]:
+        training = Training(self.method, self.config, self.device)
+        checkpoint = self.directory.load()
+        if checkpoint is not None:
+            training.resume(checkpoint)
+            done = len(training.history)
+            LOG.info("resuming %s after epoch %d of %d", self.directory.path, done, self.config.epochs)
+        if len(training.history) < (self.config.epochs or 0):
+            self._train(training)
+        return tuple(training.history)
+
+    def _train(self, training: Training) -> None:
+        # Plain matrix products go backward faster than fused attention on a CPU.
+        self.backbone.use_fused_attention(self.device.type != "cpu")
+        images = self.decoder.load(self.train, "decoding the training pictures")
+        self.method.module.to(self.device)
+        pictures = Pictures(self.method.inputs(images), torch.tensor(self.train.labels))
+        with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
+            training.fit(
+                pictures, self.directory, lambda record: _to_board(board, record), self._validation_accuracy
+            )
+        self.backbone.use_fused_attention(fused=True)
+
+    def _validation_accuracy(self) -> float:
+        adapter = self.method.adapter()
+        return self._predict(adapter_of=adapter, split=self.data.splits["val"]).accuracy
+
+    def _evaluate(self, draft: Artifact, history: tuple[EpochRecord, ...]) -> Findings:
+        adapter = rounded_adapter(draft, self.backbone.config)
+        predictions = self._predict(adapter_of=adapter, split=self.held_out)
+        return Findings(self.config.eval_split, self.data.classes, predictions, history)
+
+    def _predict(self, *, adapter_of: Any, split: Split) -> Predictions:
+        logits = predict_logits(self.backbone, adapter_of, self.decoder.chunks(split, CHUNK))
+        return Predictions(split.names, torch.tensor(split.labels), logits)
+
+    def _record_inputs(self, command: str) -> None:
+        config = self.config.model_dump(mode="json")
+        self.directory.write_json("config.json", {"command": command, **config})
+        splits = {name: split.names for name, split in self.data.splits.items()}
+        self.directory.write_json("splits.json", {"made": self.data.made, **splits})
+
+    def _record_outputs(self, artifact: Artifact, findings: Findings) -> None:
+        self.directory.write_json("result.json", artifact.config.provenance)
+        for path in (self.directory.path / "predictions.csv", self.config.predictions):
+            if path is not None:
+                findings.predictions.write(path)
+        for name, content in artifact.card.items():
+            (self.directory.path / name).write_bytes(content)
+
+    def _provenance(self, findings: Findings, command: str, seconds: float) -> dict[str, Any]:
+        return provenance_of(
+            self.config, self.data, findings, backbone=self.backbone, command=command,
+            digests=self.digests, seconds=seconds, trained=len(self.train),
+        )  # fmt: skip
+
+    def _publish(self, artifact: Artifact) -> int | None:
+        if not self.config.publish:
+            return None
+        store = Store.create(self.placement.store, self.backbone.config)
+        return store.publish(self.config.published_name, artifact, label=self.config.label)
+
+
+def _to_board(board: SummaryWriter, record: EpochRecord) -> None:
+    for name in ("loss", "accuracy", "lr", "val_accuracy"):
+        value = getattr(record, name)
+        if value is not None:
+            board.add_scalar(name, value, record.epoch)
