@@ -1,0 +1,35 @@
+# The service, for NVIDIA GPUs and for CPUs; a smaller one for CPUs alone with --build-arg TORCH_INDEX=…
+# From the repository's root: docker build -f docker/service.Dockerfile -t dvpt-service .
+FROM python:3.11-slim-bookworm AS dependencies
+ARG TORCH_INDEX=""
+WORKDIR /opt/dvpt
+COPY docker/install_lock.py docker/service.lock ./
+RUN python install_lock.py service.lock "$TORCH_INDEX"
+
+# The distribution holds training as well, which serving does not need.
+FROM dependencies AS project
+WORKDIR /source
+COPY LICENSE README.md pyproject.toml ./
+COPY adapters adapters
+COPY service service
+COPY training training
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-warn-script-location --prefix /project . \
+  && rm -r /project/lib/python3*/site-packages/training /project/bin/dvpt-train
+
+FROM dependencies
+COPY --from=project /project /usr/local
+# The directories belong to the user, so that fresh volumes mounted there do too.
+RUN useradd --uid 10001 --user-group --create-home --home-dir /cache --shell /usr/sbin/nologin dvpt \
+  && install --directory --owner dvpt --group dvpt /store
+WORKDIR /
+ENV PYTHONUNBUFFERED=1 \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    DVPT_STORE=/store \
+    DVPT_HOST=0.0.0.0 \
+    DVPT_PORT=8000
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['DVPT_PORT']}/readyz\", timeout=4)"]
+ENTRYPOINT ["dvpt-serve"]

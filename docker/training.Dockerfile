@@ -1,0 +1,31 @@
+# Training, for NVIDIA GPUs and for CPUs; a smaller one for CPUs alone with --build-arg TORCH_INDEX=…
+# From the repository's root: docker build -f docker/training.Dockerfile -t dvpt-training .
+FROM python:3.11-slim-bookworm AS dependencies
+ARG TORCH_INDEX=""
+WORKDIR /opt/dvpt
+COPY docker/install_lock.py docker/training.lock ./
+RUN python install_lock.py training.lock "$TORCH_INDEX"
+
+# The distribution holds the service as well, which training does not need.
+FROM dependencies AS project
+WORKDIR /source
+COPY LICENSE README.md pyproject.toml ./
+COPY adapters adapters
+COPY service service
+COPY training training
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-warn-script-location --prefix /project . \
+  && rm -r /project/lib/python3*/site-packages/service /project/bin/dvpt-serve
+
+FROM dependencies
+COPY --from=project /project /usr/local
+# The same user as the service's: what one publishes the other can read, label and delete.
+RUN useradd --uid 10001 --user-group --create-home --home-dir /cache --shell /usr/sbin/nologin dvpt \
+  && install --directory --owner dvpt --group dvpt /store /data
+WORKDIR /cache
+ENV PYTHONUNBUFFERED=1 \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    DVPT_DATA_ROOT=/data
+USER 10001:10001
+ENTRYPOINT ["dvpt-train"]
+CMD ["--help"]
