@@ -1,0 +1,52 @@
+"""What the service's unit tests share: a store in a temporary folder and random adapters for it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from adapters.artifact import Artifact, new_artifact
+from adapters.backbone import Backbone
+from adapters.config import PreprocessConfig, PromptConfig
+from adapters.dvpt import Adapter
+from adapters.store import Store
+
+MakeArtifact = Callable[..., Artifact]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Coroutine tests run on asyncio, as the service does."""
+    return "asyncio"
+
+
+@pytest.fixture
+def store(tmp_path: Path, backbone: Backbone) -> Store:
+    """An empty store of the tiny backbone."""
+    return Store.create(tmp_path / "store", backbone.config)
+
+
+@pytest.fixture
+def make_artifact(backbone: Backbone) -> MakeArtifact:
+    """Random adapters: `make_artifact(seed, class_count=3, options=…)`."""
+
+    def make(seed: int = 0, class_count: int = 3, options: PromptConfig | None = None) -> Artifact:
+        options = options or PromptConfig(count=2)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            adapter = Adapter(options, backbone.config, class_count)
+            with torch.no_grad():
+                for parameter in adapter.parameters():
+                    parameter.add_(0.2 * torch.randn_like(parameter))
+        return new_artifact(
+            adapter,
+            method="dvpt" if options.count else "linear",
+            classes=[f"class {index}" for index in range(class_count)],
+            backbone=backbone.config,
+            preprocess=PreprocessConfig(),
+            provenance={},
+            dtype=torch.float32,
+        )
+
+    return make

@@ -1,0 +1,150 @@
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.fair_queue import DEFAULT_QUANTUM, FairQueue, Job
+
+FOREVER = 1e9
+
+
+def job(task: str, pictures: int, group: str = "g", deadline_s: float = FOREVER) -> Job:
+    return Job(group, task, pictures, deadline_s)
+
+
+def filled(jobs: Sequence[Job]) -> FairQueue[Job]:
+    queue: FairQueue[Job] = FairQueue()
+    for each in jobs:
+        queue.push(each)
+    return queue
+
+
+def test_an_empty_queue_gives_nothing() -> None:
+    queue: FairQueue[Job] = FairQueue()
+
+    assert queue.take(8, 0.0) == ([], [])
+    assert len(queue) == 0
+
+
+def test_a_single_task_fills_the_batch_in_order_of_arrival() -> None:
+    first, second = job("a", 10), job("a", 10)
+    queue = filled([first, second])
+
+    rows, _ = queue.take(16, 0.0)
+
+    assert rows == [*((first, row) for row in range(10)), *((second, row) for row in range(6))]
+    assert len(queue) == 4
+
+
+def test_the_oldest_request_chooses_the_group() -> None:
+    old, young = job("a", 1, group="old"), job("b", 1, group="young")
+    queue = filled([old, young])
+
+    assert queue.take(8, 0.0)[0] == [(old, 0)]
+    assert queue.take(8, 0.0)[0] == [(young, 0)]
+
+
+def test_a_flood_does_not_keep_a_small_request_waiting() -> None:
+    flood, small = job("flood", 1000), job("small", 1)
+    queue = filled([flood, small])
+
+    rows, _ = queue.take(16, 0.0)
+
+    assert (small, 0) in rows
+
+
+def test_shares_are_even_between_backlogged_tasks() -> None:
+    jobs = [job(task, 400) for task in "abc"]
+    queue = filled(jobs)
+
+    served: Counter[str] = Counter()
+    for _ in range(12):
+        rows, _ = queue.take(32, 0.0)
+        served.update(each.task for each, _ in rows)
+        assert max(served.values()) - min(served.values()) <= DEFAULT_QUANTUM
+
+
+def test_more_requests_do_not_buy_a_larger_share() -> None:
+    many = [job("many", 4) for _ in range(50)]
+    queue = filled([*many, job("one", 200)])
+
+    rows, _ = queue.take(64, 0.0)
+
+    assert Counter(each.task for each, _ in rows) == {"many": 32, "one": 32}
+
+
+def test_expired_jobs_leave_without_a_place_in_the_batch() -> None:
+    late, timely = job("a", 5, deadline_s=1.0), job("a", 2, deadline_s=9.0)
+    queue = filled([late, timely])
+
+    rows, expired = queue.take(8, now_s=2.0)
+
+    assert expired == [late]
+    assert rows == [(timely, 0), (timely, 1)]
+
+
+def test_a_group_of_expired_jobs_makes_way_for_the_next_group() -> None:
+    late, other = job("a", 5, group="late", deadline_s=1.0), job("b", 1, group="other")
+    queue = filled([late, other])
+
+    rows, expired = queue.take(8, now_s=2.0)
+
+    assert (rows, expired) == ([(other, 0)], [late])
+
+
+def test_discarding_counts_only_what_still_waited() -> None:
+    each = job("a", 10)
+    queue = filled([each])
+    queue.take(4, 0.0)
+
+    assert queue.discard(each) == 6
+    assert queue.discard(each) == 0
+    assert queue.take(4, 0.0) == ([], [])
+
+
+def test_draining_gives_every_job_back() -> None:
+    jobs = [job("a", 2), job("b", 3, group="other")]
+    queue = filled(jobs)
+
+    assert queue.drain() == jobs
+    assert len(queue) == 0
+
+
+ARRIVALS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(["g", "h"]), st.integers(1, 12)), max_size=30
+)
+
+
+@given(ARRIVALS, st.integers(1, 16), st.sets(st.integers(0, 29)))
+def test_every_picture_is_handed_out_once_or_discarded(
+    arrivals: list[tuple[str, str, int]], limit: int, cancelled: set[int]
+) -> None:
+    jobs = [job(task, pictures, group) for task, group, pictures in arrivals]
+    queue = filled(jobs)
+    discarded = {each: queue.discard(each) for index, each in enumerate(jobs) if index in cancelled}
+    seen: Counter[tuple[Job, int]] = Counter()
+
+    while rows := queue.take(limit, 0.0)[0]:
+        assert len(rows) <= limit
+        assert len({each.group for each, _ in rows}) == 1
+        seen.update(rows)
+
+    assert all(count == 1 for count in seen.values())
+    for each in jobs:
+        handed_out = sum(1 for taken, _ in seen if taken is each)
+        assert handed_out + discarded.get(each, 0) == each.row_count
+    assert len(queue) == 0
+
+
+@pytest.mark.parametrize("limit", [1, 7, 64])
+def test_nobody_starves(limit: int) -> None:
+    jobs = [job(f"task{index}", 3) for index in range(100)]
+    queue = filled(jobs)
+
+    batches = 0
+    while queue.take(limit, 0.0)[0]:
+        batches += 1
+
+    assert batches == -(-300 // limit)
