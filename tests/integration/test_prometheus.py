@@ -1,0 +1,238 @@
+"""A real Prometheus scrapes the real service and answers every query of the dashboard.
+
+Needs the program `prometheus` (Debian: apt-get install prometheus); skipped where it is not installed.
+"""
+
+import io
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import save_file
+
+from adapters.artifact import new_artifact
+from adapters.backbone import random_backbone
+from adapters.config import PreprocessConfig, PromptConfig
+from adapters.dvpt import Adapter
+from adapters.store import Store
+
+DOCKER = Path(__file__).resolve().parents[2] / "docker"
+DASHBOARD: dict[str, Any] = json.loads((DOCKER / "grafana/dashboards/dvpt.json").read_text())
+TASKS = ("first", "second")
+RATE_INTERVAL = "1m"  # what Grafana would put in: long enough to hold the whole test
+LIMIT_S = 120.0
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One query of the dashboard, and the labels that its legend shows."""
+
+    expression: str
+    labels: frozenset[str]
+
+    def answered_by(self, samples: list[Sample]) -> bool:
+        """At least one sample, all of them numbers that carry the legend's labels."""
+        return bool(samples) and all(
+            math.isfinite(float(sample["value"][1])) and self.labels <= set(sample["metric"])
+            for sample in samples
+        )
+
+
+def questions() -> list[Question]:
+    return [
+        Question(
+            target["expr"].replace("$__rate_interval", RATE_INTERVAL),
+            frozenset(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])),
+        )
+        for panel in DASHBOARD["panels"]
+        for target in panel["targets"]
+    ]
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """A running service, and the Prometheus that scrapes it."""
+
+    service: httpx.Client
+    prometheus: httpx.Client
+
+    def ask(self, expression: str) -> list[Sample]:
+        """The samples of an instant query; an error of the query fails the test with its text."""
+        answer = self.prometheus.get("/api/v1/query", params={"query": expression}).json()
+        assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
+        samples: list[Sample] = answer["data"]["result"]
+        return samples
+
+    def send_traffic(self) -> None:
+        """Every outcome that costs little: answers of both tasks, an unknown task, a damaged picture."""
+        picture = io.BytesIO()
+        Image.new("RGB", (40, 30), "teal").save(picture, "PNG")
+        for task, body, status in [
+            *((task, picture.getvalue(), 200) for task in TASKS),
+            ("nothing", picture.getvalue(), 404),
+            (TASKS[0], picture.getvalue()[:50], 422),
+        ]:
+            headers = {"content-type": "image/png"}
+            answer = self.service.post(f"/v1/tasks/{task}/classify", content=body, headers=headers)
+            assert answer.status_code == status, answer.text
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    """The service over a store of two random adapters, scraped four times a second."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("there is no program `prometheus`; Debian's package of that name has it")
+    folder = tmp_path_factory.mktemp("prometheus")
+    with (
+        _service(folder) as address,
+        _prometheus(program, folder, address) as prometheus_address,
+        httpx.Client(base_url=f"http://{address}") as service,
+        httpx.Client(base_url=f"http://{prometheus_address}") as prometheus,
+    ):
+        _wait_until(lambda: _answers(service, "/readyz"), "the service is ready")
+        _wait_until(lambda: _answers(prometheus, "/-/ready"), "Prometheus is ready")
+        result = Scraped(service, prometheus)
+        # Rates need a first scrape that lies before the traffic.
+        _wait_until(lambda: _value(result.ask('up{job="dvpt-service"}')) == 1.0, "a scrape")
+        yield result
+
+
+def test_every_query_of_the_dashboard_has_an_answer(scraped: Scraped) -> None:
+    unanswered: list[Question] = questions()
+    assert unanswered
+    deadline = time.monotonic() + LIMIT_S
+    while unanswered and time.monotonic() < deadline:
+        scraped.send_traffic()
+        time.sleep(0.25)
+        unanswered = [
+            question for question in unanswered if not question.answered_by(scraped.ask(question.expression))
+        ]
+    assert [question.expression for question in unanswered] == []
+
+
+def test_the_dashboard_tells_the_truth(scraped: Scraped) -> None:
+    def total(expression: str) -> float:
+        return _value(scraped.ask(expression))
+
+    before = total('sum(dvpt_requests_total{code="ok"}) or vector(0)')
+    scraped.send_traffic()
+    _wait_until(lambda: total('sum(dvpt_requests_total{code="ok"})') == before + 2, "a scrape of the traffic")
+    assert total("min(dvpt_ready)") == 1.0
+    assert total("max(dvpt_tasks)") == 2.0
+    assert {sample["metric"]["task"] for sample in scraped.ask("dvpt_pictures_total")} == set(TASKS)
+    outcomes = scraped.ask("sum by (task, code) (dvpt_requests_total)")
+    pairs = {(sample["metric"]["task"], sample["metric"]["code"]) for sample in outcomes}
+    assert ("unknown", "task_not_found") in pairs
+    assert (TASKS[0], "picture_damaged") in pairs
+
+
+def test_every_alert_evaluates_and_none_fires(scraped: Scraped) -> None:
+    def rules() -> list[dict[str, Any]]:
+        groups = scraped.prometheus.get("/api/v1/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    _wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), "an evaluation of the rules")
+    written = yaml.safe_load((DOCKER / "prometheus/alerts.yml").read_text())["groups"]
+    assert [rule["name"] for rule in rules()] == [
+        rule["alert"] for group in written for rule in group["rules"]
+    ]
+    assert {rule["name"]: (rule["health"], rule["state"]) for rule in rules()} == {
+        rule["name"]: ("ok", "inactive") for rule in rules()
+    }
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[str]:
+    """Run `dvpt-serve` on a free loopback port; yields host and port."""
+    backbone = random_backbone()
+    save_file(backbone.vit.state_dict(), folder / "weights.safetensors")
+    store = Store.create(folder / "store", backbone.config)
+    for seed, task in enumerate(TASKS):
+        torch.manual_seed(seed)
+        artifact = new_artifact(
+            Adapter(PromptConfig(count=2), backbone.config, 3).eval(),
+            method="dvpt",
+            classes=("a", "b", "c"),
+            backbone=backbone.config,
+            preprocess=PreprocessConfig(),
+            provenance={},
+        )
+        store.publish(task, artifact)
+    flags = ["--store", str(store.root), "--weights", str(folder / "weights.safetensors"), "--port", "0"]
+    log = folder / "service.log"
+    command = [str(Path(sys.executable).with_name("dvpt-serve")), *flags, "--device", "cpu"]
+    with _running(command, log):
+        listening = re.compile(r"listening host=(\S+) port=(\d+)")
+        _wait_until(lambda: bool(listening.search(log.read_text())), "the service listens")
+        found = listening.search(log.read_text())
+        assert found is not None
+        yield f"{found[1]}:{found[2]}"
+
+
+@contextmanager
+def _prometheus(program: str, folder: Path, target: str) -> Iterator[str]:
+    """Run Prometheus with the project's configuration, aimed at `target`; yields host and port."""
+    config = yaml.safe_load((DOCKER / "prometheus/prometheus.yml").read_text())
+    config["global"] = {"scrape_interval": "250ms", "evaluation_interval": "1s"}
+    config["scrape_configs"][0]["static_configs"][0]["targets"] = [target]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    for rules in config["rule_files"]:
+        shutil.copy(DOCKER / "prometheus" / rules, folder)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    flags = [f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'series'}"]
+    with _running([program, *flags, f"--web.listen-address={address}"], folder / "prometheus.log"):
+        yield address
+
+
+@contextmanager
+def _running(command: list[str], log: Path) -> Iterator[None]:
+    """A process for as long as the block runs; its output stands in `log`."""
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environ)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+    assert process.returncode == 0, log.read_text()
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"still waiting: {what}"
+        time.sleep(0.1)
+
+
+def _answers(client: httpx.Client, path: str) -> bool:
+    try:
+        return client.get(path).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _value(samples: list[Sample]) -> float:
+    """The only sample's value; NaN where there is none yet."""
+    return float(samples[0]["value"][1]) if len(samples) == 1 else math.nan
