@@ -1,0 +1,122 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from adapters.artifact import Artifact, adapter_of
+from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
+from adapters.bank import AdapterBank
+from adapters.config import PromptConfig
+from adapters.errors import BackboneMismatch
+from adapters.layout import Layout, Slot
+from service.engine.torch_engine import TorchEngine
+from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
+
+CPU = torch.device("cpu")
+MakeArtifact = Callable[..., Artifact]
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    """The embedded architecture with random weights: the engine loads its backbone by name."""
+    return random_backbone(seed=3)
+
+
+@pytest.fixture(scope="session")
+def weights(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / f"{EMBEDDED_BACKBONE}.safetensors"
+    save_file({name: value.contiguous() for name, value in backbone.vit.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture
+def bank(backbone: Backbone) -> AdapterBank:
+    return AdapterBank(backbone.config, device=CPU, dtype=torch.float32, slots_per_layout=8)
+
+
+@pytest.fixture
+def engine(backbone: Backbone, bank: AdapterBank, weights: Path) -> TorchEngine:
+    made = TorchEngine(backbone.config, bank, device=CPU, dtype=torch.float32, weights=weights)
+    made.start()
+    return made
+
+
+def pictures(count: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    return list(torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8, generator=generator))
+
+
+def test_rows_are_the_reference_forward_s_probabilities(
+    engine: TorchEngine, bank: AdapterBank, backbone: Backbone, make_artifact: MakeArtifact
+) -> None:
+    artifacts = [make_artifact(seed, class_count=classes) for seed, classes in enumerate((3, 20, 5))]
+    slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
+    images = pictures(3)
+
+    rows = engine.infer(images, slots)
+
+    for image, artifact, row in zip(images, artifacts, rows, strict=True):
+        reference = adapter_of(artifact, backbone.config)(backbone, image[None]).softmax(-1)[0]
+        assert not isinstance(row, InferenceFailed)
+        np.testing.assert_allclose(row, reference.numpy(), atol=1e-4)
+        assert row.dtype == np.float32
+
+
+def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
+    engine: TorchEngine, bank: AdapterBank, make_artifact: MakeArtifact
+) -> None:
+    good, bad = make_artifact(1), make_artifact(2)
+    poisoned = {name: tensor.clone() for name, tensor in bad.tensors.items()}
+    poisoned["head.0.weight"][1, 0] = torch.nan
+    slots = [bank.insert(good.config, good.tensors), bank.insert(bad.config, poisoned)]
+
+    fine, failed = engine.infer(pictures(2), slots)
+
+    assert isinstance(failed, OutputNotFinite)
+    assert isinstance(fine, np.ndarray)
+
+
+def test_warming_needs_no_adapter(engine: TorchEngine, backbone: Backbone) -> None:
+    engine.warm(Layout.of(PromptConfig(), backbone.config.width))
+
+
+def test_an_engine_must_be_started(backbone: Backbone, bank: AdapterBank) -> None:
+    engine = TorchEngine(backbone.config, bank, device=CPU, dtype=torch.float32)
+
+    with pytest.raises(InferenceFailed, match="not started"):
+        engine.infer(pictures(1), [])
+
+
+def test_other_weights_are_refused(bank: AdapterBank, weights: Path) -> None:
+    other = random_backbone(seed=4).config
+    engine = TorchEngine(other, bank, device=CPU, dtype=torch.float32, weights=weights)
+
+    with pytest.raises(BackboneMismatch):
+        engine.start()
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), OutOfDeviceMemory),
+        (MemoryError(), OutOfDeviceMemory),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), OutOfDeviceMemory),
+        (torch.AcceleratorError("CUDA error: an illegal memory access"), DeviceLost),
+        (RuntimeError("CUDA error: device-side assert triggered"), DeviceLost),
+        (RuntimeError("shape mismatch"), RuntimeError),
+    ],
+)
+def test_device_faults_are_told_apart(
+    engine: TorchEngine, monkeypatch: pytest.MonkeyPatch, error: Exception, meaning: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("service.engine.torch_engine.forward_mixed", fail)
+
+    with pytest.raises(meaning) as raised:
+        engine.infer(pictures(1), list[Slot]())
+    assert type(raised.value) is meaning

@@ -1,0 +1,75 @@
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.store import Store
+from service.cli import build_parser, main
+from service.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """The command line takes over the process's logging; give it back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_every_setting_has_a_flag() -> None:
+    text = build_parser().format_help()
+
+    for name in Settings.model_fields:
+        assert f"--{name.replace('_', '-')}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "store: is needed"),
+        (["--store", "s", "--port", "99999"], "port: input should be less than or equal to 65535"),
+        (["--store", "s", "--device", "gpu"], "device: "),
+        (["--store", "s", "--config", "/none.toml"], "there is no file /none.toml"),
+        (["--store", "s", "--max-picture-bytes", "999999999"], "must not be above max_request_bytes"),
+    ],
+)
+def test_bad_settings_are_one_line_and_exit_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_file_that_is_no_toml_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.toml").write_text("store = ")
+
+    assert main(["--config", str(tmp_path / "x.toml")]) == 2
+    assert "cannot read the configuration" in capsys.readouterr().err
+
+
+def test_a_missing_store_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--store", str(tmp_path)]) == 1
+
+    error = capsys.readouterr().err
+    assert "has no backbone.json" in error
+    assert "--backbone" in error
+
+
+def test_a_device_that_is_not_there_is_a_bad_setting(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--store", str(store.root), "--device", "cuda:77"]) == 2
+    assert "no device cuda:77" in capsys.readouterr().err
+
+
+def test_an_unknown_backbone_makes_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--store", str(tmp_path / "new"), "--backbone", "resnet50"]) == 1
+
+    assert "resnet50" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,48 @@
+import pytest
+
+from service.errors import DeviceLost, Draining, Starting
+from service.lifecycle import Lifecycle, Phase
+
+
+def test_a_service_starts_and_becomes_ready() -> None:
+    lifecycle = Lifecycle()
+    with pytest.raises(Starting):
+        lifecycle.require_ready()
+
+    lifecycle.become_ready()
+
+    lifecycle.require_ready()
+    assert lifecycle.exit_code == 0
+
+
+def test_a_draining_service_admits_nothing_and_ends_well() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.become_ready()
+    lifecycle.drain()
+
+    with pytest.raises(Draining):
+        lifecycle.require_ready()
+    assert lifecycle.exit_code == 0
+
+
+def test_a_signal_during_the_start_is_not_forgotten() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.drain()
+    lifecycle.become_ready()
+
+    assert lifecycle.phase is Phase.DRAINING
+
+
+def test_a_failed_service_stays_failed() -> None:
+    lifecycle = Lifecycle()
+    phases: list[Phase] = []
+    lifecycle.on_change.append(phases.append)
+    lifecycle.become_ready()
+    lifecycle.fail("the device is lost")
+    lifecycle.fail("again")
+    lifecycle.drain()
+
+    assert phases == [Phase.READY, Phase.FAILED]
+    assert lifecycle.exit_code == 1
+    with pytest.raises(DeviceLost, match="the device is lost"):
+        lifecycle.require_ready()

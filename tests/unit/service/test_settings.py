@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from adapters import preprocess
+from service.settings import MAX_PIXELS, Settings, settings_from, unknown_variables
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"DVPT_{name.upper()}", raising=False)
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    path = tmp_path / "serve.toml"
+    path.write_text('store = "/from/file"\nport = 1111\nmax_batch = 11\n')
+    return path
+
+
+def test_defaults_bind_to_loopback() -> None:
+    settings = settings_from({"store": "s"})
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.decode_threads >= 1
+
+
+def test_flags_win_over_variables_and_variables_over_the_file(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVPT_PORT", "2222")
+    monkeypatch.setenv("DVPT_MAX_BATCH", "22")
+
+    settings = settings_from({"max_batch": "33"}, config_file)
+
+    assert settings.store == Path("/from/file")
+    assert settings.port == 2222
+    assert settings.max_batch == 33
+
+
+def test_an_unknown_key_in_the_file_is_refused(config_file: Path) -> None:
+    config_file.write_text(config_file.read_text() + "prot = 1\n")
+
+    with pytest.raises(ValidationError, match="prot"):
+        settings_from({}, config_file)
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    with pytest.raises(ValidationError, match="prot"):
+        settings_from({"store": "s", "prot": "1"})
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        settings_from({"store": "s"}, tmp_path / "none.toml")
+
+
+def test_settings_are_frozen() -> None:
+    settings = settings_from({"store": "s"})
+
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "65536"),
+        ("port", "-1"),
+        ("max_batch", "0"),
+        ("device", "gpu"),
+        ("device", "cuda:x"),
+        ("precision", "int8"),
+        ("watch_interval_s", "0"),
+        ("watch_interval_s", "nan"),
+        ("root_path", "vision"),
+        ("root_path", "/vision/"),
+        ("max_pictures_per_request", "2000"),
+        ("max_picture_bytes", "100000000"),
+        ("default_timeout_ms", "70000"),
+    ],
+)
+def test_values_out_of_range_are_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        settings_from({"store": "s", name: value})
+
+
+def test_variables_that_name_no_setting_are_found() -> None:
+    environ = {"DVPT_PORT": "1", "DVPT_DATA_ROOT": "/d", "DVPT_PROT": "1", "HOME": "/"}
+
+    assert unknown_variables(environ) == ["DVPT_PROT"]
+
+
+def test_the_pixel_limit_is_that_of_preprocess() -> None:
+    assert MAX_PIXELS == preprocess.MAX_PIXELS
