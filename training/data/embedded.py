@@ -1,8 +1,8 @@
 """The embedded tasks: nothing to download, the same pictures on every machine.
 
-`digits` is scikit-learn's copy of real handwriting (UCI optdigits, 8x8, 1,797 pictures). The two sprites tasks
-are drawn by formula the way dSprites draws its pictures; they are not the official dSprites files, and numbers
-measured on them do not compare with published dSprites numbers.
+`digits` is scikit-learn's copy of real handwriting (UCI optdigits, 8x8, 1,797 pictures). The two sprites
+tasks are drawn by formula the way dSprites draws its pictures; they are not the official dSprites files, and
+numbers measured on them do not compare with published dSprites numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from PIL import Image
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,16 +59,11 @@ def load_embedded(name: str, split: Split) -> Labelled:
 
 def _load_digits(split: Split) -> Labelled:
     """Stratified split of scikit-learn's digits; grey levels 0..16 become 0..255, 8x8 becomes 64x64."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
     pictures, labels = load_digits(return_X_y=True)
     rest, test = train_test_split(
         np.arange(len(labels)), test_size=DIGITS_TEST, stratify=labels, random_state=SPLIT_SEED
     )
-    train, val = train_test_split(
-        rest, test_size=DIGITS_VAL, stratify=labels[rest], random_state=SPLIT_SEED
-    )
+    train, val = train_test_split(rest, test_size=DIGITS_VAL, stratify=labels[rest], random_state=SPLIT_SEED)
     rows = {"train": train, "val": val, "trainval": np.concatenate([train, val]), "test": test}[split]
     grey = np.round(pictures[rows].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     return [_digit_picture(one) for one in grey], [int(label) for label in labels[rows]]
@@ -77,7 +74,7 @@ def _digit_picture(grey: NDArray[np.uint8]) -> Image.Image:
 
 
 def _load_sprites(factor: int, split: Split) -> Labelled:
-    """Sprites labelled by one of their factors, in 16 bins; every picture is a different factor combination."""
+    """Sprites labelled by one of their factors, in 16 bins; no combination of factors comes twice."""
     rng = np.random.default_rng([SPLIT_SEED, factor])
     total = SPRITES_TRAIN + SPRITES_VAL + SPRITES_TEST
     drawn = rng.choice(int(np.prod(_FACTOR_SIZES)), size=total, replace=False)
@@ -94,10 +91,10 @@ def _load_sprites(factor: int, split: Split) -> Labelled:
 
 
 def draw_sprite(shape: int, scale: int, orientation: int, x: int, y: int) -> Image.Image:
-    """One white-on-black 64x64 picture from dSprites' five factor indices (shape 0 square, 1 ellipse, 2 heart).
+    """One white-on-black 64x64 picture from dSprites' five factors (shape 0 square, 1 ellipse, 2 heart).
 
-    As in dSprites, scale runs evenly over 0.5..1, orientation over 0..360 degrees (first and last coincide), and
-    one step of x or y is one pixel, so that no sprite leaves the picture.
+    As in dSprites, scale runs evenly over 0.5..1, orientation over 0..360 degrees (first and last coincide),
+    and one step of x or y is one pixel, so that no sprite leaves the picture.
     """
     radius_px = 15.5 * (0.5 + 0.1 * scale)
     angle = 2 * np.pi * orientation / (_FACTOR_SIZES[2] - 1)
@@ -110,7 +107,7 @@ def draw_sprite(shape: int, scale: int, orientation: int, x: int, y: int) -> Ima
 
 
 def _in_square(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.maximum(np.abs(u), np.abs(v)) <= np.sqrt(0.5)
+    return np.asarray(np.maximum(np.abs(u), np.abs(v)) <= np.sqrt(0.5))
 
 
 def _in_ellipse(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -126,9 +123,7 @@ def _orientation_names() -> tuple[str, ...]:
     steps = np.arange(_FACTOR_SIZES[2])
     degrees = steps * 360 / (_FACTOR_SIZES[2] - 1)
     bins = steps * _BINS // _FACTOR_SIZES[2]
-    return tuple(
-        f"{degrees[bins == b].min():.0f}-{degrees[bins == b].max():.0f} deg" for b in range(_BINS)
-    )
+    return tuple(f"{degrees[bins == b].min():.0f}-{degrees[bins == b].max():.0f} deg" for b in range(_BINS))
 
 
 EMBEDDED_TASKS: Mapping[str, EmbeddedTask] = MappingProxyType(
