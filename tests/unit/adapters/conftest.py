@@ -1,0 +1,48 @@
+"""A store of the tiny backbone, and artifacts to publish in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from adapters.artifact import Artifact, new_artifact
+from adapters.backbone import Backbone
+from adapters.config import PreprocessConfig, PromptConfig
+from adapters.dvpt import Adapter
+from adapters.store import Store
+
+
+@pytest.fixture(scope="session")
+def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
+    """Artifacts of random adapters with a card of two files."""
+
+    def make(
+        options: PromptConfig = PromptConfig(count=3),  # noqa: B008 - frozen
+        *,
+        class_count: int = 5,
+        head_layers: int = 1,
+        dtype: torch.dtype = torch.bfloat16,
+        note: object = None,
+    ) -> Artifact:
+        adapter = Adapter(options, backbone.config, class_count, head_layers=head_layers)
+        for parameter in adapter.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        return new_artifact(
+            adapter,
+            method="dvpt",
+            classes=[f"class {index}" for index in range(class_count)],
+            backbone=backbone.config,
+            preprocess=PreprocessConfig(),
+            provenance={"note": note, "metrics": {"test": {"accuracy": 0.5}}},
+            card={"README.md": b"# A card\n", "learning-curve.png": b"\x89PNG"},
+            dtype=dtype,
+        )
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path: Path, backbone: Backbone) -> Store:
+    """An empty store of the tiny backbone."""
+    return Store.create(tmp_path / "store", backbone.config)
