@@ -28,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DvptError as error:
         print(f"dvpt-train: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a disk that is full, a file that may not be read: the message has the path
+        print(f"dvpt-train: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("dvpt-train: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
         return INTERRUPTED

@@ -2,15 +2,19 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from adapters.artifact import Artifact
 from adapters.backbone import Backbone
+from adapters.dvpt import Adapter
 from adapters.store import Store
 from training.config import TrainConfig
 from training.data.catalogue import open_task
@@ -28,7 +32,6 @@ from training.report import Findings, model_card
 from training.run_directory import EpochRecord, RunDirectory
 
 LOG = logging.getLogger("training")
-CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,17 @@ class Run:
         self.directory = RunDirectory.open(config.runs, name, fresh=config.fresh)
         torch.manual_seed(config.seed)
         self.method: Method = build_method(self.backbone, self.config, len(self.data.classes))
+        self.method.module.to(self.device)
 
     def execute(self, command: str) -> Outcome:
         """Train or resume, evaluate once, publish."""
         began = time.perf_counter()
         self._record_inputs(command)
+        held_out = self.decoder.chunks(self.held_out)
         history = self._fit()
         draft = unpublished(self.method.adapter(), self.config, self.data.classes, self.backbone.config)
-        findings = self._evaluate(draft, history)
+        predictions = self._predict(rounded_adapter(draft, self.backbone.config), held_out, self.held_out)
+        findings = Findings(self.config.eval_split, self.data.classes, predictions, history)
         provenance = self._provenance(findings, command, time.perf_counter() - began)
         artifact = replace(
             draft,
@@ -94,17 +100,17 @@ class Run:
         checkpoint = self.directory.load()
         if checkpoint is not None:
             training.resume(checkpoint)
-            done = len(training.history)
-            LOG.info("resuming %s after epoch %d of %d", self.directory.path, done, self.config.epochs)
+            LOG.info(
+                "%s: %d of %d epochs are trained; --fresh starts over",
+                self.directory.path, len(training.history), self.config.epochs,
+            )  # fmt: skip
         if len(training.history) < (self.config.epochs or 0):
             self._train(training)
         return tuple(training.history)
 
     def _train(self, training: Training) -> None:
-        # Plain matrix products go backward faster than fused attention on a CPU.
-        self.backbone.use_fused_attention(self.device.type != "cpu")
+        self._speed_up()
         images = self.decoder.load(self.train, "decoding the training pictures")
-        self.method.module.to(self.device)
         pictures = Pictures(self.method.inputs(images), torch.tensor(self.train.labels))
         with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
             training.fit(
@@ -112,17 +118,22 @@ class Run:
             )
         self.backbone.use_fused_attention(fused=True)
 
+    def _speed_up(self) -> None:
+        # Plain matrix products go backward faster than fused attention on a CPU.
+        self.backbone.use_fused_attention(self.device.type != "cpu")
+        if self.config.compile:
+            for block in self.backbone.vit.blocks:
+                block.compile()
+
+    @cached_property
+    def _val_pixels(self) -> Iterable[Tensor]:
+        return self.decoder.chunks(self.data.splits["val"])
+
     def _validation_accuracy(self) -> float:
-        adapter = self.method.adapter()
-        return self._predict(adapter_of=adapter, split=self.data.splits["val"]).accuracy
+        return self._predict(self.method.adapter(), self._val_pixels, self.data.splits["val"]).accuracy
 
-    def _evaluate(self, draft: Artifact, history: tuple[EpochRecord, ...]) -> Findings:
-        adapter = rounded_adapter(draft, self.backbone.config)
-        predictions = self._predict(adapter_of=adapter, split=self.held_out)
-        return Findings(self.config.eval_split, self.data.classes, predictions, history)
-
-    def _predict(self, *, adapter_of: Any, split: Split) -> Predictions:
-        logits = predict_logits(self.backbone, adapter_of, self.decoder.chunks(split, CHUNK))
+    def _predict(self, adapter: Adapter, pixels: Iterable[Tensor], split: Split) -> Predictions:
+        logits = predict_logits(self.backbone, adapter, pixels)
         return Predictions(split.names, torch.tensor(split.labels), logits)
 
     def _record_inputs(self, command: str) -> None:

@@ -26,7 +26,9 @@ def open_task(config: TrainConfig) -> TaskData:
 
     Raises DataNotFound with the folders looked in, and DataUnusable.
     """
-    data = with_test(_find(config), config.test_fraction, config.split_seed)
+    found = _find(config)
+    check(found)
+    data = with_test(found, config.test_fraction, config.split_seed)
     if config.train_split == "train":
         data = with_val(data, config.val_fraction, config.split_seed)
     check(data)

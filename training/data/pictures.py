@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from training.data.source import Split
 from training.errors import DataUnusable
 
 SHOWN = 20
+RESIDENT_BYTES = 2 * 1024**3
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,14 @@ class Decoder:
             raise DataUnusable(_listing(faults, len(split)))
         return pixels
 
-    def chunks(self, split: Split, size: int) -> Iterator[Tensor]:
-        """The pixels of a split that need not fit in memory, `size` pictures at a time."""
-        for first in range(0, len(split), size):
-            yield self.load(split.rows(list(range(first, min(first + size, len(split))))))
+    def chunks(self, split: Split) -> Iterable[Tensor]:
+        """Pixels in chunks [n, 3, H, W] that can be gone through again and again.
+
+        Decoded now, so that unreadable pictures show early, if they fit in RESIDENT_BYTES; else each time.
+        """
+        if len(split) * 3 * self.image_size**2 <= RESIDENT_BYTES:
+            return (self.load(split),)
+        return Chunks(self, split)
 
     def _decode(self, source: Path | Image.Image) -> Tensor | str:
         try:
@@ -58,6 +64,19 @@ class Decoder:
         except (PictureError, OSError) as error:
             return str(error)
         return preprocess(picture, self.preprocess, self.image_size)
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """A split too large for memory, decoded anew each time it is gone through."""
+
+    decoder: Decoder
+    split: Split
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rows = range(len(self.split))
+        for first in range(0, len(rows), CHUNK):
+            yield self.decoder.load(self.split.rows(list(rows[first : first + CHUNK])))
 
 
 def digest(split: Split) -> str:

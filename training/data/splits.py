@@ -9,16 +9,18 @@ from training.data.source import Split, TaskData
 from training.errors import DataUnusable
 
 
-def cut(split: Split, part: float | int, seed: int) -> tuple[Split, Split]:
+def cut(
+    split: Split, part: float | int, seed: int, classes: tuple[str, ...] | None = None
+) -> tuple[Split, Split]:
     """Cut off a part (a fraction or a count), each class in proportion → (the rest, the part).
 
     Raises DataUnusable where a class has a single picture or the part is smaller than the classes are many.
     """
     counts = Counter(split.labels)
-    lonely = sorted(label for label, count in counts.items() if count < 2)
+    lonely = [classes[label] if classes else str(label) for label, n in sorted(counts.items()) if n < 2]
     if lonely:
         raise DataUnusable(
-            f"cannot split: {len(lonely)} classes have one picture only, the first is label {lonely[0]}"
+            f"cannot split: one picture only of {', '.join(lonely[:10])} ({len(lonely)} classes)"
         )
     try:
         rest, taken = train_test_split(
@@ -33,7 +35,7 @@ def with_test(data: TaskData, fraction: float, seed: int) -> TaskData:
     """Cut a test part off train where the source has none."""
     if "test" in data.splits:
         return data
-    train, test = cut(data.splits["train"], fraction, seed)
+    train, test = cut(data.splits["train"], fraction, seed, data.classes)
     how = f"test: {len(test)} pictures cut off at random, stratified, fraction {fraction:g}, seed {seed}"
     return data.with_splits({"train": train, "test": test}, how)
 
@@ -42,7 +44,7 @@ def with_val(data: TaskData, fraction: float, seed: int) -> TaskData:
     """Cut a validation part off train where the source has none."""
     if "val" in data.splits:
         return data
-    train, val = cut(data.splits["train"], fraction, seed)
+    train, val = cut(data.splits["train"], fraction, seed, data.classes)
     how = f"val: {len(val)} pictures cut off train, stratified, fraction {fraction:g}, seed {seed}"
     return data.with_splits({"train": train, "val": val}, how)
 
