@@ -1,17 +1,18 @@
 """The Dockerfiles hold together as far as can be seen without an engine."""
 
+import importlib.util
 import json
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
+from typing import cast
 
 import pytest
 
@@ -24,26 +25,26 @@ KNOWN = {"FROM", "ARG", "WORKDIR", "COPY", "RUN", "ENV", "USER", "EXPOSE", "HEAL
 PINNED = re.compile(r"[a-z0-9./-]+:[A-Za-z0-9_.-]*\d[A-Za-z0-9_.-]*")
 
 
-@dataclass(frozen=True)
-class Instruction:
-    name: str
-    value: str
+def _load_check() -> ModuleType:
+    """The script beside the Dockerfiles; it reads them as these tests do."""
+    spec = importlib.util.spec_from_file_location("docker_check", ROOT / "docker/check.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def instructions(image: str) -> list[Instruction]:
-    text = (ROOT / f"docker/{image}.Dockerfile").read_text()
-    text = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
-    parted = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
-    return [Instruction(name, value) for name, value in parted]
+CHECK = _load_check()
 
 
 def values(image: str, name: str) -> list[str]:
-    return [instruction.value for instruction in instructions(image) if instruction.name == name]
+    return cast("list[str]", CHECK.values(image, name))
 
 
 def environment(image: str) -> dict[str, str]:
-    pairs = [word.partition("=") for value in values(image, "ENV") for word in shlex.split(value)]
-    return {name: text for name, _, text in pairs}
+    return cast("dict[str, str]", CHECK.environment(image))
 
 
 def ignored(path: str) -> bool:
@@ -86,7 +87,7 @@ def answering(status: int) -> Iterator[int]:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_every_instruction_is_one_that_engines_know(image: str) -> None:
-    assert {instruction.name for instruction in instructions(image)} <= KNOWN
+    assert {instruction.name for instruction in CHECK.read_dockerfile(image)} <= KNOWN
 
 
 @pytest.mark.parametrize("image", IMAGES)
@@ -145,7 +146,7 @@ def test_the_process_is_no_root_and_its_number_is_fixed(image: str) -> None:
     (user,) = values(image, "USER")
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
     assert any(f"--uid {user.partition(':')[0]} " in value for value in values(image, "RUN"))
-    names = [instruction.name for instruction in instructions(image)]
+    names = [instruction.name for instruction in CHECK.read_dockerfile(image)]
     assert "RUN" not in names[names.index("USER") :]
 
 
@@ -170,8 +171,7 @@ def test_variables_are_settings(image: str) -> None:
 
 
 def test_the_health_check_follows_readiness() -> None:
-    (check,) = values("service", "HEALTHCHECK")
-    program, *arguments = json.loads(check.partition(" CMD ")[2])
+    program, *arguments = CHECK.health_command("service")
     assert program == "python"
     command = [sys.executable, *arguments]
 
