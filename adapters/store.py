@@ -247,12 +247,9 @@ class Store:
             lost = [name for name, label in labels.items() if label.version not in versions]
             if not lost:  # else a version may have gone after its label moved on: look again
                 break
-        problems = [*damaged.values()]
-        problems += [
-            f"label {name!r} of {task!r} names version {labels[name].version}, gone" for name in lost
-        ]
+        dangling = (_dangling(task, name, labels[name].version) for name in lost)
         named = {name: label.version for name, label in labels.items() if name not in lost}
-        return TaskRecord(task, versions, named, tuple(problems))
+        return TaskRecord(task, versions, named, (*damaged.values(), *dangling))
 
     def _read(self, task: str, version: int, names: Sequence[str]) -> dict[str, bytes]:
         check_task_name(task)
@@ -282,6 +279,10 @@ def _require_version(record: TaskRecord, version: int) -> int:
         versions = ", ".join(map(str, record.versions))
         raise VersionNotFound(f"task {record.name!r} has no version {version}; it has: {versions}")
     return version
+
+
+def _dangling(task: str, label: str, version: int) -> str:
+    return f"label {label!r} of {task!r} names version {version}, which is gone"
 
 
 def _describe(backbone: BackboneConfig) -> str:

@@ -8,6 +8,7 @@ import torch
 
 from adapters.artifact import Artifact, new_artifact
 from adapters.backbone import Backbone
+from adapters.cli import main
 from adapters.config import PreprocessConfig, PromptConfig
 from adapters.dvpt import Adapter
 from adapters.store import Store
@@ -46,3 +47,26 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
 def store(tmp_path: Path, backbone: Backbone) -> Store:
     """An empty store of the tiny backbone."""
     return Store.create(tmp_path / "store", backbone.config)
+
+
+@pytest.fixture
+def published_twice(
+    store: Store, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    """Two versions of `digits` in the store that DVPT_STORE names."""
+    store.publish("digits", make_artifact(note="first"))
+    store.publish("digits", make_artifact(note="second"))
+    monkeypatch.setenv("DVPT_STORE", str(store.root))
+    return store
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line: exit code, output and errors."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
