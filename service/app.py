@@ -21,6 +21,7 @@ from service.engine.torch_engine import TorchEngine
 from service.handlers import add_problem_handlers
 from service.lifecycle import Lifecycle, Phase
 from service.metrics import BatchMetrics, Metrics, distribution_version
+from service.openapi import complete_openapi
 from service.registry import Registry
 from service.residency import Residency
 from service.routes.health import add_health_routes
@@ -127,4 +128,5 @@ def create_service(settings: Settings, store: Store) -> Service:
     add_task_routes(app, classifier, registry)
     add_health_routes(app, lifecycle, metrics)
     add_problem_handlers(app, registry)
+    complete_openapi(app)
     return Service(app, lifecycle)
