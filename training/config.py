@@ -65,7 +65,7 @@ class TrainConfig(StrictModel):
     optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
     lr: float | None = knob(None, OPTIMIZATION, "peak learning rate (default: the method's)", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
-    batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=1)
+    batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
 
     data_root: Path | None = knob(

@@ -29,9 +29,10 @@ def read_lists(folder: Path) -> TaskData:
 
 
 def _read_list(path: Path) -> Split:
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
     names, labels = [], []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if not line.strip():
+            continue
         name, _, label = line.strip().rpartition(" ")
         if not name or not label.isdecimal():
             raise DataUnusable(f"{path}, line {number}: expected 'file label', found '{line[:80]}'")

@@ -1,0 +1,126 @@
+"""Real `dvpt-train` processes: killed and resumed, refused without a traceback, learning real handwriting."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from adapters.backbone import EMBEDDED_BACKBONE
+from adapters.store import Store
+from training.data.embedded import load_embedded
+
+START_TIMEOUT_S = 200.0
+# One thread: the order of a sum, and so its last bit, follows the number of threads.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def handwriting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ImageFolder of real digits: 12 of each class to train on, 6 to test."""
+    root = tmp_path_factory.mktemp("handwriting")
+    for split, count in (("train", 12), ("test", 6)):
+        left = dict.fromkeys(range(10), count)
+        for picture, label in zip(
+            *load_embedded("digits", "train" if split == "train" else "test"), strict=True
+        ):
+            if left[label]:
+                left[label] -= 1
+                path = root / split / f"digit {label}" / f"{left[label]}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                picture.save(path)
+    return root
+
+
+def command(place: Path, data: Path, *options: str) -> list[str]:
+    return [
+        sys.executable, "-m", "training.cli", "--task", "handwriting", "--data", str(data),
+        "--backbone", EMBEDDED_BACKBONE, "--store", str(place / "store"), "--runs", str(place / "runs"),
+        "--prompt-count", "2", "--device", "cpu", "--lr", "0.01", *options,
+    ]  # fmt: skip
+
+
+def train(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def epochs_done(place: Path) -> int:
+    tables = list((place / "runs").glob("*/metrics.csv"))
+    return len(tables[0].read_text().splitlines()) - 1 if tables else 0
+
+
+def checkpoint_tensors(place: Path) -> dict[str, torch.Tensor]:
+    (path,) = (place / "runs").glob("*/checkpoint.safetensors")
+    return load_file(path)
+
+
+def interrupt(arguments: list[str], place: Path, sign: signal.Signals) -> int:
+    """Start the process, send the signal after its second epoch, and return its exit code."""
+    process = subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while epochs_done(place) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(sign)
+    _, error = process.communicate()
+    assert b"Traceback" not in error
+    return process.returncode
+
+
+def test_a_killed_run_resumes_to_the_same_tensors(tmp_path: Path, handwriting: Path) -> None:
+    """SIGKILL, then SIGINT, then to the end: bit for bit what an undisturbed run gives."""
+    options = ("--epochs", "9", "--prompt-dropout", "0.2", "--no-publish")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finished = train(command(whole, handwriting, *options))
+    assert finished.returncode == 0, finished.stderr
+    assert interrupt(command(broken, handwriting, *options), broken, signal.SIGKILL) == -signal.SIGKILL
+    killed_after = epochs_done(broken)
+    assert 2 <= killed_after < 9
+    resumed = train(command(broken, handwriting, *options))
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"{killed_after} of 9 epochs are trained" in resumed.stderr
+    expected, tensors = checkpoint_tensors(whole), checkpoint_tensors(broken)
+    assert expected.keys() == tensors.keys()
+    assert all(torch.equal(expected[name], tensors[name]) for name in expected)
+
+
+def test_an_interrupt_says_how_to_go_on(tmp_path: Path, handwriting: Path) -> None:
+    assert interrupt(command(tmp_path, handwriting, "--epochs", "50"), tmp_path, signal.SIGINT) == 130
+    assert 2 <= epochs_done(tmp_path) < 50
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("method", ["dvpt", "linear"])
+def test_it_learns_real_handwriting_and_publishes(tmp_path: Path, handwriting: Path, method: str) -> None:
+    epochs = {"dvpt": "8", "linear": "60"}[method]
+    finished = train(command(tmp_path, handwriting, "--method", method, "--epochs", epochs))
+    assert finished.returncode == 0, finished.stderr
+    store = Store.open(tmp_path / "store")
+    config = store.config("handwriting", store.resolve("handwriting"))
+    accuracy = config.provenance["metrics"]["accuracy"]
+    assert accuracy > 0.4, finished.stdout  # chance is 0.1
+    assert f"accuracy on test: {accuracy:.4f}" in finished.stdout
+    assert config.classes[0] == "digit 0"
+    assert set(store.card("handwriting", 1)) >= {"README.md", "confusion-matrix.png"}
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "complaint"),
+    [
+        (("--backbone", "resnet18"), 1, "not a plain VisionTransformer"),
+        (("--data", "nowhere"), 1, "--data nowhere is no folder"),
+        (("--device", "cuda:64"), 1, "there is no cuda:64"),
+        (("--epochs", "0"), 2, "argument --epochs"),
+    ],
+)
+def test_a_refusal_is_short(
+    tmp_path: Path, handwriting: Path, options: tuple[str, ...], code: int, complaint: str
+) -> None:
+    refused = train(command(tmp_path, handwriting, *options))
+    assert refused.returncode == code
+    assert complaint in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,62 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from training.data.source import Split, TaskData
+from training.data.splits import cut, training_part, with_test, with_val
+from training.errors import DataUnusable
+
+
+def new_split(*counts: int) -> Split:
+    labels = tuple(label for label, count in enumerate(counts) for _ in range(count))
+    names = tuple(f"{row}.png" for row in range(len(labels)))
+    return Split(names, labels, tuple(Path(name) for name in names))
+
+
+def new_data(split: Split) -> TaskData:
+    return TaskData(("ant", "bee", "cat"), {"train": split}, "a test")
+
+
+def test_parts_are_disjoint_whole_and_stratified() -> None:
+    rest, part = cut(new_split(50, 100, 20), 0.2, seed=0)
+    assert not set(rest.names) & set(part.names)
+    assert len(rest) + len(part) == 170
+    assert Counter(part.labels) == {0: 10, 1: 20, 2: 4}
+
+
+def test_the_same_seed_cuts_the_same_part() -> None:
+    split = new_split(30, 30)
+    assert cut(split, 0.2, seed=1) == cut(split, 0.2, seed=1)
+    assert cut(split, 0.2, seed=1) != cut(split, 0.2, seed=2)
+
+
+def test_a_source_with_one_split_gets_all_three_and_says_how() -> None:
+    data = with_val(with_test(new_data(new_split(50, 50, 50)), 0.2, 0), 0.25, 0)
+    assert {name: len(split) for name, split in data.splits.items()} == {"train": 90, "val": 30, "test": 30}
+    names = [name for split in data.splits.values() for name in split.names]
+    assert len(set(names)) == 150
+    assert [how.split(":")[0] for how in data.made] == ["test", "val"]
+
+
+def test_splits_of_the_source_are_left_alone() -> None:
+    data = new_data(new_split(5, 5, 5)).with_splits(
+        {"test": new_split(1, 1, 1), "val": new_split(1)}, "given"
+    )
+    assert with_val(with_test(data, 0.2, 0), 0.2, 0) == data
+
+
+def test_trainval_is_both() -> None:
+    data = with_val(new_data(new_split(50, 50, 50)), 0.2, 0)
+    assert len(training_part(data, "train")) == 120
+    assert sorted(training_part(data, "trainval").names) == sorted(new_split(50, 50, 50).names)
+
+
+def test_a_class_with_one_picture_is_named() -> None:
+    with pytest.raises(DataUnusable, match=r"one picture only of cat \(1 classes\)"):
+        with_test(new_data(new_split(5, 5, 1)), 0.2, 0)
+
+
+def test_a_part_smaller_than_the_classes_is_refused() -> None:
+    with pytest.raises(DataUnusable, match="cannot split 6 pictures of 3 classes"):
+        cut(new_split(2, 2, 2), 0.2, seed=0)

@@ -1,0 +1,22 @@
+from collections.abc import Callable
+
+import pytest
+
+from adapters.backbone import Backbone
+from training.config import TrainConfig
+from training.methods import METHODS, build_method, with_recipe
+
+New = Callable[..., TrainConfig]
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_every_method_brings_its_own_defaults(new_config: New, backbone: Backbone, name: str) -> None:
+    config = with_recipe(new_config(method=name, epochs=None))
+    _, recipe = METHODS[name]
+    assert (config.epochs, config.lr) == (recipe.epochs, recipe.lr)
+    assert list(build_method(backbone, config, 3).module.parameters())
+
+
+def test_what_was_asked_for_stays(new_config: New) -> None:
+    config = with_recipe(new_config(epochs=7, lr=0.25))
+    assert (config.epochs, config.lr) == (7, 0.25)
