@@ -24,7 +24,7 @@ TASKS = ("eurosat", "dtd10")
 METHODS = ("dvpt", "vpt", "linear")
 LEARNING_RATES = (1e-2, 3e-3)
 EPOCHS = {"dvpt": 15, "vpt": 15, "linear": 100}
-SEEDS = (0, 1)
+SEEDS = (0,)
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,20 @@ class Plan:
 
 
 def selections() -> Iterator[Plan]:
-    """Every learning rate of every method, seed 0, equal for all."""
-    for task, method, lr in product(TASKS, METHODS, LEARNING_RATES):
-        yield Plan(task, method, lr, 0, final=False)
+    """Every learning rate of every method on EuroSAT's val200, seed 0, equal for all."""
+    for method, lr in product(METHODS, LEARNING_RATES):
+        yield Plan("eurosat", method, lr, 0, final=False)
 
 
 def finals(folder: Path) -> Iterator[Plan]:
     """The final runs, seed by seed, at the learning rate that was best on val."""
     for seed, task, method in product(SEEDS, TASKS, METHODS):
-        yield Plan(task, method, best_lr(folder, task, method), seed, final=True)
+        yield Plan(task, method, best_lr(folder, method), seed, final=True)
 
 
-def best_lr(folder: Path, task: str, method: str) -> float:
-    """The learning rate with the best accuracy on val; the higher one where they are equal."""
-    tried = [plan for plan in selections() if (plan.task, plan.method) == (task, method)]
+def best_lr(folder: Path, method: str) -> float:
+    """The learning rate with the best accuracy on val200, for both tasks; the higher one of equals."""
+    tried = [plan for plan in selections() if plan.method == method]
     return max(tried, key=lambda plan: accuracy(read_predictions(plan.predictions(folder)))).lr
 
 

@@ -54,9 +54,8 @@ def _selection_table(plans: list[Plan], answers: dict[Plan, list[Prediction]]) -
     lines = [
         "## Learning rate",
         "",
-        "Chosen on val after training on train (EuroSAT: train800 → val200; dtd10: 80 % → 20 % of train, split by seed",
-        "0). The same two values for every method; everything else is the default of `dvpt-train` except the epochs",
-        "(15; linear, on cached features, 100).",
+        "Chosen on EuroSAT's val200 after training on train800, the same two values for every method, and used for dtd10",
+        "as it is. Everything else is the default of `dvpt-train` except the epochs (15; linear, on cached features, 100).",
         "",
         "| task | method | " + " | ".join(f"lr {lr:g}" for lr in _rates(plans)) + " |",
         "|---|---|" + "---:|" * len(_rates(plans)),
