@@ -55,7 +55,7 @@ def summary(run: Run, outcome: Outcome) -> str:
         [
             *lines,
             f"published: {config.published_name} version {outcome.version} in {outcome.store}",
-            f"try it: dvpt-adapters classify {outcome.store} {config.published_name} PICTURE",
+            f"try it: dvpt-adapters classify --store {outcome.store} {config.published_name} PICTURE",
             f"serve it: dvpt-serve --store {outcome.store}",
         ]
     )
