@@ -27,7 +27,7 @@ from training.data.embedded import EMBEDDED_TASKS, load_embedded
 Floats = NDArray[np.float32]
 Extract = Callable[[list[Image.Image]], Floats]
 
-STRENGTHS = (0.0003, 0.003, 0.03, 0.3)
+STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 RANDOM_SEEDS = (0, 1, 2)
 
 
