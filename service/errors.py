@@ -16,6 +16,7 @@ ServiceError
 ├── NotReady               the service does not answer now
 │   ├── Starting
 │   └── Draining
+├── CannotListen           the address is taken or is not this machine's
 └── InferenceFailed        the forward pass gave no usable answer
     ├── OutputNotFinite       NaN or infinity in one row
     ├── OutOfDeviceMemory
@@ -96,6 +97,10 @@ class Starting(NotReady):
 
 class Draining(NotReady):
     """The process is about to end and admits no further request."""
+
+
+class CannotListen(ServiceError):
+    """The address is taken, not this machine's, or not permitted."""
 
 
 class InferenceFailed(ServiceError):

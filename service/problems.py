@@ -51,6 +51,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.Overloaded: Problem(429, "overloaded", "Too many pictures are waiting"),
     errors.ClientGone: Problem(CLIENT_GONE_STATUS, "client_gone", "The client closed the connection"),
     errors.ServiceError: Problem(503, "unavailable", "The service cannot answer now"),
+    errors.CannotListen: Problem(503, "cannot_listen", "The service cannot listen"),
     errors.NotReady: Problem(503, "not_ready", "The service does not answer now"),
     errors.Starting: Problem(503, "starting", "The service is starting"),
     errors.Draining: Problem(503, "draining", "The service is ending"),

@@ -12,12 +12,14 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.app import Service
+from service.errors import CannotListen
 from service.lifecycle import Phase
 from service.logs import log_event
 from service.problems import http_problem
 from service.settings import Settings
 
 logger = logging.getLogger("service.server")
+BACKLOG = 2048
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -64,13 +66,20 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+
+
 def serve(service: Service, settings: Settings) -> int:
     """Serve until a signal or a fault; the process's exit code."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the service tells of itself
     config = uvicorn.Config(
         service.app,
-        host=settings.host,
-        port=settings.port,
         http=ProblemProtocol,
         ws="none",
         log_config=None,
@@ -79,5 +88,5 @@ def serve(service: Service, settings: Settings) -> int:
         timeout_graceful_shutdown=settings.drain_timeout_s,
         proxy_headers=True,
     )
-    DrainingServer(config, service).run()
+    DrainingServer(config, service).run([listen(settings.host, settings.port)])
     return service.lifecycle.exit_code

@@ -157,13 +157,23 @@ def empty_store(served_backbone: Backbone, tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="session")
-def serve(weights: Path) -> Serve:
-    """`with serve(store, "--max-batch", "8") as server:` runs a server until the block ends."""
+def start(weights: Path) -> Callable[..., Server]:
+    """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
+
+    def run(store: Store | Path, *flags: str) -> Server:
+        root = store.root if isinstance(store, Store) else store
+        return Server(start_process([f"--store={root}", f"--weights={weights}", "--port=0", *flags]))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def serve(start: Callable[..., Server]) -> Serve:
+    """`with serve(store, "--max-batch=8") as server:` runs a server until the block ends."""
 
     @contextmanager
     def run(store: Store | Path, *flags: str, ready: bool = True) -> Iterator[Server]:
-        root = store.root if isinstance(store, Store) else store
-        server = Server(start_process([f"--store={root}", f"--weights={weights}", "--port=0", *flags]))
+        server = start(store, *flags)
         try:
             server.wait_listening()
             if ready:

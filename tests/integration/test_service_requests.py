@@ -146,7 +146,8 @@ def test_unknown_tasks_are_told_which_there_are(task: str, client: httpx.Client,
         ("GET", CLASSIFY, 405, "method_not_allowed"),
         ("DELETE", "/v1/tasks/digits", 405, "method_not_allowed"),
         ("POST", "/metrics", 405, "method_not_allowed"),
-        ("BREW", "/healthz", 405, "method_not_allowed"),
+        ("BREW", "/healthz", 400, "bad_request"),
+        ("PATCH", "/healthz", 405, "method_not_allowed"),
     ],
 )
 def test_paths_and_methods(method: str, path: str, status: int, code: str, client: httpx.Client) -> None:
