@@ -268,7 +268,9 @@ class PretrainRun:
             self.log.write_text(",".join(head) + "\n")
         with self.log.open("a") as log:
             log.write(",".join([str(self.step), *(f"{value:.4g}" for value in values)]) + "\n")
-        LOG.info("step %d %s", self.step, dict(zip(head[1:], (round(float(v), 3) for v in values), strict=True)))
+        LOG.info(
+            "step %d %s", self.step, dict(zip(head[1:], (round(float(v), 3) for v in values), strict=True))
+        )
 
     def write_weights(self) -> str:
         """Write the ViT's weights as fp16 safetensors, without the heads; returns the file's SHA-256."""
