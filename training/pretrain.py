@@ -22,12 +22,16 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.formula_colours import colour_pictures
 from training.formula_pictures import CLASSES, FACTORS, SIDE, FormulaPictures, draw_pictures
+from training.optimization import optimizer_tensors, restore_optimizer
+from training.run_directory import part
 
 LOG = logging.getLogger(__name__)
 
@@ -106,45 +110,6 @@ def _waves_by_position(grid: int, width: int) -> Tensor:
     return torch.cat([torch.zeros(1, width), patches])[None]
 
 
-def colour_pictures(masks: Tensor, plain_share: float, generator: torch.Generator) -> Tensor:
-    """Pictures [B,3,64,64] in -1..1 from masks [B,1,64,64] in 0..1, some plain and the others coloured.
-
-    Plain is light ink on dark ground; coloured has any two colours, uneven light and grain.
-    """
-    masks = _coarsen(masks, generator)
-    count = len(masks)
-    coloured = (torch.rand(count, 1, 1, 1, generator=generator) >= plain_share).float()
-    ink, ground = _random_colours(coloured, generator)
-    amount = 0.5 * coloured * torch.rand(2, count, 1, 1, 1, generator=generator)
-    uneven = amount * (torch.rand(2, count, 3, 4, 4, generator=generator) - 0.5)
-    light = F.interpolate(uneven.flatten(0, 1), SIDE, mode="bilinear").reshape(2, count, 3, SIDE, SIDE)
-    pictures = torch.lerp(ground + light[0], ink + light[1], masks)
-    grain = 0.1 * coloured * torch.rand(count, 1, 1, 1, generator=generator)
-    pictures += grain * torch.randn(pictures.shape, generator=generator)
-    return pictures.clamp(0, 1) * 2 - 1
-
-
-def _coarsen(masks: Tensor, generator: torch.Generator) -> Tensor:
-    """Redraw three eighths of the masks at 8, 16 or 32 pixels a side: real pictures are often enlarged."""
-    parts = list(torch.split(masks, max(1, len(masks) // 8)))
-    for part, side in enumerate((8, 16, 32)[: len(parts)]):
-        small = F.adaptive_avg_pool2d(parts[part], side)
-        mode = "bicubic" if torch.rand((), generator=generator) < 0.5 else "bilinear"
-        parts[part] = F.interpolate(small, SIDE, mode=mode).clamp(0, 1)
-    return torch.cat(parts)
-
-
-def _random_colours(coloured: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Ink and ground, each [B,3,1,1]: light on dark where coloured [B,1,1,1] is 0, else two that differ."""
-    count = len(coloured)
-    ink, ground = torch.rand(2, count, 3, 1, 1, generator=generator)
-    near = (ink - ground).abs().amax(1, keepdim=True) < 0.3
-    ground = torch.where(near, (ground + 0.5) % 1, ground)
-    tone = 0.1 * torch.rand(2, count, 1, 1, 1, generator=generator)
-    tone *= torch.rand(count, 1, 1, 1, generator=generator) < 0.3
-    return torch.lerp(1 - tone[0], ink, coloured), torch.lerp(tone[1], ground, coloured)
-
-
 def factor_targets(factors: Tensor) -> list[Tensor]:
     """Factors [B,4] (FACTORS' order) as one soft distribution over bins [B,C] each; NaN stays NaN.
 
@@ -195,32 +160,31 @@ class PretrainRun:
             _parameter_groups(self.net, config.weight_decay), betas=(0.9, 0.98), fused=True
         )
         self.step = 0
-        self.checkpoint = config.out.with_suffix(".checkpoint.pt")
+        self.checkpoint = config.out.with_suffix(".checkpoint.safetensors")
         self.log = config.out.with_suffix(".csv")
 
     def resume(self) -> None:
         """Go on from the checkpoint if there is one; raises ValueError if another config wrote it."""
         if not self.checkpoint.exists():
             return
-        state = torch.load(self.checkpoint, weights_only=True)
+        with safe_open(self.checkpoint, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            state = json.loads(file.metadata()["state"])
         if state["config"] != _plain(self.config):
             raise ValueError(
                 f"{self.checkpoint} was written by {state['config']}, expected {_plain(self.config)}"
             )
-        self.net.load_state_dict(state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.net.load_state_dict(part(tensors, "net."))
+        restore_optimizer(self.optimizer, part(tensors, "optimizer."))
         self.step = int(state["step"])
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
-        state = {
-            "config": _plain(self.config),
-            "net": self.net.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-        }
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        tensors |= {f"optimizer.{name}": value for name, value in optimizer_tensors(self.optimizer).items()}
+        state = json.dumps({"config": _plain(self.config), "step": self.step})
         partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
+        save_file(tensors, partial, metadata={"state": state})
         partial.replace(self.checkpoint)
 
     def train(self, pictures: FormulaPictures, until: int | None = None) -> None:

@@ -80,7 +80,7 @@ class RunDirectory:
             history = tuple(EpochRecord(**record) for record in records)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CheckpointDamaged(f"cannot resume from {path}: {error}; start over with --fresh") from error
-        return Checkpoint(_part(tensors, "module."), _part(tensors, "optimizer."), history)
+        return Checkpoint(part(tensors, "module."), part(tensors, "optimizer."), history)
 
     def _write_metrics(self, history: Sequence[EpochRecord]) -> None:
         new = self.path / "metrics.csv.new"
@@ -96,5 +96,6 @@ class RunDirectory:
         new.replace(self.path / name)
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, under what is behind it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

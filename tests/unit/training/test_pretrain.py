@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 
 from adapters.backbone import EMBEDDED_BACKBONE, load_backbone
 from training.data.embedded import Split, load_embedded
+from training.formula_colours import colour_pictures
 from training.formula_pictures import FormulaPictures, draw_pictures
 from training.pretrain import (
     FACTOR_BINS,
     Batch,
     PretrainConfig,
     PretrainRun,
-    colour_pictures,
     embedded_vit,
     factor_targets,
     learning_rate_at,
