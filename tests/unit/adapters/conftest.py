@@ -50,6 +50,14 @@ def store(tmp_path: Path, backbone: Backbone) -> Store:
 
 
 @pytest.fixture
+def published(store: Store, make_artifact: Callable[..., Artifact]) -> Store:
+    """A store with three versions of `digits`."""
+    for note in range(1, 4):
+        store.publish("digits", make_artifact(note=note))
+    return store
+
+
+@pytest.fixture
 def published_twice(
     store: Store, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> Store:

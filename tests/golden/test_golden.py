@@ -1,0 +1,68 @@
+"""Stores that earlier releases wrote keep loading and keep giving the same answers."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from adapters.artifact import CONFIG_FILE, adapter_of
+from adapters.bank import AdapterBank, forward_mixed
+from adapters.config import PreprocessConfig
+from adapters.store import Store
+
+HERE = Path(__file__).parent
+FORMATS = sorted(HERE.glob("format-*"))
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """generate.py, which knows the golden backbone and pictures."""
+    spec = importlib.util.spec_from_file_location("generate", HERE / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_is_a_golden_store_of_every_format() -> None:
+    assert [folder.name for folder in FORMATS] == ["format-1"]
+
+
+@pytest.mark.parametrize("folder", FORMATS, ids=lambda folder: folder.name)
+def test_golden_adapters_keep_loading_and_keep_their_logits(folder: Path, generate: ModuleType) -> None:
+    store = Store.open(folder / "store")
+    backbone = generate.golden_backbone(load_file(folder / "backbone.safetensors"))
+    assert backbone.config == store.backbone  # the digest is computed as it was then
+    bank = AdapterBank(store.backbone, device=torch.device("cpu"), dtype=torch.float32, slots_per_layout=2)
+    images = generate.golden_images()
+    logits = json.loads((folder / "logits.json").read_text())
+    assert store.tasks() == sorted(logits) == sorted(generate.ADAPTERS)
+    for task, expected in logits.items():
+        artifact = store.load(task, store.resolve(task))
+        assert artifact.config.prompts == generate.ADAPTERS[task][0]
+        answer = adapter_of(artifact, store.backbone)(backbone, images)
+        torch.testing.assert_close(answer, torch.tensor(expected), atol=1e-4, rtol=0)
+        slot = bank.insert(artifact.config, artifact.tensors)
+        mixed = forward_mixed(backbone, bank, images, [slot, slot])[:, :3]
+        torch.testing.assert_close(mixed, torch.tensor(expected), atol=1e-4, rtol=0)
+
+
+def test_format_1_reads_as_it_was_written(tmp_path: Path) -> None:
+    shutil.copytree(HERE / "format-1" / "store", tmp_path / "store")
+    store = Store.open(tmp_path / "store")
+    record = store.task("vpt")
+    assert (record.versions, record.labels, record.problems) == ((1, 2), {"canary": 2, "stable": 1}, ())
+    config = store.config("vpt", 1)
+    assert config.classes == ("rose", "tulip", "élan vital")
+    assert config.preprocess == PreprocessConfig(fit="crop")
+    assert config.provenance == {"metrics": {"test": {"accuracy": 0.5}}}
+    assert store.card("vpt", 1) == {"README.md": b"# vpt\n"}
+    assert store.publish("vpt", store.load("vpt", 1)) == 4  # the tombstone holds
+    written = json.loads((store.root / "vpt" / "4" / CONFIG_FILE).read_text())
+    assert written == json.loads((store.root / "vpt" / "1" / CONFIG_FILE).read_text())
