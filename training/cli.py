@@ -4,13 +4,14 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from adapters.dvpt import empty_adapter
 from adapters.errors import DvptError
 from training.arguments import parse_arguments
 from training.config import TrainConfig
-from training.publish import parameter_counts
-from training.run import Outcome, Run
+
+if TYPE_CHECKING:
+    from training.run import Outcome, Run
 
 DESCRIPTION = "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store."
 INTERRUPTED = 130
@@ -22,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse_arguments(TrainConfig, arguments, prog="dvpt-train", description=DESCRIPTION)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
+    # Only now, because torch and timm take seconds to import: help and usage errors come at once.
+    from training.run import Run  # noqa: PLC0415
+
     try:
         run = Run(config)
         outcome = run.execute(shlex.join(["dvpt-train", *arguments]))
@@ -38,15 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def summary(run: Run, outcome: Outcome) -> str:
+def summary(run: "Run", outcome: "Outcome") -> str:
     """What a user wants to know at the end."""
     config, findings = run.config, outcome.findings
-    counts = parameter_counts(empty_adapter(outcome.artifact.config, run.backbone.config))
+    facts = outcome.artifact.config.provenance
+    counts = facts["parameters"]
     lines = [
         f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
         f"({len(findings.predictions.labels)} pictures)",
         f"parameters: {counts['with_head']:,} with head, {counts['without_head']:,} without",
-        f"seconds: {outcome.seconds:.1f}",
+        f"seconds: {outcome.seconds:.1f}, training {facts['training_seconds']:.1f}",
         f"run directory: {outcome.run}",
     ]
     if outcome.version is None:

@@ -48,16 +48,16 @@ def parameter_counts(adapter: Adapter) -> dict[str, int]:
 
 def provenance_of(
     config: TrainConfig,
-    data: TaskData,
+    task: TaskData,
     findings: Findings,
-    *,
     backbone: Backbone,
-    command: str,
-    digests: Mapping[str, str],
-    seconds: float,
-    trained: int,
+    *,
+    data: Mapping[str, int | str],
 ) -> dict[str, Any]:
-    """The free block of `adapter_config.json`: everything needed to judge the figure and to repeat it."""
+    """The free block of `adapter_config.json`: what is needed to judge the figure and to repeat it.
+
+    `data` counts and digests the pictures.
+    """
     return {
         "method": config.method,
         "backbone": backbone.config.name,
@@ -67,13 +67,12 @@ def provenance_of(
             "standard_error": round(findings.standard_error, 6),
             "pictures": len(findings.predictions.labels),
         },
-        "data": {"source": data.source, "trained_on": config.train_split, "pictures": trained, **digests},
-        "splits_made": list(data.made),
+        "data": {"source": task.source, "trained_on": config.train_split, **data},
+        "splits_made": list(task.made),
         "seeds": {"seed": config.seed, "split_seed": config.split_seed},
         "precision": str(backbone.dtype).removeprefix("torch."),
         "options": config.model_dump(mode="json", exclude={"task", "store", "data", "data_root", "weights"}),
-        "command": command,
         "packages": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
-        "seconds": round(seconds, 1),
+        "training_seconds": round(sum(record.seconds for record in findings.history), 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -27,7 +27,7 @@ from training.machine import choose_device, choose_dtype
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.placement import Placement, place
-from training.publish import provenance_of, rounded_adapter, unpublished
+from training.publish import parameter_counts, provenance_of, rounded_adapter, unpublished
 from training.report import Findings, model_card
 from training.run_directory import EpochRecord, RunDirectory
 
@@ -76,9 +76,10 @@ class Run:
         held_out = self.decoder.chunks(self.held_out)
         history = self._fit()
         draft = unpublished(self.method.adapter(), self.config, self.data.classes, self.backbone.config)
-        predictions = self._predict(rounded_adapter(draft, self.backbone.config), held_out, self.held_out)
+        adapter = rounded_adapter(draft, self.backbone.config)
+        predictions = self._predict(adapter, held_out, self.held_out)
         findings = Findings(self.config.eval_split, self.data.classes, predictions, history)
-        provenance = self._provenance(findings, command, time.perf_counter() - began)
+        provenance = self._provenance(findings, adapter, command)
         artifact = replace(
             draft,
             config=draft.config.model_copy(update={"provenance": provenance}),
@@ -86,14 +87,8 @@ class Run:
         )
         self._record_outputs(artifact, findings)
         version = self._publish(artifact)
-        return Outcome(
-            findings,
-            artifact,
-            self.directory.path,
-            self.placement.store,
-            version,
-            time.perf_counter() - began,
-        )
+        seconds = time.perf_counter() - began
+        return Outcome(findings, artifact, self.directory.path, self.placement.store, version, seconds)
 
     def _fit(self) -> tuple[EpochRecord, ...]:
         training = Training(self.method, self.config, self.device)
@@ -150,11 +145,10 @@ class Run:
         for name, content in artifact.card.items():
             (self.directory.path / name).write_bytes(content)
 
-    def _provenance(self, findings: Findings, command: str, seconds: float) -> dict[str, Any]:
-        return provenance_of(
-            self.config, self.data, findings, backbone=self.backbone, command=command,
-            digests=self.digests, seconds=seconds, trained=len(self.train),
-        )  # fmt: skip
+    def _provenance(self, findings: Findings, adapter: Adapter, command: str) -> dict[str, Any]:
+        facts = {"command": command, "parameters": parameter_counts(adapter)}
+        data: dict[str, int | str] = {"pictures": len(self.train), **self.digests}
+        return provenance_of(self.config, self.data, findings, self.backbone, data=data) | facts
 
     def _publish(self, artifact: Artifact) -> int | None:
         if not self.config.publish:

@@ -58,6 +58,12 @@ def check(data: TaskData) -> None:
     if len(data.classes) < 2:
         found = f"only the class '{data.classes[0]}'" if data.classes else "no classes"
         raise DataUnusable(f"{data.source}: {found}; a classifier needs at least two")
+    names = Counter(name.strip() for name in data.classes)
+    unusable = sorted(name or "(blank)" for name, count in names.items() if count > 1 or not name)
+    if unusable:
+        raise DataUnusable(
+            f"{data.source}: class names that are blank or not distinct: {', '.join(unusable)}"
+        )
     for name, split in data.splits.items():
         if not len(split):
             raise DataUnusable(f"{data.source}: the {name} split is empty")

@@ -20,6 +20,8 @@ def test_good_data_passes() -> None:
     [
         (TaskData((), {"train": split(0)}, "here"), "here: no classes"),
         (TaskData(("a",), {"train": split(0)}, "here"), "only the class 'a'"),
+        (TaskData(("a", "b", "a"), {"train": split(0, 1, 2)}, "here"), "not distinct: a"),
+        (TaskData(("a", " "), {"train": split(0, 1)}, "here"), r"not distinct: \(blank\)"),
         (TaskData(("a", "b", "c"), {"train": split(0)}, "here"), "no training pictures of b, c"),
         (TaskData(("a", "b"), {"train": split(0, 1, 2)}, "here"), "label 2 in train, but 2 classes"),
         (TaskData(("a", "b"), {"train": split(0, 1), "val": split()}, "here"), "the val split is empty"),
