@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -12,7 +13,6 @@ from adapters.bank import AdapterBank
 from adapters.layout import Layout
 from adapters.store import Store
 from service.batcher import Batcher
-from service.bodies import BodyLimits
 from service.classify import Classifier, Payload, infer_payloads
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
@@ -20,6 +20,7 @@ from service.engine.device import choose_device, choose_dtype
 from service.engine.torch_engine import TorchEngine
 from service.handlers import add_problem_handlers
 from service.lifecycle import Lifecycle, Phase
+from service.limits import RequestLimits
 from service.metrics import BatchMetrics, Metrics, distribution_version
 from service.openapi import complete_openapi
 from service.registry import Registry
@@ -30,6 +31,8 @@ from service.settings import Settings
 from service.startup import Startup
 from service.watch import Watch
 
+ClassifyBatcher = Batcher[Payload, Probabilities]
+
 
 @dataclass(frozen=True)
 class Service:
@@ -39,53 +42,39 @@ class Service:
     lifecycle: Lifecycle
 
 
+@dataclass(frozen=True)
+class Threads:
+    """The engine's one thread, and those that read the store and write the bank."""
+
+    engine: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="engine")
+    )
+    loader: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="loader")
+    )
+
+    def close(self) -> None:
+        """Wait for what runs; what has not begun is dropped."""
+        self.loader.shutdown(cancel_futures=True)
+        self.engine.shutdown(cancel_futures=True)
+
+
 def create_service(settings: Settings, store: Store) -> Service:
     """Wire the service of one store. Raises ConfigError for a device that is not there."""
-    metrics, lifecycle = Metrics(), Lifecycle()
+    metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
-    engine_thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
-    loader = ThreadPoolExecutor(2, thread_name_prefix="loader")
-    device = choose_device(settings.device)
-    dtype = choose_dtype(settings.precision, device)
-    bank = AdapterBank(store.backbone, device=device, dtype=dtype, slots_per_layout=settings.slots_per_layout)
-    engine: Engine = TorchEngine(
-        store.backbone,
-        bank,
-        device=device,
-        dtype=dtype,
-        weights=settings.weights,
-        threads=settings.torch_threads,
-    )
-    batcher: Batcher[Payload, Probabilities] = Batcher(
-        lambda payloads: infer_payloads(engine, payloads),
-        thread=engine_thread,
-        max_batch=settings.max_batch,
-        max_pictures=settings.max_queued_pictures,
-        observer=BatchMetrics(metrics),
-        on_device_lost=lambda error: lifecycle.fail(str(error)),
-    )
-    metrics.admitted_pictures.set_function(lambda: batcher.admitted)
-    metrics.queue_pictures.set_function(lambda: batcher.waiting)
-
-    async def warm(layout: Layout) -> None:
-        await asyncio.get_running_loop().run_in_executor(engine_thread, engine.warm, layout)
-
-    residency = Residency(
-        bank,
-        width=store.backbone.width,
-        loader=loader,
-        warm=warm,
-        settled=batcher.settled,
-        metrics=metrics,
-    )
-    registry = Registry(store, residency, loader=loader, metrics=metrics)
-    watch = Watch(store, registry, interval_s=settings.watch_interval_s, loader=loader, metrics=metrics)
+    engine, bank = _engine(settings, store)
+    batcher = _batcher(settings, engine, threads, metrics, lifecycle)
+    residency = _residency(store, bank, engine, batcher, threads, metrics)
+    registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
+    interval_s = settings.watch_interval_s
+    watch = Watch(store, registry, interval_s=interval_s, loader=threads.loader, metrics=metrics)
     decoder = Decoder(
         threads=settings.decode_threads,
         image_size=store.backbone.image_size,
         max_pixels=settings.max_pixels,
     )
-    startup = Startup(lifecycle, engine, engine_thread, batcher, watch)
+    startup = Startup(lifecycle, engine, threads.engine, batcher, watch)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -99,8 +88,7 @@ def create_service(settings: Settings, store: Store) -> Service:
                 await background
             await residency.close()
             decoder.close()
-            loader.shutdown(cancel_futures=True)
-            engine_thread.shutdown(cancel_futures=True)
+            threads.close()
 
     app = FastAPI(
         title="DVPT Serve",
@@ -110,23 +98,74 @@ def create_service(settings: Settings, store: Store) -> Service:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    classifier = Classifier(
-        lifecycle,
-        registry,
-        decoder,
-        batcher,
-        metrics,
-        BodyLimits(
-            settings.max_request_bytes,
-            settings.max_picture_bytes,
-            settings.max_pictures_per_request,
-            settings.upload_timeout_ms,
-        ),
-        settings.default_timeout_ms,
-        settings.max_timeout_ms,
-    )
-    add_task_routes(app, classifier, registry)
+    limits = request_limits(settings)
+    add_task_routes(app, Classifier(lifecycle, registry, decoder, batcher, metrics, limits), registry)
     add_health_routes(app, lifecycle, metrics)
     add_problem_handlers(app, registry)
     complete_openapi(app)
     return Service(app, lifecycle)
+
+
+def request_limits(settings: Settings) -> RequestLimits:
+    """The limits of one request, as the settings have them."""
+    return RequestLimits(
+        request_bytes=settings.max_request_bytes,
+        picture_bytes=settings.max_picture_bytes,
+        pictures=settings.max_pictures_per_request,
+        upload_timeout_ms=settings.upload_timeout_ms,
+        default_timeout_ms=settings.default_timeout_ms,
+        max_timeout_ms=settings.max_timeout_ms,
+    )
+
+
+def _engine(settings: Settings, store: Store) -> tuple[Engine, AdapterBank]:
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.precision, device)
+    slots = settings.slots_per_layout
+    bank = AdapterBank(store.backbone, device=device, dtype=dtype, slots_per_layout=slots)
+    engine = TorchEngine(
+        store.backbone,
+        bank,
+        device=device,
+        dtype=dtype,
+        weights=settings.weights,
+        threads=settings.torch_threads,
+    )
+    return engine, bank
+
+
+def _batcher(
+    settings: Settings, engine: Engine, threads: Threads, metrics: Metrics, lifecycle: Lifecycle
+) -> ClassifyBatcher:
+    batcher: ClassifyBatcher = Batcher(
+        partial(infer_payloads, engine),
+        thread=threads.engine,
+        max_batch=settings.max_batch,
+        max_pictures=settings.max_queued_pictures,
+        observer=BatchMetrics(metrics),
+        on_device_lost=lambda error: lifecycle.fail(str(error)),
+    )
+    metrics.admitted_pictures.set_function(lambda: batcher.admitted)
+    metrics.queue_pictures.set_function(lambda: batcher.waiting)
+    return batcher
+
+
+def _residency(
+    store: Store,
+    bank: AdapterBank,
+    engine: Engine,
+    batcher: ClassifyBatcher,
+    threads: Threads,
+    metrics: Metrics,
+) -> Residency:
+    async def warm(layout: Layout) -> None:
+        await asyncio.get_running_loop().run_in_executor(threads.engine, engine.warm, layout)
+
+    return Residency(
+        bank,
+        width=store.backbone.width,
+        loader=threads.loader,
+        warm=warm,
+        settled=batcher.settled,
+        metrics=metrics,
+    )

@@ -5,12 +5,12 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import BadBody, ClientGone, NoPicture, RequestTooLarge, UnreadMediaType, UploadTooSlow
+from service.limits import RequestLimits
 from service.multipart import multipart_parts
 
 INLINE_BYTES = 65_536
@@ -25,17 +25,7 @@ NOT_READ = {
 READ = "image/*, application/octet-stream, multipart/form-data or application/json"
 
 
-@dataclass(frozen=True)
-class BodyLimits:
-    """What one request may bring."""
-
-    request_bytes: int
-    picture_bytes: int
-    pictures: int
-    upload_timeout_ms: int
-
-
-async def read_pictures(request: Request, limits: BodyLimits) -> list[bytes]:
+async def read_pictures(request: Request, limits: RequestLimits) -> list[bytes]:
     """The encoded pictures of a request, at least one.
 
     Raises UnreadMediaType and RequestTooLarge, before reading the body where its headers suffice; and
@@ -74,7 +64,7 @@ def check_media_type(headers: Mapping[str, str]) -> str:
     return media_type
 
 
-async def read_body(request: Request, limits: BodyLimits) -> bytes:
+async def read_body(request: Request, limits: RequestLimits) -> bytes:
     """The whole body, limited while it arrives whether or not its length was told before."""
     _check_length(request.headers.get("content-length"), limits.request_bytes)
     chunks: list[bytes] = []
@@ -115,7 +105,7 @@ def json_pictures(body: bytes) -> list[bytes]:
     return [_from_base64(index, text) for index, text in enumerate(images)]
 
 
-def check_pictures(pictures: list[bytes], limits: BodyLimits) -> None:
+def check_pictures(pictures: list[bytes], limits: RequestLimits) -> None:
     """Raise NoPicture or RequestTooLarge."""
     if not pictures or pictures == [b""]:
         raise NoPicture("the request has no picture: the body is empty, or has no part or entry 'images'")

@@ -11,12 +11,13 @@ from torch import Tensor
 from adapters.layout import Slot
 from service.answers import Timing, classify_answer
 from service.batcher import Batcher
-from service.bodies import BodyLimits, read_pictures
+from service.bodies import read_pictures
 from service.connection import cancel_on_disconnect
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
 from service.errors import DeadlineExceeded, InferenceFailed
 from service.lifecycle import Lifecycle
+from service.limits import RequestLimits
 from service.metrics import Metrics
 from service.problems import problem_of
 from service.query import ClassifyQuery, parse_query
@@ -40,9 +41,7 @@ class Classifier:
     decoder: Decoder
     batcher: Batcher[Payload, Probabilities]
     metrics: Metrics
-    limits: BodyLimits
-    default_timeout_ms: int
-    max_timeout_ms: int
+    limits: RequestLimits
 
     async def answer(self, task: str, request: Request) -> bytes:
         """The JSON answer to a request for `task`. Raises what `service.problems` has in its table."""
@@ -59,7 +58,9 @@ class Classifier:
             self.metrics.request_seconds.observe(monotonic() - started_s)
 
     async def _answer(self, task: str, request: Request) -> bytes:
-        query = parse_query(request.scope["query_string"], self.default_timeout_ms, self.max_timeout_ms)
+        query = parse_query(
+            request.scope["query_string"], self.limits.default_timeout_ms, self.limits.max_timeout_ms
+        )
         self.lifecycle.require_ready()
         self.registry.state(task)  # before the body: an unknown task costs no upload
         pictures = await read_pictures(request, self.limits)

@@ -20,6 +20,7 @@ from service.metrics import Metrics
 from service.residency import Residency, Resident
 
 logger = logging.getLogger("service.registry")
+LOADS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,18 @@ class Registry:
         for task in [task for task in self._states if task not in records]:
             self._forget(task)
         for task, record in records.items():
-            state = self._states.get(task)
-            if state is None:
-                self._states[task] = state = TaskState(record)
+            state = self._states.setdefault(task, TaskState(record))
             state.record = record
-            await self._follow_labels(state)
-            self._release_unused(state)
+        turn = asyncio.Semaphore(LOADS_AT_ONCE)
+        behind = [state for state in self._states.values() if not _up_to_date(state)]
+        await asyncio.gather(*(self._catch_up(state, turn) for state in behind))
         self._metrics.tasks.set(len(self._states))
         self._metrics.refused_adapters.set(sum(len(state.faults) for state in self._states.values()))
+
+    async def _catch_up(self, state: TaskState, turn: asyncio.Semaphore) -> None:
+        async with turn:
+            await self._follow_labels(state)
+            self._release_unused(state)
 
     async def _follow_labels(self, state: TaskState) -> None:
         """Flip every route in use, and `stable`, to the version its label names, once that is ready."""
@@ -231,6 +236,14 @@ class Registry:
             error=fault.error,
         )
         return _unavailable(task, version, fault)
+
+
+def _up_to_date(state: TaskState) -> bool:
+    """Whether every route is where its label is, and nothing is held that the store no longer has."""
+    labels, routes = state.record.labels, state.routes
+    wanted = {label: at for label, at in labels.items() if label in routes or label == STABLE}
+    routed = {label: resident.version for label, resident in routes.items()}
+    return routed == wanted and {*state.residents, *state.faults}.issubset(state.record.versions)
 
 
 def _unavailable(task: str, version: int, fault: Fault) -> AdapterUnavailable:

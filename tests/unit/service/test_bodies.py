@@ -1,6 +1,7 @@
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -10,11 +11,19 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from service.bodies import BodyLimits, check_media_type, json_pictures, read_pictures
+from service.bodies import check_media_type, json_pictures, read_pictures
 from service.errors import BadBody, ClientGone, NoPicture, RequestTooLarge, UnreadMediaType, UploadTooSlow
+from service.limits import RequestLimits
 
 pytestmark = pytest.mark.anyio
-LIMITS = BodyLimits(request_bytes=100, picture_bytes=50, pictures=2, upload_timeout_ms=60_000)
+LIMITS = RequestLimits(
+    request_bytes=100,
+    picture_bytes=50,
+    pictures=2,
+    upload_timeout_ms=60_000,
+    default_timeout_ms=1000,
+    max_timeout_ms=1000,
+)
 
 
 def request(chunks: Sequence[bytes], headers: dict[str, str], *, leaves: bool = False) -> Request:
@@ -52,7 +61,7 @@ async def test_json_brings_many() -> None:
 
 async def test_multipart_brings_many() -> None:
     head = b'--cut\r\nContent-Disposition: form-data; name="images"\r\n\r\n'
-    limits = BodyLimits(1000, 50, 2, 1000)
+    limits = replace(LIMITS, request_bytes=1000)
     body = head + b"one\r\n" + head + b"two\r\n--cut--\r\n"
     form = request([body], {"content-type": 'multipart/form-data; boundary="cut"'})
 
@@ -93,7 +102,7 @@ async def test_a_client_that_leaves_while_sending_is_gone() -> None:
 
 
 async def test_a_body_that_does_not_arrive_is_given_up() -> None:
-    limits = BodyLimits(100, 50, 2, upload_timeout_ms=1)
+    limits = replace(LIMITS, upload_timeout_ms=1)
     stalled = request([], {})
 
     async def never() -> Message:
