@@ -15,7 +15,7 @@ from service.bodies import read_pictures
 from service.connection import cancel_on_disconnect
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
-from service.errors import DeadlineExceeded, InferenceFailed
+from service.errors import DeadlineExceeded, Draining, InferenceFailed
 from service.lifecycle import Lifecycle
 from service.limits import RequestLimits
 from service.metrics import Metrics
@@ -49,6 +49,9 @@ class Classifier:
         code = "ok"
         try:
             return await self._answer(task, request)
+        except asyncio.CancelledError:
+            code = "draining"  # the drain took longer than it may
+            raise Draining("the service ended before the answer was ready") from None
         except BaseException as error:
             code = problem_of(error).code
             raise
@@ -82,7 +85,8 @@ class Classifier:
             decode_s = monotonic() - started_s
             payloads = [(image, lease.slot) for image in images]
             answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
-        self.metrics.pictures.labels(task).inc(len(pictures))
+        label = self.metrics.task_label(task, self.registry.states)
+        self.metrics.pictures.labels(label).inc(len(pictures))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)

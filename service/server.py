@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -20,6 +22,7 @@ from service.settings import Settings
 
 logger = logging.getLogger("service.server")
 BACKLOG = 2048
+LAST_MOMENT_S = 15.0
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -39,9 +42,10 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
+        self._last_moment_s = (config.timeout_graceful_shutdown or 0) + LAST_MOMENT_S
         self._lifecycle = service.lifecycle
         self._drain_soon: Callable[[], object] = self._lifecycle.drain
-        self._lifecycle.on_change.append(self._end_if_failed)
+        self._lifecycle.on_change.append(self._follow)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where: the port may have been left to the system."""
@@ -61,9 +65,17 @@ class DrainingServer(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
 
-    def _end_if_failed(self, phase: Phase) -> None:
-        if phase is Phase.FAILED:
+    def _follow(self, phase: Phase) -> None:
+        if phase in (Phase.DRAINING, Phase.FAILED):
             self.should_exit = True
+            end_at_last(self._last_moment_s, self._lifecycle.exit_code or 1)
+
+
+def end_at_last(after_s: float, code: int) -> None:
+    """End the process after a while whatever else goes on: a lost device may never give its thread back."""
+    timer = threading.Timer(after_s, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 def listen(host: str, port: int) -> socket.socket:

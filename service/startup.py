@@ -12,6 +12,7 @@ from adapters.layout import Layout
 from service.batcher import Batcher
 from service.classify import Payload
 from service.engine import Engine, Probabilities
+from service.errors import DeviceLost
 from service.lifecycle import Lifecycle
 from service.logs import log_event
 from service.watch import Watch
@@ -39,10 +40,14 @@ class Startup:
                 group.create_task(self.watch.run())
         except DvptError as error:
             log_event(logger, logging.CRITICAL, "start_failed", kind=type(error).__name__, error=error)
-            self.lifecycle.fail(str(error))
+            self._give_up(str(error))
         except Exception as error:
             logger.critical("the service broke down", exc_info=error)
-            self.lifecycle.fail(f"the service broke down ({type(error).__name__})")
+            self._give_up(f"the service broke down ({type(error).__name__})")
+
+    def _give_up(self, reason: str) -> None:
+        self.lifecycle.fail(reason)
+        self.batcher.close(DeviceLost(reason))  # nobody will answer what waits
 
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()

@@ -180,3 +180,23 @@ def test_a_term_signal_finishes_what_is_admitted(
         assert answer.status_code == 200
         assert len(answer.json()["predictions"]) == FLOOD_PICTURES
         assert server.stop() == 0
+
+
+def test_a_drain_that_takes_too_long_is_cut_with_a_problem(
+    empty_store: Store,
+    make_artifact: MakeArtifact,
+    serve: Callable[..., AbstractContextManager[Any]],
+    picture: bytes,
+) -> None:
+    empty_store.publish("a", make_artifact(1))
+    files = [("images", ("x", picture))] * 1000
+    flags = ("--max-pictures-per-request=1000", "--max-batch=8", "--drain-timeout-s=1")
+    with serve(empty_store, *flags) as server, ThreadPoolExecutor(1) as pool:
+        url = f"{server.url}/v1/tasks/a/classify?timeout_ms=60000"
+        admitted = pool.submit(httpx.post, url, files=files, timeout=120)
+        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0)
+        code = server.stop()
+
+    response = admitted.result()
+    assert (response.status_code, response.json()["code"]) == (503, "draining")
+    assert code == 0

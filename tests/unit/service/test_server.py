@@ -1,0 +1,39 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from service.errors import CannotListen
+from service.server import listen
+
+HANGS = """
+import threading
+from service.server import end_at_last
+threading.Thread(target=threading.Event().wait).start()
+end_at_last(0.05, 7)
+"""
+
+
+def test_a_free_port_is_found() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.getsockname()[1] > 0
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "2001:db8::7"])
+def test_an_address_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(CannotListen, match=host):
+        listen(host, 0)
+
+
+def test_a_taken_port_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=f"127.0.0.1 port {port}: .*in use"):
+            listen("127.0.0.1", port)
+
+
+def test_a_thread_that_never_ends_cannot_keep_the_process() -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS], check=False, timeout=240)
+
+    assert ended.returncode == 7
