@@ -1,5 +1,6 @@
 """JSON bytes → strict models, with one-line errors that name the field."""
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,8 @@ Model = TypeVar("Model", bound=BaseModel)
 def parse_json(model: type[Model], data: bytes, name: str) -> Model:
     """Parse the file called `name`.
 
-    Raises ArtifactFormat for bytes that are no JSON object, a newer format, unknown keys and wrong values.
+    Raises ArtifactFormat for bytes that are no JSON object, a newer format, unknown or missing keys and
+    wrong values.
     """
     try:
         content: Any = from_json(data, allow_inf_nan=False)
@@ -23,15 +25,21 @@ def parse_json(model: type[Model], data: bytes, name: str) -> Model:
     if not isinstance(content, dict):
         raise ArtifactFormat(f"{name} holds a JSON {type(content).__name__}, not an object")
     version = content.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if type(version) is not int:
+        raise ArtifactFormat(f"{name}: 'format_version': must be a whole number, got {version!r:.80}")
+    if version > FORMAT_VERSION:
         raise ArtifactFormat(
             f"{name} has format version {version}; this release reads up to {FORMAT_VERSION}, "
             "so it was written by a newer one"
         )
     try:
-        return model.model_validate_json(data, strict=True)
+        parsed = model.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise ArtifactFormat(f"{name}: {first_error(error)}") from error
+    for key in _left_out(parsed):
+        # A default may change between releases; what a file means may not.
+        raise ArtifactFormat(f"{name}: key '{key}' is missing")
+    return parsed
 
 
 def first_error(error: ValidationError) -> str:
@@ -52,3 +60,13 @@ def _one_line(detail: ErrorDetails) -> str:
     if isinstance(detail["input"], str | int | float | bool | None):
         message += f", got {detail['input']!r:.80}"
     return f"'{field}': {message}" if field else message
+
+
+def _left_out(model: BaseModel) -> Iterator[str]:
+    """The keys, with dots between levels, that took their default."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if name not in model.model_fields_set:
+            yield name
+        elif isinstance(value, BaseModel):
+            yield from (f"{name}.{key}" for key in _left_out(value))

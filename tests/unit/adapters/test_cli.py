@@ -94,7 +94,9 @@ def test_verify(published_twice: Store, make_artifact: MakeArtifact, run: Run) -
     ]  # fmt: skip
     tensors = published_twice.root / "digits" / "1" / TENSORS_FILE
     tensors.write_bytes(tensors.read_bytes()[:-1])
-    (published_twice.root / "other" / "labels" / "stable").write_text('{"version": 8}')
+    (published_twice.root / "other" / "labels" / "stable").write_text(
+        '{"format_version": 1, "version": 8, "history": []}'
+    )
     code, out, _ = run("verify")
     lines = out.splitlines()
     assert code == 1

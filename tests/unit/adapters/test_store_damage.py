@@ -87,10 +87,13 @@ LABEL_DAMAGE: dict[str, Callable[[Path], object]] = {
     "no JSON": lambda path: path.write_bytes(b"\x00\x01"),
     "empty": lambda path: path.write_bytes(b""),
     "no version": lambda path: path.write_text("{}"),
-    "zero": lambda path: path.write_text('{"version": 0}'),
-    "text": lambda path: path.write_text('{"version": "3"}'),
-    "newer": lambda path: path.write_text('{"format_version": 2, "version": 3}'),
-    "a version that never was": lambda path: path.write_text('{"version": 12}'),
+    "no history": lambda path: path.write_text('{"format_version": 1, "version": 3}'),
+    "zero": lambda path: path.write_text('{"format_version": 1, "version": 0, "history": []}'),
+    "text": lambda path: path.write_text('{"format_version": 1, "version": "3", "history": []}'),
+    "newer": lambda path: path.write_text('{"format_version": 2, "version": 3, "history": []}'),
+    "a version that never was": lambda path: path.write_text(
+        '{"format_version": 1, "version": 12, "history": []}'
+    ),
     "a folder": make_folder,
     "a link": lambda path: link(path, path.parent.parent / "1" / CONFIG_FILE),
 }
