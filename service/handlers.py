@@ -1,6 +1,7 @@
 """Whatever goes wrong on the way of a request leaves as a problem, never as a traceback."""
 
 import logging
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -26,8 +27,8 @@ def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
     async def framework(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             return problem_response(error)
-        detail = f"{request.method} {request.url.path}: {error.detail}"
-        return http_problem(error.status_code, detail, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        return http_problem(error.status_code, _detail(request, error, headers), headers)
 
     async def unforeseen(_: Request, error: Exception) -> Response:
         return problem_response(error)
@@ -35,3 +36,12 @@ def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
     app.add_exception_handler(DvptError, known)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _detail(request: Request, error: HTTPException, headers: dict[str, str]) -> str:
+    path = request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"there is nothing at {path}; /docs lists the endpoints"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{path} does not take {request.method}; it takes {headers.get('Allow', 'something else')}"
+    return str(error.detail)

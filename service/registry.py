@@ -123,7 +123,7 @@ class Registry:
         log_event(
             logger,
             logging.INFO,
-            "route",
+            "serving",
             task=resident.task,
             label=label,
             version=resident.version,

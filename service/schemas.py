@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from adapters.errors import DvptError
 from service.problems import MEDIA_TYPE, PROBLEMS
 
 
@@ -159,11 +160,13 @@ CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
 ]
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of the problems with these statuses, by their codes."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for status in statuses:
-        codes = sorted(problem.code for problem in PROBLEMS.values() if problem.status == status)
-        schema = {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}
-        responses[status] = {"description": f"code: {', '.join(codes)}", "content": {MEDIA_TYPE: schema}}
-    return responses
+def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of the problems that these errors become, by status."""
+    codes: dict[int, list[str]] = {}
+    for kind in kinds:
+        codes.setdefault(PROBLEMS[kind].status, []).append(PROBLEMS[kind].code)
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
+    return {
+        status: {"description": f"code: {', '.join(codes[status])}", "content": content}
+        for status in sorted(codes)
+    }

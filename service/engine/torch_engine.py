@@ -1,5 +1,6 @@
 """The torch engine, for CPU and CUDA."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from adapters.config import BackboneConfig
 from adapters.layout import Layout, Slot
 from service.engine import Probabilities
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
+from service.logs import log_event
+
+logger = logging.getLogger("service.engine")
 
 
 class TorchEngine:
@@ -44,6 +48,15 @@ class TorchEngine:
         with _device_faults():
             backbone = open_backbone(self._config, weights=self._weights)
             self._backbone = backbone.prepare(self._device, self._dtype)
+        log_event(
+            logger,
+            logging.INFO,
+            "engine",
+            backbone=self._config.name,
+            device=self._device,
+            precision=str(self._dtype).removeprefix("torch."),
+            threads=torch.get_num_threads(),
+        )
 
     def warm(self, layout: Layout) -> None:
         """Run one null row of a layout."""

@@ -5,6 +5,7 @@ import json
 from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import choose_encoder
 
+from service.errors import DeviceLost, Draining, Starting
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.routes.lean import add_route
@@ -35,7 +36,7 @@ def add_health_routes(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics) -> N
         "/readyz",
         readyz,
         response_model=Health,
-        responses=problem_responses(503),
+        responses=problem_responses(Starting, Draining, DeviceLost),
         tags=["operations"],
     )
     add_route(app, "GET", "/metrics", metrics_page, response_class=Response, tags=["operations"])

@@ -5,6 +5,7 @@ they cost is paid once.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -23,5 +24,8 @@ class LeanRoute(APIRoute):
 
 
 def add_route(app: FastAPI, method: str, path: str, endpoint: Endpoint, **openapi: Any) -> None:
-    """Add a lean route; `openapi` goes to FastAPI's description of it."""
-    app.router.add_api_route(path, endpoint, methods=[method], route_class_override=LeanRoute, **openapi)
+    """Add a lean route, with HEAD beside GET; `openapi` goes to FastAPI's description of it."""
+    add = partial(app.router.add_api_route, path, endpoint, route_class_override=LeanRoute)
+    add(methods=[method], **openapi)
+    if method == "GET":
+        add(methods=["HEAD"], include_in_schema=False)

@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from adapters import errors as domain
+from service import errors
 from service.classify import Classifier
 from service.describe import detail, summarize
 from service.registry import Registry
@@ -19,6 +21,29 @@ from service.schemas import (
 )
 
 JSON = "application/json"
+CLASSIFY_ERRORS = (
+    errors.BadQuery,
+    errors.BadBody,
+    errors.NoPicture,
+    domain.TaskNotFound,
+    domain.VersionNotFound,
+    domain.LabelNotFound,
+    errors.UploadTooSlow,
+    errors.RequestTooLarge,
+    domain.PictureTooLarge,
+    errors.UnreadMediaType,
+    domain.PictureFormat,
+    domain.PictureDamaged,
+    errors.Overloaded,
+    errors.Starting,
+    errors.Draining,
+    errors.AdapterUnavailable,
+    errors.InferenceFailed,
+    errors.OutputNotFinite,
+    errors.OutOfDeviceMemory,
+    errors.DeviceLost,
+    errors.DeadlineExceeded,
+)
 
 
 def add_task_routes(app: FastAPI, classifier: Classifier, registry: Registry) -> None:
@@ -45,7 +70,7 @@ def add_task_routes(app: FastAPI, classifier: Classifier, registry: Registry) ->
         "/v1/tasks/{task}/classify",
         classify,
         response_model=ClassifyAnswer,
-        responses=problem_responses(400, 404, 408, 413, 415, 422, 429, 503, 504),
+        responses=problem_responses(*CLASSIFY_ERRORS),
         openapi_extra={**CLASSIFY_BODY, "parameters": CLASSIFY_PARAMETERS},
         tags=["tasks"],
     )
@@ -56,7 +81,7 @@ def add_task_routes(app: FastAPI, classifier: Classifier, registry: Registry) ->
         "/v1/tasks/{task}",
         show_task,
         response_model=TaskDetail,
-        responses=problem_responses(404),
+        responses=problem_responses(domain.TaskNotFound),
         openapi_extra={"parameters": CLASSIFY_PARAMETERS[:1]},
         tags=["tasks"],
     )

@@ -158,6 +158,12 @@ def test_paths_and_methods(method: str, path: str, status: int, code: str, clien
         assert response.headers["allow"]
 
 
+def test_health_is_told_to_head_as_well(client: httpx.Client) -> None:
+    response = client.head("/healthz")
+
+    assert (response.status_code, response.content) == (200, b"")
+
+
 def test_a_proxy_s_prefix_stands_in_the_documentation(client: httpx.Client) -> None:
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/vision"}]
     assert "/vision/openapi.json" in client.get("/docs").text
