@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from torch import nn
 
 from adapters.artifact import (
@@ -21,11 +23,19 @@ from adapters.artifact import (
     new_artifact,
 )
 from adapters.backbone import Backbone
-from adapters.config import PreprocessConfig, PromptConfig
+from adapters.config import AdapterConfig, BackboneConfig, PreprocessConfig, PromptConfig
 from adapters.dvpt import Adapter
 from adapters.errors import ArtifactDamaged, ArtifactFormat
+from adapters.labels import LabelFile
 
 Files = dict[str, bytes]
+MODELS: dict[type[BaseModel], str] = {
+    BackboneConfig: "",
+    AdapterConfig: "",
+    PromptConfig: "prompts.",
+    PreprocessConfig: "preprocess.",
+    LabelFile: "",
+}
 MakeArtifact = Callable[..., Artifact]
 
 prompt_options = st.builds(
@@ -138,3 +148,10 @@ def test_provenance_is_kept_as_it_will_be_read(backbone: Backbone) -> None:
     adapter = Adapter(PromptConfig(count=2), backbone.config, 2)
     artifact = new_tiny(adapter, backbone, provenance={"seeds": (1, 2), "loss": float("nan")})
     assert artifact.config.provenance == {"seeds": [1, 2], "loss": None}
+
+
+def test_every_key_is_specified() -> None:
+    specification = Path(__file__).parents[3].joinpath("docs", "artifact-format.md").read_text()
+    for model, prefix in MODELS.items():
+        for key in model.model_fields:
+            assert f"`{prefix}{key}`" in specification or key in ("prompts", "preprocess")
