@@ -20,7 +20,7 @@ class Metrics:
         # Labels by task only where the tasks are known ones: a client must not be able to add series.
         self.requests = self._counter("requests", "Classify requests answered", "task", "code")
         self.pictures = self._counter("pictures", "Pictures answered", "task")
-        self.request_seconds = self._histogram("request_seconds", "Classify request, body read to answer")
+        self.request_seconds = self._histogram("request_seconds", "Classify request, head to answer")
         self.decode_seconds = self._histogram("decode_seconds", "Decoding and fitting one request's pictures")
         self.queue_seconds = self._histogram("queue_seconds", "One request waiting for its first batch")
         self.inference_seconds = self._histogram("inference_seconds", "One forward pass")
