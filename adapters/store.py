@@ -276,7 +276,7 @@ class Store:
 
 def _require_version(record: TaskRecord, version: int) -> int:
     if version not in record.versions:
-        versions = ", ".join(map(str, record.versions))
+        versions = ", ".join(map(str, record.versions)) or "none"
         raise VersionNotFound(f"task {record.name!r} has no version {version}; it has: {versions}")
     return version
 
