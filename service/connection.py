@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from starlette.types import Receive
 
@@ -25,10 +25,6 @@ async def cancel_on_disconnect(receive: Receive) -> AsyncIterator[None]:
     listener = asyncio.ensure_future(listen())
     try:
         yield
-        if gone:  # the block ended in the very moment: take our cancellation back before it strikes
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(0)
-            raise asyncio.CancelledError
     except asyncio.CancelledError:
         # Somebody else's cancellation, a shutdown say, goes on as it is.
         if gone and owner.uncancel() == 0:

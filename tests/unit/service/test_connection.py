@@ -55,15 +55,12 @@ async def test_a_client_that_leaves_cancels_the_block() -> None:
 async def test_leaving_as_the_block_ends_does_not_strike_later() -> None:
     client = Client()
 
-    async def answer() -> None:
-        async with cancel_on_disconnect(client.receive):
-            client.left.set()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+    async with cancel_on_disconnect(client.receive):
+        await asyncio.sleep(0)
+        client.left.set()
 
-    with pytest.raises(ClientGone):
-        await answer()
-    await asyncio.sleep(0)  # would raise what was left over
+    for _ in range(5):
+        await asyncio.sleep(0)  # would raise what was left over
 
 
 async def test_another_s_cancellation_goes_on_as_it_is() -> None:

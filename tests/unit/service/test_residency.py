@@ -29,6 +29,8 @@ class House:
         self.batch_ended = asyncio.Event()
         self.batch_ended.set()
         self.metrics = Metrics()
+        self.may_warm = asyncio.Event()
+        self.may_warm.set()
         self.warm_error: Exception | None = None
         self.residency = Residency(
             self.bank,
@@ -40,6 +42,7 @@ class House:
         )
 
     async def warm(self, layout: Layout) -> None:
+        await self.may_warm.wait()
         if self.warm_error is not None:
             raise self.warm_error
         self.warmed.append(layout)
@@ -90,7 +93,7 @@ async def test_without_a_free_slot_an_adapter_waits_in_host_memory(
 async def test_the_least_recently_used_makes_room(
     house: House, make_artifact: Callable[..., Artifact]
 ) -> None:
-    old, recent, third = [await house.add(make_artifact(seed)) for seed in range(3)]
+    recent, old, third = [await house.add(make_artifact(seed)) for seed in range(3)]
     await house.use(old)
     await house.use(recent)
     await house.use(third)
@@ -209,6 +212,22 @@ async def test_an_adapter_whose_layout_cannot_be_warmed_leaves_nothing_behind(
 
     assert house.bank.slots == frozenset()
     assert house.metrics.registry.get_sample_value("dvpt_host_adapters") == 0
+
+
+async def test_a_request_waits_for_the_adapters_that_are_just_being_warmed(
+    house: House, make_artifact: Callable[..., Artifact]
+) -> None:
+    house.may_warm.clear()
+    adding = [asyncio.create_task(house.add(make_artifact(seed))) for seed in range(SLOTS)]
+    await tick()
+    third = await house.add(make_artifact(3))
+    waiting = asyncio.create_task(house.use(third))
+    await tick()
+    assert not waiting.done()
+    house.may_warm.set()
+
+    await asyncio.wait_for(asyncio.gather(waiting, *adding), timeout=60)
+    assert third.slot is not None
 
 
 async def test_many_adapters_take_turns_in_few_slots(
