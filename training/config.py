@@ -42,7 +42,9 @@ class TrainConfig(StrictModel):
         None, COMMON, "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)"
     )
     weights: Path | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
-    epochs: int | None = knob(None, COMMON, "passes over the training pictures (default: the method's)", ge=1)
+    epochs: int | None = knob(
+        None, COMMON, "passes over the training pictures (default: 15, linear 100)", ge=1
+    )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
 
@@ -63,7 +65,7 @@ class TrainConfig(StrictModel):
     head_dropout: float = knob(0.1, METHOD, "dropout inside an Mlp-k head while training", ge=0, lt=1)
 
     optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
-    lr: float | None = knob(None, OPTIMIZATION, "peak learning rate (default: the method's)", gt=0)
+    lr: float | None = knob(None, OPTIMIZATION, "peak learning rate (default: 0.01)", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)

@@ -10,7 +10,7 @@ from training.config import TrainConfig
 from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe
 
-RECIPE = Recipe(epochs=30, lr=1e-2)
+RECIPE = Recipe(epochs=15, lr=1e-2)
 
 
 class PromptMethod:

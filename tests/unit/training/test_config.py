@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.config import PromptConfig
-from training.config import TrainConfig
+from training.config import TrainConfig, knob
 
 New = Callable[..., TrainConfig]
 
@@ -45,6 +45,14 @@ def test_the_key_follows_what_changes_the_result(new_config: New) -> None:
     assert new_config(seed=1).key("data") != base
     assert new_config().key("other data") != base
     assert new_config(runs=Path("elsewhere"), publish=False, name="other", fresh=True).key("data") == base
+
+
+def test_a_knob_added_later_keeps_the_keys_of_today(new_config: New) -> None:
+    class Later(TrainConfig):
+        new_knob: int = knob(3, "method", "a knob of tomorrow")
+
+    config = new_config()
+    assert Later.model_validate(config.model_dump()).key() == config.key()
 
 
 def test_a_default_given_in_full_keeps_the_key(new_config: New) -> None:
