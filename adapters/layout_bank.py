@@ -70,14 +70,18 @@ class LayoutBank(FreeSlots):
                 bias[slot].zero_()
 
     def prompts_for(self, patches: Tensor, index: Tensor) -> Tensor | None:
-        """Patch tokens [B, N, D] and slots [B] → P + π [B, L, P, D]; None for a layout without prompts."""
+        """Patch tokens [B, N, D] and slots [B] → P + π [B, L, P, D] float32; None without prompts.
+
+        Computed in float32 whatever the storage, as the reference forward does: rounding π on its way
+        changed the answer to one picture in a thousand.
+        """
         if self._options.count == 0:
             return None
         x = meta_input(
-            patches, per_token=self._options.meta_input == "token", normalize=self._options.meta_norm
+            patches.float(), per_token=self._options.meta_input == "token", normalize=self._options.meta_norm
         )
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = F.relu(x) if layer else x
-            x = torch.baddbmm(bias[index].unsqueeze(1), x, weight[index].transpose(1, 2))
+            x = torch.baddbmm(bias[index].float().unsqueeze(1), x, weight[index].float().transpose(1, 2))
         pi = x.mean(dim=1).view(patches.shape[0], 1, self._rows, patches.shape[2])
-        return torch.addcmul(self.prompts[index], self.pi_scale[index][:, :, None, None], pi)
+        return self.prompts[index] + self.pi_scale[index].float()[:, :, None, None] * pi

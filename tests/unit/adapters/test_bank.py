@@ -220,6 +220,23 @@ def test_bfloat16_stays_close_to_float32() -> None:
     assert (answers[0] - answers[1]).abs().max() < 0.02
 
 
+def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
+    backbone = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
+    torch.manual_seed(0)
+    options = PromptConfig(count=3)
+    adapter = random_adapter(backbone, options, 10)
+    rounded = {name: tensor.bfloat16() for name, tensor in adapter.state_dict().items()}
+    adapter.load_state_dict(rounded)
+    bank = new_bank(backbone, dtype=torch.bfloat16)
+    slot = bank.insert(config_of(options, 10, 1), rounded)
+    images = pictures(64)
+    with torch.inference_mode():
+        expected = adapter(backbone, images)
+    mixed = forward_mixed(backbone, bank, images, [slot] * 64)[:, :10]
+    # What float32 sums in another order may move is far below a rounding of π to bfloat16.
+    assert (mixed - expected).abs().max() < 1e-4
+
+
 def test_layouts_and_head_buckets() -> None:
     layout = Layout.of(PromptConfig(count=10), 768)
     assert str(layout) == "p10-deep-shared4x48"
