@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def summary(run: "Run", outcome: "Outcome") -> str:
     """What a user wants to know at the end."""
     config, findings = run.config, outcome.findings
+    store = shlex.quote(str(outcome.store))
     facts = outcome.artifact.config.provenance
     counts = facts["parameters"]
     lines = [
@@ -60,8 +61,8 @@ def summary(run: "Run", outcome: "Outcome") -> str:
         [
             *lines,
             f"published: {config.published_name} version {outcome.version} in {outcome.store}",
-            f"try it: dvpt-adapters classify --store {outcome.store} {config.published_name} PICTURE",
-            f"serve it: dvpt-serve --store {outcome.store}",
+            f"try it: dvpt-adapters classify --store {store} {config.published_name} PICTURE",
+            f"serve it: dvpt-serve --store {store}",
         ]
     )
 

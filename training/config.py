@@ -144,14 +144,16 @@ class TrainConfig(StrictModel):
             fit=self.fit, interpolation=self.interpolation, resize_ratio=self.resize_ratio
         )
 
+    @classmethod
+    def unkeyed(cls) -> set[str]:
+        """The options that do not change the trained tensors: places, names, what happens afterwards."""
+        fields = cls.model_fields.items()
+        extras = {name: field.json_schema_extra for name, field in fields}
+        return {name for name, extra in extras.items() if not (isinstance(extra, dict) and extra["keyed"])}
+
     def key(self, *digests: str) -> str:
         """Twelve hex digits that name the run: options that change the result, and what they act on."""
-        unkeyed = {
-            name
-            for name, field in type(self).model_fields.items()
-            if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra["keyed"])
-        }
         # Defaults are left out, so that a knob added later does not orphan the runs of today.
-        chosen = self.model_dump(mode="json", exclude=unkeyed, exclude_defaults=True)
+        chosen = self.model_dump(mode="json", exclude=self.unkeyed(), exclude_defaults=True)
         text = json.dumps([chosen, *digests], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -71,7 +71,7 @@ def provenance_of(
         "splits_made": list(task.made),
         "seeds": {"seed": config.seed, "split_seed": config.split_seed},
         "precision": str(backbone.dtype).removeprefix("torch."),
-        "options": config.model_dump(mode="json", exclude={"task", "store", "data", "data_root", "weights"}),
+        "options": config.model_dump(mode="json", exclude=config.unkeyed() | {"task", "data", "weights"}),
         "packages": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
         "training_seconds": round(sum(record.seconds for record in findings.history), 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

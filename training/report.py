@@ -100,9 +100,17 @@ def _usage(name: str) -> str:
 def _listing(provenance: Mapping[str, Any]) -> str:
     lines = []
     for key, value in provenance.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-        lines.append(f"- {key.replace('_', ' ')}: {shown}")
+        lines.append(f"- {key.replace('_', ' ')}: {_plain(value)}")
     return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    """A value in words: mappings as `name value, …`, lists joined, what is absent as `none`."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "; ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def _history_table(history: Sequence[EpochRecord]) -> str:

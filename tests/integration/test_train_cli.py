@@ -1,6 +1,7 @@
 """Real `dvpt-train` processes: killed and resumed, refused without a traceback, learning real handwriting."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from adapters.backbone import EMBEDDED_BACKBONE
+from adapters.cli import main as classify
 from adapters.store import Store
 from training.data.embedded import load_embedded
 
@@ -94,7 +96,9 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path, handwriting: Path) -> No
     assert not (tmp_path / "store").exists()
 
 
-def test_it_learns_real_handwriting_and_publishes(tmp_path: Path, handwriting: Path) -> None:
+def test_it_learns_real_handwriting_and_publishes(
+    tmp_path: Path, handwriting: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     finished = train(command(tmp_path, handwriting, "--epochs", "8"))
     assert finished.returncode == 0, finished.stderr
     store = Store.open(tmp_path / "store")
@@ -104,6 +108,11 @@ def test_it_learns_real_handwriting_and_publishes(tmp_path: Path, handwriting: P
     assert f"accuracy on test: {accuracy:.4f}" in finished.stdout
     assert config.classes[0] == "digit 0"
     assert set(store.card("handwriting", 1)) >= {"README.md", "confusion-matrix.png"}
+
+    (advice,) = [line for line in finished.stdout.splitlines() if line.startswith("try it: dvpt-adapters ")]
+    picture = handwriting / "test" / "digit 0" / "0.png"
+    assert classify(shlex.split(advice.replace("PICTURE", shlex.quote(str(picture))))[3:]) == 0
+    assert "digit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
