@@ -25,7 +25,8 @@ def choose_device(wanted: str) -> torch.device:
 def choose_dtype(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
     """The type of the backbone's weights; `auto` is bfloat16 where the processor multiplies it natively."""
     if precision == "auto":
-        native = device.type == "cuda" or cpu_multiplies_bf16()
+        on_gpu = device.type == "cuda"
+        native = torch.cuda.is_bf16_supported(including_emulation=False) if on_gpu else cpu_multiplies_bf16()
         return torch.bfloat16 if native else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
