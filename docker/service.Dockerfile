@@ -19,8 +19,8 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-warn-script-l
 FROM dependencies
 COPY --from=project /project /usr/local
 # The directories belong to the user, so that fresh volumes mounted there do too.
-RUN useradd --uid 10001 --user-group --create-home --home-dir /cache --shell /usr/sbin/nologin dvpt \
-  && install --directory --owner dvpt --group dvpt /store
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /cache --shell /usr/sbin/nologin dvpt \
+  && install --directory --owner dvpt --group dvpt /cache /store
 WORKDIR /
 ENV PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all \

@@ -19,8 +19,8 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-warn-script-l
 FROM dependencies
 COPY --from=project /project /usr/local
 # The same user as the service's: what one publishes the other can read, label and delete.
-RUN useradd --uid 10001 --user-group --create-home --home-dir /cache --shell /usr/sbin/nologin dvpt \
-  && install --directory --owner dvpt --group dvpt /store /data
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /cache --shell /usr/sbin/nologin dvpt \
+  && install --directory --owner dvpt --group dvpt /cache /data /store
 WORKDIR /cache
 ENV PYTHONUNBUFFERED=1 \
     NVIDIA_VISIBLE_DEVICES=all \
