@@ -27,7 +27,8 @@ START_LIMIT_S = 120.0
 
 def train(task: str, store: Path, *options: str) -> list[str]:
     """The command that trains `task` and publishes it to `store`."""
-    return [str(BIN / "dvpt-train"), "--task", task, "--store", str(store), *options]
+    command = [str(BIN / "dvpt-train"), "--task", task, "--store", str(store)]
+    return [*command, "--runs", str(store.parent / "runs"), *options]
 
 
 @contextmanager
@@ -103,9 +104,7 @@ def main() -> int:
     store, log = folder / "store", folder / "service.log"
     for task in FIRST_TASKS:
         print(f"\n> dvpt-train --task {task} --store {store}", flush=True)
-        if subprocess.run(
-            train(task, store, "--run-dir", str(folder / "runs" / task)), check=False
-        ).returncode:
+        if subprocess.run(train(task, store), check=False).returncode:
             sys.exit(f"training {task} failed")
     with serving(store, log) as base_url:
         print(f"\n> dvpt-serve --store {store}   ({base_url})", flush=True)
