@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.timeout(1200)  # it trains as the README says, at whatever pace the machine has
 def test_the_readme_runs(folder: Path) -> None:
     blocks = [(bool(background), script) for background, script in BLOCK.findall(README)]
     assert len(blocks) == 4
