@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from adapters.errors import DvptError
+from service.errors import InferenceFailed
 from service.logs import log_event
 from service.problems import INTERNAL, http_problem, problem_of, problem_response
 from service.registry import Registry
@@ -20,7 +21,7 @@ def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
     async def known(_: Request, error: Exception) -> Response:
         if problem_of(error) is INTERNAL:
             logger.error("an error outside the table of problems", exc_info=error)
-        elif isinstance(error.__cause__, Exception) and problem_of(error).status >= 500:
+        elif isinstance(error, InferenceFailed) and error.__cause__ is not None:
             log_event(logger, logging.ERROR, "request_failed", error=error, cause=repr(error.__cause__))
         return problem_response(error, sorted(registry.states))
 

@@ -192,7 +192,7 @@ class Registry:
         try:
             artifact: Artifact = await loop.run_in_executor(self._loader, self._store.load, task, version)
             resident = await self._residency.add(task, version, artifact)
-        except VersionNotFound:
+        except (TaskNotFound, VersionNotFound):
             raise  # deleted between the listing and the load
         except Exception as error:  # whatever it is, it refuses this version and harms no other
             raise self._refuse(state, version, error, fingerprint) from error
