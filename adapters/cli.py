@@ -15,6 +15,7 @@ from adapters.config import STABLE
 from adapters.errors import DvptError, PictureError
 from adapters.exchange import read_artifact, write_artifact
 from adapters.listing import printable, shown_version, table, task_rows, tasks_text, version_row, version_text
+from adapters.preprocess import silence_pillow
 from adapters.store import Store
 
 PROGRAM = "dvpt-adapters"
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # class and file names may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    silence_pillow()
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.store is None:

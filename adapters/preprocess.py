@@ -23,24 +23,31 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Raises PictureFormat for a format that is not read, PictureTooLarge beyond `max_pixels`, and
     PictureDamaged for bytes that do not decode.
     """
-    with warnings.catch_warnings():
-        # Pillow warns of large pictures and odd metadata; the limit below is the one that counts.
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-                if picture.width * picture.height > max_pixels:
-                    raise PictureTooLarge(
-                        f"{picture.width}x{picture.height} pixels; at most {max_pixels} are read"
-                    )
-                return to_rgb(picture)
-        except PictureTooLarge:
-            raise
-        except UnidentifiedImageError as error:
-            raise _not_identified(data) from error
-        except Image.DecompressionBombError as error:
-            raise PictureTooLarge(f"more than the {max_pixels} pixels that are read") from error
-        except Exception as error:  # Pillow's decoders raise whatever their format's parser met
-            raise PictureDamaged(f"the picture does not decode: {error}") from error
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            if picture.width * picture.height > max_pixels:
+                raise PictureTooLarge(
+                    f"{picture.width}x{picture.height} pixels; at most {max_pixels} are read"
+                )
+            return to_rgb(picture)
+    except PictureTooLarge:
+        raise
+    except UnidentifiedImageError as error:
+        raise _not_identified(data) from error
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge(f"more than the {max_pixels} pixels that are read") from error
+    except Exception as error:  # Pillow's decoders raise whatever their format's parser met
+        raise PictureDamaged(f"the picture does not decode: {error}") from error
+
+
+def silence_pillow() -> None:
+    """Turn off Pillow's warnings of large pictures and odd metadata; `decode` answers for both.
+
+    For a program's start: filters belong to the whole process, and changing them around every picture
+    is not safe among threads.
+    """
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def read_picture(path: Path) -> Image.Image:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 
-IN_FLIGHT_PER_TASK = 8
+IN_FLIGHT_PER_TASK = 32
 
 
 @dataclass

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from adapters.bank import AdapterBank
 from adapters.layout import Layout
+from adapters.preprocess import silence_pillow
 from adapters.store import Store
 from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads
@@ -61,6 +62,7 @@ class Threads:
 
 def create_service(settings: Settings, store: Store) -> Service:
     """Wire the service of one store. Raises ConfigError for a device that is not there."""
+    silence_pillow()
     metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
     engine, bank = _engine(settings, store)

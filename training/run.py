@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from adapters.artifact import Artifact
 from adapters.backbone import Backbone
 from adapters.dvpt import Adapter
+from adapters.preprocess import silence_pillow
 from adapters.store import Store
 from training.config import TrainConfig
 from training.data.catalogue import open_task
@@ -71,6 +72,7 @@ class Run:
 
     def execute(self, command: str) -> Outcome:
         """Train or resume, evaluate once, publish."""
+        silence_pillow()
         began = time.perf_counter()
         self._record_inputs(command)
         held_out = self.decoder.chunks(self.held_out)
