@@ -31,7 +31,7 @@ check: $(READY)
 	$(BIN)/python -m pytest tests/unit/test_packaging.py
 
 serve: $(READY)
-	$(BIN)/dvpt-serve --store $(STORE)
+	$(BIN)/dvpt-serve --store $(STORE) --backbone vit_dvpt_patch8_64.formula
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.short
