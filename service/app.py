@@ -10,6 +10,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from adapters.bank import AdapterBank
+from adapters.device import choose_device, choose_dtype
 from adapters.layout import Layout
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
@@ -17,7 +18,6 @@ from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
-from service.engine.device import choose_device, choose_dtype
 from service.engine.torch_engine import TorchEngine
 from service.handlers import add_problem_handlers
 from service.lifecycle import Lifecycle, Phase

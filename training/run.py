@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from adapters.artifact import Artifact
 from adapters.backbone import Backbone
+from adapters.device import choose_device, choose_dtype
 from adapters.dvpt import Adapter
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
@@ -24,7 +25,6 @@ from training.data.source import Split, TaskData
 from training.data.splits import training_part
 from training.evaluate import Predictions, predict_logits
 from training.loop import Pictures, Training
-from training.machine import choose_device, choose_dtype
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.placement import Placement, place

@@ -58,7 +58,7 @@ def failing(case: str, folder: Path, tmp_path: Path) -> list[str]:
         ("weights of another architecture", "do not fit vit_tiny_patch16_224"),
         ("not a ViT", "not a plain VisionTransformer"),
         ("weights that are not there", "no weights at"),
-        ("no such device", "there is no cuda:99"),
+        ("no such device", "there is no device cuda:99"),
         ("predictions that cannot be written", "Is a directory"),
     ],
 )

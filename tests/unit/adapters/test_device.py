@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from adapters.device import choose_device, choose_dtype, cpu_computes_bf16
 from adapters.errors import ConfigError
-from service.engine.device import choose_device, choose_dtype, cpu_computes_bf16
 
 CPU = torch.device("cpu")
 
@@ -14,9 +14,10 @@ def test_cpu_is_there() -> None:
     assert choose_device("auto").type in ("cpu", "cuda")
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no device cuda:99"):
-        choose_device("cuda:99")
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "mps"])
+def test_a_device_that_is_not_there_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        choose_device(name)
 
 
 def test_a_precision_that_is_named_is_taken() -> None:

@@ -1,4 +1,4 @@
-"""Which device and which precision `auto` means."""
+"""Which device and which precision `auto` means, for training and serving alike."""
 
 from pathlib import Path
 
@@ -11,14 +11,18 @@ BF16_CPU_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 
 
 def choose_device(setting: str) -> torch.device:
-    """`auto`, `cpu`, `cuda` or `cuda:N` → device. Raises ConfigError for one that is not there."""
+    """`auto`, `cpu`, `cuda` or `cuda:N` → a device that is there. Raises ConfigError."""
     if setting == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(setting)
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        if (device.index or 0) >= count:
-            raise ConfigError(f"there is no device {setting}: torch sees {count} CUDA devices")
+    try:
+        device = torch.device(setting)
+    except RuntimeError as error:
+        raise ConfigError(f"no device is called '{setting}'; expected auto, cpu or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device '{setting}' is not supported; expected auto, cpu or cuda:N")
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise ConfigError(f"there is no device {setting}: torch sees {count} CUDA devices")
     return device
 
 
@@ -26,7 +30,10 @@ def choose_dtype(setting: str, device: torch.device) -> torch.dtype:
     """`auto`, `fp32`, `bf16` or `fp16` → dtype; auto takes bfloat16 where it is computed natively."""
     if setting != "auto":
         return DTYPES[setting]
-    native = torch.cuda.is_bf16_supported(False) if device.type == "cuda" else cpu_computes_bf16()
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = cpu_computes_bf16()
     return torch.bfloat16 if native else torch.float32
 
 
