@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     )
     max_batch: int = Field(default=64, ge=1, le=4096, description="most pictures in one forward pass")
     slots_per_layout: int = Field(
-        default=256, ge=1, le=100_000, description="most adapters of one layout on the device at a time"
+        default=1024, ge=1, le=100_000, description="most adapters of one layout on the device at a time"
     )
     watch_interval_s: float = Field(
         default=1.0, gt=0, le=3600, description="time between two looks at the store"
