@@ -113,9 +113,8 @@ def print_table(tally: Tally, batches: Batches) -> None:
         accuracy = sum(correct) / len(correct)
         print(f"{task:<22}{len(correct):>9}{accuracy:>10.3f}{p50:>9.1f}{p99:>9.1f}")
     print(
-        f"\nfailures: {tally.failures}   batches: {batches.count}   "
-        f"pictures per batch: {batches.pictures_per_batch:.1f}   "
-        f"distinct tasks per batch: {batches.tasks_per_batch:.2f}"
+        f"\nfailures: {tally.failures}   asked together: {batches.count} batches, "
+        f"{batches.pictures_per_batch:.1f} pictures and {batches.tasks_per_batch:.2f} distinct tasks in each"
     )
 
 
