@@ -34,11 +34,6 @@ class AdapterBank:
         self._lock = threading.Lock()
 
     @property
-    def layouts(self) -> tuple[Layout, ...]:
-        """The layouts that have tensors allocated."""
-        return tuple(self._layouts)
-
-    @property
     def slots(self) -> frozenset[Slot]:
         """Every slot that holds an adapter."""
         with self._lock:
