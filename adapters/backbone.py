@@ -64,10 +64,13 @@ class Backbone(nn.Module):
         """How many class and register tokens stand before the patches."""
         return int(self.vit.num_prefix_tokens)
 
+    def normalize(self, images: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] uint8 → float32 pixels as the backbone was trained on them."""
+        return (images.float() / 255.0 - self.mean) / self.std
+
     def embed(self, images: Tensor) -> Tensor:
         """Pictures [B, 3, H, W] uint8 → tokens E₀ behind the prefix [B, prefix + N, D]."""
-        pixels = (images.float() / 255.0 - self.mean) / self.std
-        x = self.vit.patch_embed(pixels.to(self.dtype))
+        x = self.vit.patch_embed(self.normalize(images).to(self.dtype))
         x = self.vit.patch_drop(self.vit._pos_embed(x))  # noqa: SLF001 - timm has no public name for it
         return cast("Tensor", self.vit.norm_pre(x))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.errors import DvptError
 from training.arguments import parse_arguments
-from training.config import TrainConfig
+from training.config import SERVED_METHODS, TrainConfig
 
 if TYPE_CHECKING:
     from training.run import Outcome, Run
@@ -46,7 +46,7 @@ def summary(run: "Run", outcome: "Outcome") -> str:
     """What a user wants to know at the end."""
     config, findings = run.config, outcome.findings
     store = shlex.quote(str(outcome.store))
-    facts = outcome.artifact.config.provenance
+    facts = outcome.provenance
     counts = facts["parameters"]
     lines = [
         f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
@@ -56,7 +56,7 @@ def summary(run: "Run", outcome: "Outcome") -> str:
         f"run directory: {outcome.run}",
     ]
     if outcome.version is None:
-        return "\n".join([*lines, "not published (--no-publish)"])
+        return "\n".join([*lines, _not_published(config)])
     return "\n".join(
         [
             *lines,
@@ -64,6 +64,15 @@ def summary(run: "Run", outcome: "Outcome") -> str:
             f"try it: dvpt-adapters classify --store {store} {config.published_name} PICTURE",
             f"serve it: dvpt-serve --store {store}",
         ]
+    )
+
+
+def _not_published(config: TrainConfig) -> str:
+    if config.method in SERVED_METHODS:
+        return "not published (--no-publish)"
+    return (
+        f"not published: a service cannot run {config.method}; "
+        "the trained tensors are in the run directory's checkpoint.safetensors"
     )
 
 

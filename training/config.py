@@ -20,6 +20,9 @@ MACHINE = "machine and run"
 PUBLISHING = "publishing"
 
 
+SERVED_METHODS = ("dvpt", "vpt", "linear", "mlp")
+
+
 def knob(default: Any, group: str, description: str, *, keyed: bool = True, **limits: Any) -> Any:
     """One field: its group in `--help`, one line of what it does, its limits.
 
@@ -34,7 +37,9 @@ class TrainConfig(StrictModel):
 
     task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
     data: Path | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
-    method: Literal["dvpt", "vpt", "linear"] = knob("dvpt", COMMON, "what is trained beside the head")
+    method: Literal["dvpt", "vpt", "linear", "mlp", "full", "partial", "bias", "adapter", "sidetune"] = knob(
+        "dvpt", COMMON, "what is trained; the first four can be served, the others are for comparison"
+    )
     store: Path | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
@@ -43,7 +48,7 @@ class TrainConfig(StrictModel):
     )
     weights: Path | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
     epochs: int | None = knob(
-        None, COMMON, "passes over the training pictures (default: 15, linear 100)", ge=1
+        None, COMMON, "passes over the training pictures (default: 15; linear, mlp 100)", ge=1
     )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
@@ -61,11 +66,23 @@ class TrainConfig(StrictModel):
     meta_norm: bool = knob(False, METHOD, "normalize what the Meta-Net reads")
     dynamic_layers: Literal["first", "all"] = knob("first", METHOD, "layers the dynamic prompt is added in")
     prompt_dropout: float = knob(0.0, METHOD, "dropout on the prompts while training", ge=0, lt=1)
-    head_layers: int = knob(1, METHOD, "linear maps of the head; k > 1 is Mlp-k", ge=1, le=8)
+    partial_blocks: int = knob(1, METHOD, "blocks that partial trains, from the last", ge=1, le=100)
+    adapter_reduction: int = knob(8, METHOD, "width of the backbone over that of adapter's bottleneck", ge=1)
+    adapter_init: Literal["kaiming", "vpt_zero"] = knob(
+        "kaiming", METHOD, "how adapter's first matrix starts; vpt_zero trains its last biases alone"
+    )
+    head_layers: int | None = knob(
+        None, METHOD, "linear maps of the head; k > 1 is Mlp-k (default: 1, mlp 2)", ge=1, le=8
+    )
     head_dropout: float = knob(0.1, METHOD, "dropout inside an Mlp-k head while training", ge=0, lt=1)
 
     optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
-    lr: float | None = knob(None, OPTIMIZATION, "peak learning rate (default: 0.01)", gt=0)
+    lr: float | None = knob(
+        None,
+        OPTIMIZATION,
+        "peak learning rate (default: 0.01; bias 0.003; partial, adapter, sidetune 0.001; full 0.0003)",
+        gt=0,
+    )
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
@@ -99,7 +116,9 @@ class TrainConfig(StrictModel):
 
     name: str | None = knob(None, PUBLISHING, "publish under this name (default: the task's)", keyed=False)
     label: str = knob("stable", PUBLISHING, "label that is moved to the new version", keyed=False)
-    publish: bool = knob(True, PUBLISHING, "publish the adapter to the store", keyed=False)
+    publish: bool | None = knob(
+        None, PUBLISHING, "publish the adapter to the store (default: if it can be served)", keyed=False
+    )
 
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
@@ -112,6 +131,13 @@ class TrainConfig(StrictModel):
             raise ValueError("eval_split val needs train_split train: val must not be trained on")
         if self.val_every and self.train_split == "trainval":
             raise ValueError("val_every needs train_split train: val must not be trained on")
+        if self.method == "linear" and (self.head_layers or 1) > 1:
+            raise ValueError("a linear head has one map; with more the method is mlp")
+        if self.publish and self.method not in SERVED_METHODS:
+            raise ValueError(
+                f"{self.method} cannot be published: a service shares one frozen backbone and runs adapters "
+                f"of {', '.join(SERVED_METHODS)}; without --publish it is trained and kept as a checkpoint"
+            )
         return self
 
     @property
@@ -120,9 +146,14 @@ class TrainConfig(StrictModel):
         return self.name or self.task
 
     @property
+    def publishes(self) -> bool:
+        """Whether the run ends with a published adapter."""
+        return self.method in SERVED_METHODS if self.publish is None else self.publish
+
+    @property
     def prompts(self) -> PromptConfig:
-        """The prompt options as an adapter records them: linear has none, VPT no Meta-Net."""
-        if self.method == "linear":
+        """The prompt options as an adapter records them: a head alone has none, VPT no Meta-Net."""
+        if self.method in {"linear", "mlp"}:
             return PromptConfig(count=0, deep=False, meta_net="none")
         if self.method == "vpt":
             return PromptConfig(count=self.prompt_count, deep=self.deep, meta_net="none")

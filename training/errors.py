@@ -4,6 +4,7 @@ DvptError
 └── TrainingError
     ├── DataNotFound      no data where it was looked for, and none to be had
     ├── DataUnusable      lists, classes or pictures that cannot be trained on
+    ├── MethodUnsuitable  a method that does not go with the input, or cannot be published
     ├── Diverged          the loss is no number any more
     └── CheckpointDamaged a run directory that cannot be resumed
 """
@@ -21,6 +22,10 @@ class DataNotFound(TrainingError):
 
 class DataUnusable(TrainingError):
     """Lists, classes or pictures that cannot be trained on."""
+
+
+class MethodUnsuitable(TrainingError):
+    """A method that does not go with the input, or that no service can share a backbone with."""
 
 
 class Diverged(TrainingError):

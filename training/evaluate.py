@@ -1,17 +1,20 @@
 """The one evaluation: an adapter's answers for every picture of a split."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from adapters.backbone import Backbone
 from adapters.dvpt import Adapter
+from training.methods.method import Method
 
 BATCH = 100
+Answer = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,24 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict_logits(backbone: Backbone, adapter: Adapter, chunks: Iterable[Tensor]) -> Tensor:
-    """Chunks of pictures [n, 3, H, W] uint8 → logits [N, C] float32 on the CPU, on the backbone's device."""
-    device = backbone.mean.device
-    adapter = adapter.to(device).eval()
+def predict_logits(answer: Answer, device: torch.device, chunks: Iterable[Tensor]) -> Tensor:
+    """Chunks of pictures [n, 3, H, W] uint8 → logits [N, C] float32 on the CPU."""
     return torch.cat(
-        [
-            adapter(backbone, batch.to(device)).float().cpu()
-            for chunk in chunks
-            for batch in torch.split(chunk, BATCH)
-        ]
+        [answer(batch.to(device)).float().cpu() for chunk in chunks for batch in torch.split(chunk, BATCH)]
     )
+
+
+def answer_of_adapter(backbone: Backbone, adapter: Adapter) -> Answer:
+    """What the service would answer."""
+    adapter = adapter.to(backbone.mean.device).eval()
+    return lambda images: cast("Tensor", adapter(backbone, images))
+
+
+def answer_of_method(method: Method, device: torch.device) -> Answer:
+    """The answer of a method that has no adapter."""
+
+    def answer(images: Tensor) -> Tensor:
+        method.module.eval()
+        return method.logits(method.inputs(images).to(device))
+
+    return answer

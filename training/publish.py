@@ -21,10 +21,9 @@ def unpublished(
     adapter: Adapter, config: TrainConfig, classes: tuple[str, ...], backbone: BackboneConfig
 ) -> Artifact:
     """The artifact as it will be published, before it is measured: no provenance and no card yet."""
-    mlp = config.method == "linear" and config.head_layers > 1
     return new_artifact(
         adapter,
-        method="mlp" if mlp else config.method,
+        method=config.method,
         classes=classes,
         backbone=backbone,
         preprocess=config.preprocess,
@@ -37,13 +36,6 @@ def rounded_adapter(artifact: Artifact, backbone: BackboneConfig) -> Adapter:
     adapter = empty_adapter(artifact.config, backbone)
     adapter.load_state_dict({name: tensor.float() for name, tensor in artifact.tensors.items()})
     return adapter.eval()
-
-
-def parameter_counts(adapter: Adapter) -> dict[str, int]:
-    """Trainable parameters with and without the head."""
-    total = sum(parameter.numel() for parameter in adapter.parameters())
-    head = sum(parameter.numel() for parameter in adapter.head.parameters())
-    return {"with_head": total, "without_head": total - head}
 
 
 def provenance_of(

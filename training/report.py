@@ -15,6 +15,10 @@ from training.statistics import standard_error
 
 ClassRow = tuple[str, float, float, float, int]
 MATRIX_CLASSES = 20
+NOT_SERVED = (
+    "Trained for comparison: a service shares one frozen backbone and cannot run this method. The trained "
+    "tensors are in `checkpoint.safetensors` of the run directory."
+)
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,17 @@ class Findings:
         return standard_error(self.predictions.accuracy, len(self.predictions.labels))
 
 
-def model_card(name: str, findings: Findings, provenance: Mapping[str, Any]) -> dict[str, bytes]:
-    """`README.md` and its plots, by file name."""
+def model_card(
+    name: str, findings: Findings, provenance: Mapping[str, Any], *, served: bool = True
+) -> dict[str, bytes]:
+    """`README.md` and its plots, by file name; `served` says whether a service can run what was trained."""
     counts = _confusions(findings)
     rows = class_rows(findings)
     text = "\n\n".join(
         [
             f"# {name}",
-            _summary(findings, provenance),
-            "## Use\n\n" + _usage(name),
+            _summary(findings, provenance, served=served),
+            "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
             "## Options and data\n\n" + _listing(provenance),
             "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
             + _history_table(findings.history),
@@ -78,13 +84,16 @@ def _confusions(findings: Findings) -> NDArray[np.int64]:
     return counts
 
 
-def _summary(findings: Findings, provenance: Mapping[str, Any]) -> str:
+def _summary(findings: Findings, provenance: Mapping[str, Any], *, served: bool) -> str:
     accuracy, error = findings.predictions.accuracy, findings.standard_error
+    method, backbone = provenance["method"], provenance["backbone"]
+    what, measured = f"{method} adapter for the frozen backbone", "the published, rounded tensors"
+    if not served:
+        what, measured = f"{method} model made of the backbone", "the trained tensors"
     return (
-        f"A {provenance['method']} adapter with {len(findings.classes)} classes for the frozen backbone "
-        f"`{provenance['backbone']}`. Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
-        f"({len(findings.predictions.labels)} pictures, standard error), measured on the published, rounded "
-        "tensors."
+        f"A {what} `{backbone}`, {len(findings.classes)} classes. "
+        f"Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
+        f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}."
     )
 
 

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from torch.utils.tensorboard import SummaryWriter
 from adapters.artifact import Artifact
 from adapters.backbone import Backbone
 from adapters.device import choose_device, choose_dtype
-from adapters.dvpt import Adapter
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
 from training.config import TrainConfig
@@ -23,12 +22,18 @@ from training.data.catalogue import open_task
 from training.data.pictures import Decoder, digest
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
-from training.evaluate import Predictions, predict_logits
+from training.evaluate import (
+    Answer,
+    Predictions,
+    answer_of_adapter,
+    answer_of_method,
+    predict_logits,
+)
 from training.loop import Pictures, Training
 from training.methods import build_method, with_recipe
-from training.methods.method import Method
+from training.methods.method import Method, Parameters
 from training.placement import Placement, place
-from training.publish import parameter_counts, provenance_of, rounded_adapter, unpublished
+from training.publish import provenance_of, rounded_adapter, unpublished
 from training.report import Findings, model_card
 from training.run_directory import EpochRecord, RunDirectory
 
@@ -40,7 +45,7 @@ class Outcome:
     """What a run ended with."""
 
     findings: Findings
-    artifact: Artifact
+    provenance: Mapping[str, Any]
     run: Path
     store: Path
     version: int | None
@@ -71,26 +76,21 @@ class Run:
         self.method.module.to(self.device)
 
     def execute(self, command: str) -> Outcome:
-        """Train or resume, evaluate once, publish."""
+        """Train or resume, evaluate once, publish what can be served."""
         silence_pillow()
         began = time.perf_counter()
         self._record_inputs(command)
         held_out = self.decoder.chunks(self.held_out)
         history = self._fit()
-        draft = unpublished(self.method.adapter(), self.config, self.data.classes, self.backbone.config)
-        adapter = rounded_adapter(draft, self.backbone.config)
-        predictions = self._predict(adapter, held_out, self.held_out)
+        draft = self._draft()
+        predictions = self._predict(self._answer(draft), held_out, self.held_out)
         findings = Findings(self.config.eval_split, self.data.classes, predictions, history)
-        provenance = self._provenance(findings, adapter, command)
-        artifact = replace(
-            draft,
-            config=draft.config.model_copy(update={"provenance": provenance}),
-            card=model_card(self.config.published_name, findings, provenance),
-        )
-        self._record_outputs(artifact, findings)
-        version = self._publish(artifact)
+        provenance = self._provenance(findings, command)
+        card = model_card(self.config.published_name, findings, provenance, served=draft is not None)
+        self._record_outputs(findings, provenance, card)
+        version = self._publish(draft, provenance, card)
         seconds = time.perf_counter() - began
-        return Outcome(findings, artifact, self.directory.path, self.placement.store, version, seconds)
+        return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
 
     def _fit(self) -> tuple[EpochRecord, ...]:
         training = Training(self.method, self.config, self.device)
@@ -127,10 +127,24 @@ class Run:
         return self.decoder.chunks(self.data.splits["val"])
 
     def _validation_accuracy(self) -> float:
-        return self._predict(self.method.adapter(), self._val_pixels, self.data.splits["val"]).accuracy
+        answer = answer_of_method(self.method, self.device)
+        return self._predict(answer, self._val_pixels, self.data.splits["val"]).accuracy
 
-    def _predict(self, adapter: Adapter, pixels: Iterable[Tensor], split: Split) -> Predictions:
-        logits = predict_logits(self.backbone, adapter, pixels)
+    def _draft(self) -> Artifact | None:
+        """The adapter as it will be published, without provenance and card; None if it cannot be served."""
+        adapter = self.method.adapter()
+        if adapter is None:
+            return None
+        return unpublished(adapter, self.config, self.data.classes, self.backbone.config)
+
+    def _answer(self, draft: Artifact | None) -> Answer:
+        """What is measured: the rounded tensors that a server will load, or else the method itself."""
+        if draft is None:
+            return answer_of_method(self.method, self.device)
+        return answer_of_adapter(self.backbone, rounded_adapter(draft, self.backbone.config))
+
+    def _predict(self, answer: Answer, pixels: Iterable[Tensor], split: Split) -> Predictions:
+        logits = predict_logits(answer, self.device, pixels)
         return Predictions(split.names, torch.tensor(split.labels), logits)
 
     def _record_inputs(self, command: str) -> None:
@@ -139,23 +153,29 @@ class Run:
         splits = {name: split.names for name, split in self.data.splits.items()}
         self.directory.write_json("splits.json", {"made": self.data.made, **splits})
 
-    def _record_outputs(self, artifact: Artifact, findings: Findings) -> None:
-        self.directory.write_json("result.json", artifact.config.provenance)
+    def _record_outputs(
+        self, findings: Findings, provenance: Mapping[str, Any], card: Mapping[str, bytes]
+    ) -> None:
+        self.directory.write_json("result.json", provenance)
         for path in (self.directory.path / "predictions.csv", self.config.predictions):
             if path is not None:
                 findings.predictions.write(path)
-        for name, content in artifact.card.items():
+        for name, content in card.items():
             (self.directory.path / name).write_bytes(content)
 
-    def _provenance(self, findings: Findings, adapter: Adapter, command: str) -> dict[str, Any]:
-        facts = {"command": command, "parameters": parameter_counts(adapter)}
+    def _provenance(self, findings: Findings, command: str) -> dict[str, Any]:
+        facts = {"command": command, "parameters": asdict(Parameters.of(self.method))}
         data: dict[str, int | str] = {"pictures": len(self.train), **self.digests}
         return provenance_of(self.config, self.data, findings, self.backbone, data=data) | facts
 
-    def _publish(self, artifact: Artifact) -> int | None:
-        if not self.config.publish:
+    def _publish(
+        self, draft: Artifact | None, provenance: dict[str, Any], card: Mapping[str, bytes]
+    ) -> int | None:
+        if draft is None or not self.config.publishes:
             return None
+        config = draft.config.model_copy(update={"provenance": provenance})
         store = Store.create(self.placement.store, self.backbone.config)
+        artifact = replace(draft, config=config, card=card)
         return store.publish(self.config.published_name, artifact, label=self.config.label)
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from adapters.backbone import Backbone
 from training.config import TrainConfig
-from training.methods import linear, prompts
+from training.methods import backbone_parameters, bottleneck, linear, prompts, sidetune
 from training.methods.method import Method, Recipe
 
 Build = Callable[[Backbone, TrainConfig, int], Method]
@@ -15,15 +15,26 @@ METHODS: Mapping[str, tuple[Build, Recipe]] = MappingProxyType(
         "dvpt": (prompts.PromptMethod, prompts.RECIPE),
         "vpt": (prompts.PromptMethod, prompts.RECIPE),
         "linear": (linear.LinearMethod, linear.RECIPE),
+        "mlp": (linear.LinearMethod, linear.MLP_RECIPE),
+        "full": (backbone_parameters.full, backbone_parameters.FULL_RECIPE),
+        "partial": (backbone_parameters.partial, backbone_parameters.PARTIAL_RECIPE),
+        "bias": (backbone_parameters.bias, backbone_parameters.BIAS_RECIPE),
+        "adapter": (bottleneck.BottleneckMethod, bottleneck.RECIPE),
+        "sidetune": (sidetune.SidetuneMethod, sidetune.RECIPE),
     }
 )
 
 
 def with_recipe(config: TrainConfig) -> TrainConfig:
-    """The same options with the method's own epochs and learning rate where none were given."""
+    """The same options with the method's own epochs, learning rate and head where none were given."""
     _, recipe = METHODS[config.method]
-    chosen = {"epochs": config.epochs or recipe.epochs, "lr": config.lr or recipe.lr}
-    return config.model_copy(update=chosen)
+    return config.model_copy(
+        update={
+            "epochs": config.epochs or recipe.epochs,
+            "lr": config.lr or recipe.lr,
+            "head_layers": config.head_layers or recipe.head_layers,
+        }
+    )
 
 
 def build_method(backbone: Backbone, config: TrainConfig, class_count: int) -> Method:

@@ -12,6 +12,7 @@ from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe
 
 RECIPE = Recipe(epochs=100, lr=1e-2)
+MLP_RECIPE = Recipe(epochs=100, lr=1e-2, head_layers=2)
 FEATURE_BATCH = 64
 
 
@@ -24,7 +25,14 @@ class LinearMethod:
         self._backbone = backbone
         self._options = config.prompts
         self._class_count = class_count
-        self.module = new_head(backbone.config.width, class_count, config.head_layers, config.head_dropout)
+        self.module = new_head(
+            backbone.config.width, class_count, config.head_layers or 1, config.head_dropout
+        )
+
+    @property
+    def head(self) -> nn.Module:
+        """All that is trained."""
+        return self.module
 
     @torch.no_grad()
     def inputs(self, images: Tensor) -> Tensor:

@@ -14,24 +14,50 @@ class Recipe:
 
     epochs: int
     lr: float
+    head_layers: int = 1
 
 
 class Method(Protocol):
     """One way to fit the backbone to a task.
 
-    `module` holds all that is trained, and is what a checkpoint saves; nothing else changes.
+    `module` holds all that is trained, the head too, and is what a checkpoint saves; nothing else changes.
     """
 
     module: nn.Module
 
+    @property
+    def head(self) -> nn.Module:
+        """The part of `module` that maps features to classes."""
+
     def inputs(self, images: Tensor) -> Tensor:
         """What is computed once for each picture and kept: [N, 3, H, W] uint8 → [N, …].
 
-        The pixels themselves, or features where nothing before them is trained.
+        The pixels themselves, or tokens or features where nothing before them is trained.
         """
 
     def logits(self, inputs: Tensor) -> Tensor:
         """A batch of what `inputs` gave, on the device → float32 logits [B, C], with gradients."""
 
-    def adapter(self) -> Adapter:
-        """What is published: prompts, Meta-Net and a head of plain linear maps."""
+    def adapter(self) -> Adapter | None:
+        """What is published: prompts, Meta-Net and a head of plain linear maps.
+
+        None where the trained parameters are not an adapter's, so that no service can share the backbone.
+        """
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How many values a method trains."""
+
+    with_head: int
+    without_head: int
+
+    @classmethod
+    def of(cls, method: Method) -> "Parameters":
+        """Count the parameters of the method's module and of its head."""
+        total, head = _count(method.module), _count(method.head)
+        return cls(with_head=total, without_head=total - head)
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -24,9 +24,14 @@ class PromptMethod:
             config.prompts, backbone.config, class_count, prompt_dropout=config.prompt_dropout
         )
         self._adapter.head = new_head(
-            backbone.config.width, class_count, config.head_layers, config.head_dropout
+            backbone.config.width, class_count, config.head_layers or 1, config.head_dropout
         )
         self.module = self._adapter
+
+    @property
+    def head(self) -> nn.Module:
+        """The adapter's head."""
+        return self._adapter.head
 
     def inputs(self, images: Tensor) -> Tensor:
         """The pixels themselves."""

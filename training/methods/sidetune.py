@@ -1,0 +1,79 @@
+"""Sidetune: the frozen features mixed with those of a small network that is trained beside the backbone."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from adapters.backbone import Backbone
+from training.config import TrainConfig
+from training.errors import MethodUnsuitable
+from training.methods.heads import new_head
+from training.methods.method import Recipe
+
+RECIPE = Recipe(epochs=15, lr=1e-3)
+SMALLEST_PX = 63
+
+
+class SideNetwork(nn.Module):
+    """σ(α)·features + (1 − σ(α))·projection(side), α = 0 at the start.
+
+    VPT's side network: the convolutions of AlexNet and an average pool, 9,216 values for each picture, here
+    from random weights, since the published ones are a pickle.
+    """
+
+    def __init__(self, width: int) -> None:
+        from torchvision.models import alexnet  # noqa: PLC0415 - slow to import, used by this method alone
+
+        super().__init__()
+        network = alexnet(weights=None)
+        self.convolutions = nn.Sequential(network.features, network.avgpool, nn.Flatten())
+        self.projection = nn.Linear(256 * 6 * 6, width, bias=False)
+        self.alpha = nn.Parameter(torch.zeros(()))
+
+    def forward(self, pixels: Tensor, features: Tensor) -> Tensor:
+        """Normalized pixels [B, 3, H, W] and frozen features [B, D] → mixed features [B, D]."""
+        side = self.projection(self.convolutions(pixels))
+        share = torch.sigmoid(self.alpha)
+        return cast("Tensor", share * features + (1 - share) * side)
+
+
+class SidetuneMethod:
+    """Trains the side network, its share, and a head; the frozen forward needs no gradients.
+
+    Raises MethodUnsuitable for inputs that AlexNet's convolutions leave nothing of.
+    """
+
+    module: nn.Module
+
+    def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
+        size = backbone.config.image_size
+        if size < SMALLEST_PX:
+            raise MethodUnsuitable(
+                f"sidetune's side network needs inputs of at least {SMALLEST_PX} pixels, not {size}; "
+                "give a larger --image-size"
+            )
+        self._backbone = backbone
+        width = backbone.config.width
+        self._side = SideNetwork(width)
+        self._head = new_head(width, class_count, config.head_layers or 1, config.head_dropout)
+        self.module = nn.ModuleDict({"side": self._side, "head": self._head})
+
+    @property
+    def head(self) -> nn.Module:
+        """Maps features to classes."""
+        return self._head
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """The pixels themselves, which the side network sees."""
+        return images
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Pixels [B, 3, H, W] uint8 → logits [B, C]."""
+        with torch.no_grad():
+            features = self._backbone.encode(self._backbone.embed(inputs)).float()
+        pixels = self._backbone.normalize(inputs)
+        return cast("Tensor", self.head(self._side(pixels, features)))
+
+    def adapter(self) -> None:
+        """None: the service runs no side networks."""
