@@ -83,6 +83,7 @@ class TrainConfig(StrictModel):
         "peak learning rate (default: 0.01; bias 0.003; partial, adapter, sidetune 0.001; full 0.0003)",
         gt=0,
     )
+    meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)

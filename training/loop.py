@@ -23,6 +23,7 @@ from training.optimization import (
     optimizer_tensors,
     restore_optimizer,
     seed_epoch,
+    set_lr,
     steps_in_epoch,
 )
 from training.run_directory import Checkpoint, EpochRecord, RunDirectory
@@ -51,7 +52,7 @@ class Training:
         self._device = device
         self._epochs = config.epochs
         self._peak = config.lr
-        self._optimizer: Optimizer = new_optimizer(method.module.parameters(), config)
+        self._optimizer: Optimizer = new_optimizer(method.module, config)
         self.history: list[EpochRecord] = []
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -110,8 +111,7 @@ class Training:
 
     def _set_lr(self, step: int, steps: int) -> float:
         lr = self._peak * lr_factor(step, steps, self._config.warmup)
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
+        set_lr(self._optimizer, lr)
         return lr
 
     def _checkpoint(self) -> Checkpoint:

@@ -1,7 +1,8 @@
 """Optimizers, the learning rate's course, the order of pictures; all a function of options and seed."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +11,31 @@ from torch.optim import SGD, AdamW, Optimizer
 from training.config import TrainConfig
 
 
-def new_optimizer(parameters: Iterable[nn.Parameter], config: TrainConfig) -> Optimizer:
-    """AdamW, or SGD with momentum 0.9."""
+def new_optimizer(module: nn.Module, config: TrainConfig) -> Optimizer:
+    """AdamW, or SGD with momentum 0.9; the Meta-Net may have a learning rate of its own."""
     if config.lr is None:
         raise ValueError("the learning rate is resolved before training")
+    groups = _groups(module, config.meta_lr_ratio)
     if config.optimizer == "sgd":
-        return SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
-    return AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay)
+        return SGD(groups, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
+    return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def set_lr(optimizer: Optimizer, lr: float) -> None:
+    """Set the learning rate, times each group's ratio."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group["lr_ratio"]
+
+
+def _groups(module: nn.Module, meta_lr_ratio: float) -> list[dict[str, Any]]:
+    """The parameters, in two groups where the Meta-Net has its own learning rate."""
+    named = list(module.named_parameters())
+    if meta_lr_ratio == 1.0:
+        return [{"params": [value for _, value in named], "lr_ratio": 1.0}]
+    meta = [value for name, value in named if name.startswith("meta_net.")]
+    rest = [value for name, value in named if not name.startswith("meta_net.")]
+    groups = [{"params": rest, "lr_ratio": 1.0}, {"params": meta, "lr_ratio": meta_lr_ratio}]
+    return [group for group in groups if group["params"]]
 
 
 def lr_factor(step: int, steps: int, warmup: float) -> float:

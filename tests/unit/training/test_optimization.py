@@ -10,6 +10,7 @@ from training.optimization import (
     optimizer_tensors,
     restore_optimizer,
     seed_epoch,
+    set_lr,
     steps_in_epoch,
 )
 
@@ -52,7 +53,7 @@ def test_a_restored_optimizer_takes_the_same_next_step(name: str) -> None:
     config = TrainConfig.model_validate({"task": "t", "optimizer": name, "lr": 0.1})
     models = [nn.Linear(3, 2), nn.Linear(3, 2)]
     models[1].load_state_dict(models[0].state_dict())
-    first, second = (new_optimizer(model.parameters(), config) for model in models)
+    first, second = (new_optimizer(model, config) for model in models)
 
     def step(model: nn.Module, optimizer: torch.optim.Optimizer, value: float) -> None:
         optimizer.zero_grad()
@@ -66,3 +67,12 @@ def test_a_restored_optimizer_takes_the_same_next_step(name: str) -> None:
     for model, optimizer in zip(models, (first, second), strict=True):
         step(model, optimizer, 2.0)
     assert torch.equal(models[0].weight, models[1].weight)
+
+
+def test_the_meta_net_may_have_a_learning_rate_of_its_own(new_config: Callable[..., TrainConfig]) -> None:
+    module = nn.ModuleDict({"meta_net": nn.Linear(2, 2), "head": nn.Linear(2, 2)})
+    optimizer = new_optimizer(module, new_config(lr=0.1, meta_lr_ratio=0.5))
+    set_lr(optimizer, 0.02)
+    lr_of = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
+    assert {lr_of[id(value)] for value in module["head"].parameters()} == {0.02}
+    assert {lr_of[id(value)] for value in module["meta_net"].parameters()} == {0.01}
