@@ -52,6 +52,9 @@ class TrainConfig(StrictModel):
     )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
+    dry_run: bool = knob(
+        False, COMMON, "print sizes, parameters, memory and time; train and write nothing", keyed=False
+    )
 
     prompt_count: int = knob(10, METHOD, "prompts P in each layer", ge=1, le=1000)
     deep: bool = knob(True, METHOD, "every layer has prompts of its own; otherwise they are carried on")
@@ -75,6 +78,10 @@ class TrainConfig(StrictModel):
         None, METHOD, "linear maps of the head; k > 1 is Mlp-k (default: 1, mlp 2)", ge=1, le=8
     )
     head_dropout: float = knob(0.1, METHOD, "dropout inside an Mlp-k head while training", ge=0, lt=1)
+    # The run's key has the tensors that are started from, whatever name they are reached by.
+    warm_start: str | None = knob(
+        None, METHOD, "start from a version in the store: TASK, TASK@VERSION or TASK@LABEL", keyed=False
+    )
 
     optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
     lr: float | None = knob(
@@ -87,11 +94,27 @@ class TrainConfig(StrictModel):
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
+    label_smoothing: float = knob(
+        0.0, OPTIMIZATION, "part of each label that is spread evenly over the classes", ge=0, lt=1
+    )
+    drop_path: float = knob(
+        0.0, OPTIMIZATION, "chance that the last block is left out while training, less before", ge=0, lt=1
+    )
+    patience: int = knob(
+        0, OPTIMIZATION, "stop after so many epochs without a better val; 0 trains them all", ge=0
+    )
 
     data_root: Path | None = knob(
         None, DATA, "folder with vtab-1k/<task> or imagefolder/<task> (default: $DVPT_DATA_ROOT)", keyed=False
     )
     train_split: Literal["train", "trainval"] = knob("trainval", DATA, "what is trained on")
+    train_percent: int = knob(
+        100,
+        DATA,
+        "per cent of the training pictures that is used; FGVC's train_{N}.json if there",
+        ge=10,
+        le=100,
+    )
     eval_split: Literal["val", "test"] = knob("test", DATA, "what is evaluated, once, at the end")
     val_every: int = knob(0, DATA, "epochs between looks at val, with --train-split train; 0 is never", ge=0)
     val_fraction: float = knob(0.2, DATA, "part of train cut off as val where there is none", gt=0, lt=1)
@@ -104,8 +127,11 @@ class TrainConfig(StrictModel):
     interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
     resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
 
-    precision: Literal["auto", "fp32", "bf16"] = knob(
-        "auto", MACHINE, "of the frozen backbone; auto is bf16 where the processor has it"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
+        "auto", MACHINE, "of the backbone; auto is bf16 where it is computed natively; fp16 needs CUDA"
+    )
+    deterministic: bool = knob(
+        False, MACHINE, "only operations that give the same bits each time, on a GPU too; slower"
     )
     compile: bool = knob(False, MACHINE, "compile the backbone first; pays on long runs")
     decode_threads: int = knob(0, MACHINE, "threads that decode pictures; 0 is one a core", keyed=False, ge=0)
@@ -117,6 +143,13 @@ class TrainConfig(StrictModel):
 
     name: str | None = knob(None, PUBLISHING, "publish under this name (default: the task's)", keyed=False)
     label: str = knob("stable", PUBLISHING, "label that is moved to the new version", keyed=False)
+    calibrate: bool = knob(
+        False,
+        PUBLISHING,
+        "fit a temperature on val and fold it into the head; unless --train-split is train, "
+        "by a second run that keeps val out",
+        keyed=False,
+    )
     publish: bool | None = knob(
         None, PUBLISHING, "publish the adapter to the store (default: if it can be served)", keyed=False
     )
@@ -139,6 +172,22 @@ class TrainConfig(StrictModel):
                 f"{self.method} cannot be published: a service shares one frozen backbone and runs adapters "
                 f"of {', '.join(SERVED_METHODS)}; without --publish it is trained and kept as a checkpoint"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_asked_can_be_had(self) -> Self:
+        if self.patience and not self.val_every:
+            raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
+        if self.drop_path and self.method in {"linear", "mlp", "sidetune"}:
+            raise ValueError(
+                f"drop_path has no use for {self.method}, which does not train through the blocks"
+            )
+        if self.warm_start is not None and self.method not in SERVED_METHODS:
+            raise ValueError(f"warm_start needs a published adapter, and {self.method} cannot be published")
+        if self.calibrate and self.method not in SERVED_METHODS:
+            raise ValueError(f"calibrate folds into a published head, and {self.method} cannot be published")
+        if self.calibrate and self.eval_split == "val":
+            raise ValueError("calibrate needs eval_split test: the temperature is fitted on val")
         return self
 
     @property
