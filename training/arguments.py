@@ -3,43 +3,69 @@
 import argparse
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from training.config_file import group_of, read_options
+from training.errors import OptionsUnusable
+
 Model = TypeVar("Model", bound=BaseModel)
 METAVARS = {int: "N", float: "X", Path: "PATH", str: "NAME"}
+CONFIG_FLAG = "--config"
+CONFIG_HELP = "TOML file with any of these options by name; what stands on the command line wins"
 
 
 def parse_arguments(model: type[Model], argv: Sequence[str], *, prog: str, description: str) -> Model:
-    """Read `argv` into the model. A usage error prints one line and exits with 2."""
-    parser = build_parser(model, prog=prog, description=description)
-    given = vars(parser.parse_args(argv))
+    """Read `argv`, and the file it may name, into the model. A usage error exits with 2 and one line."""
+    path = _config_file(argv, prog)
     try:
-        return model(**given)
+        filed = read_options(model, path) if path else {}
+    except OptionsUnusable as error:
+        build_parser(model, prog=prog, description=description).error(str(error))
+    parser = build_parser(model, prog=prog, description=description, filed=filed)
+    given = {name: value for name, value in vars(parser.parse_args(argv)).items() if name != "config"}
+    try:
+        return model(**(filed | given))
     except ValidationError as error:
-        parser.error("; ".join(_complaint(fault) for fault in error.errors()))
+        places = {name: f"{path}: {name}" for name in filed.keys() - given.keys()}
+        parser.error("; ".join(_complaint(fault, places) for fault in error.errors()))
 
 
-def build_parser(model: type[BaseModel], *, prog: str, description: str) -> argparse.ArgumentParser:
-    """A parser with one flag for each field; pydantic, not argparse, checks the values."""
+def build_parser(
+    model: type[BaseModel], *, prog: str, description: str, filed: Collection[str] = ()
+) -> argparse.ArgumentParser:
+    """A parser with one flag for each field; pydantic, not argparse, checks the values.
+
+    Fields that are `filed` already are not required.
+    """
     parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for name, field in model.model_fields.items():
-        extra = field.json_schema_extra
-        title = str(extra["group"]) if isinstance(extra, dict) else "options"
+        title = group_of(model, name)
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        _add_flag(groups[title], name, field)
+        _add_flag(groups[title], name, field, required=field.is_required() and name not in filed)
+    next(iter(groups.values())).add_argument(
+        CONFIG_FLAG, metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP
+    )
     return parser
 
 
-def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo) -> None:
+def _config_file(argv: Sequence[str], prog: str) -> Path | None:
+    """The file `--config` names, found before the other flags can be judged."""
+    parser = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
+    parser.add_argument(CONFIG_FLAG, type=Path)
+    known, _ = parser.parse_known_args(argv)
+    return typing.cast("Path | None", known.config)
+
+
+def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo, *, required: bool) -> None:
     kind = _bare_type(field.annotation)
-    options: dict[str, Any] = {"default": argparse.SUPPRESS, "required": field.is_required()}
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "required": required}
     if kind is bool:
         options["action"] = argparse.BooleanOptionalAction
     elif typing.get_origin(kind) is Literal:
@@ -67,8 +93,11 @@ def _bare_type(annotation: Any) -> Any:
     return annotation
 
 
-def _complaint(fault: Any) -> str:
-    """One of pydantic's complaints, in the words of the command line."""
+def _complaint(fault: Any, places: Mapping[str, str]) -> str:
+    """One of pydantic's complaints, in the words of the command line or of the file it is about."""
     message = str(fault["msg"]).removeprefix("Value error, ")
-    where = ".".join(str(part) for part in fault["loc"])
-    return f"argument --{where.replace('_', '-')}: {message}" if where else message
+    if not fault["loc"]:
+        return message
+    name = str(fault["loc"][0])
+    flag = name.replace("_", "-")
+    return f"{places.get(name, f'argument --{flag}')}: {message}"
