@@ -1,19 +1,22 @@
 """From a task's name, or a folder, to its data."""
 
-import os
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from training.config import TrainConfig
-from training.data import imagefolder, vtab
-from training.data.downloads import DOWNLOADS, download_folder
+from training.data.benchmark import not_official, with_absences
+from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
+from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
 from training.data.source import Split, SplitName, TaskData, check
-from training.data.splits import with_test, with_val
+from training.data.splits import with_percent, with_test, with_val
+from training.data.tasks import TASKS, CatalogueTask, close_names, task_named
 from training.errors import DataNotFound
 
-HINTS = {
-    "eurosat": "EuroSAT (RGB) is at https://zenodo.org/records/7711810",
-}
+# Tasks that can be drawn by formula where their data is not found.
+DRAWN: Mapping[str, str] = MappingProxyType(
+    {"dsprites_loc": "sprites-location", "dsprites_ori": "sprites-orientation"}
+)
 
 
 def is_embedded(config: TrainConfig) -> bool:
@@ -31,48 +34,69 @@ def open_task(config: TrainConfig) -> TaskData:
     data = with_test(found, config.test_fraction, config.split_seed)
     if config.train_split == "train":
         data = with_val(data, config.val_fraction, config.split_seed)
+    data = with_percent(data, config.train_percent, config.split_seed, config.train_split)
     check(data)
-    return data
+    return with_absences(data)
 
 
 def _find(config: TrainConfig) -> TaskData:
     if config.data is not None:
-        return _read_folder(config.data)
+        if not config.data.is_dir():
+            raise DataNotFound(f"--data {config.data} is no folder")
+        return read_folder(config.data, config)
     if is_embedded(config):
         return _embedded(config.task)
-    looked_in = _candidates(config)
-    for folder in looked_in:
-        if folder.is_dir():
-            return _read_folder(folder)
-    if config.task in DOWNLOADS:
-        try:
-            return DOWNLOADS[config.task](download_folder())
-        except DataNotFound as error:
-            raise _not_found(config.task, looked_in, f"{error}. ") from error
-    raise _not_found(config.task, looked_in)
+    folder = find_folder(config)
+    if folder is not None:
+        return read_folder(folder, config)
+    task = task_named(config.task)
+    if task is None:
+        raise _not_found(config, _unknown(config.task), _without_folder())
+    return _made(config, task)
 
 
-def _read_folder(folder: Path) -> TaskData:
-    if not folder.is_dir():
-        raise DataNotFound(f"--data {folder} is no folder")
-    return vtab.read_lists(folder) if vtab.is_list_folder(folder) else imagefolder.read_image_folder(folder)
+def _made(config: TrainConfig, task: CatalogueTask) -> TaskData:
+    """A catalogue task that no folder was found for: drawn, or downloaded."""
+    if task.name in DRAWN:
+        return _drawn(task)
+    had = f"{task.title} ({task.benchmark}) can be had at {task.source}"
+    if task.name not in DOWNLOADS:
+        raise _not_found(config, f"no data for task '{config.task}'", had)
+    try:
+        return download_task(task, download_folder())
+    except DataNotFound as error:
+        raise _not_found(config, f"no data for task '{config.task}'. {error}", had) from error
 
 
-def _candidates(config: TrainConfig) -> list[Path]:
-    environment = os.environ.get("DVPT_DATA_ROOT")
-    roots = [config.data_root] if config.data_root else [Path(environment)] if environment else []
-    return [root / part / config.task for root in roots for part in ("vtab-1k", "imagefolder", "")]
-
-
-def _not_found(task: str, looked_in: list[Path], first: str = "") -> DataNotFound:
-    places = ", ".join(str(folder) for folder in looked_in) or "no folder: set --data-root or $DVPT_DATA_ROOT"
-    known = ", ".join(sorted({*EMBEDDED_TASKS, *DOWNLOADS}))
-    hint = f"\n{HINTS[task]}." if task in HINTS else ""
+def _not_found(config: TrainConfig, what: str, then: str) -> DataNotFound:
+    looked_in = candidates(config)
+    places = ", ".join(map(str, looked_in)) or "no folder: set --data-root or $DVPT_DATA_ROOT"
+    task = task_named(config.task)
+    aliases = f" (or there as {', '.join(task.aliases)})" if task and looked_in else ""
     return DataNotFound(
-        f"no data for task '{task}'. {first}Looked in {places}.\n"
-        f"Accepted: {vtab.LAYOUT}; {imagefolder.LAYOUT}; or give the folder with --data.\n"
-        f"Tasks that need no folder: {known}.{hint}"
+        f"{what}. Looked in {places}{aliases}.\n"
+        f"Accepted: {'; '.join(LAYOUTS)}; or give the folder with --data.\n"
+        f"{then}."
     )
+
+
+def _unknown(name: str) -> str:
+    close = close_names(name, tuple(EMBEDDED_TASKS))
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    return f"no data for task '{name}', which the catalogue does not have{meant}"
+
+
+def _without_folder() -> str:
+    return (
+        f"Tasks that need no folder: {', '.join(sorted({*EMBEDDED_TASKS, *DRAWN, *DOWNLOADS}))}; "
+        f"all of the catalogue: {', '.join(TASKS)}"
+    )
+
+
+def _drawn(task: CatalogueTask) -> TaskData:
+    data = _embedded(DRAWN[task.name])
+    how = not_official(task, "train, val, test: drawn by formula as dSprites draws")
+    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", (how,), fixed_classes=True)
 
 
 def _embedded(task: str) -> TaskData:

@@ -1,15 +1,75 @@
-"""Data sets that torchvision downloads."""
+"""Catalogue tasks that torchvision downloads, each cut to the size of its benchmark."""
 
+import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from training.data.source import Split, TaskData
-from training.data.splits import cut
+from training.data.benchmark import TRAIN, VAL, as_benchmark, not_official
+from training.data.source import Split, SplitName, TaskData
+from training.data.splits import draw, draw_off
+from training.data.tasks import CatalogueTask
+from training.data.torchvision_sets import (
+    Opened,
+    Reader,
+    arrays,
+    caltech,
+    camelyon,
+    clevr_count,
+    clevr_distance,
+    files,
+    kitti,
+    samples,
+)
 from training.errors import DataNotFound
 
+LOG = logging.getLogger("training")
 SPLIT_SEED = 0
+TEST_FRACTION = 0.2
+
+
+@dataclass(frozen=True)
+class Download:
+    """A class of torchvision.datasets: its size, how it is read, the options that choose each part.
+
+    A set without a test part has a fifth cut off. One with a val part is taken whole.
+    """
+
+    dataset: str
+    about: str
+    read: Reader
+    train: Mapping[str, Any] = field(default_factory=dict)
+    test: Mapping[str, Any] | None = None
+    val: Mapping[str, Any] | None = None
+
+
+_FILES = files("_image_files", "_labels")
+_TRAIN, _TEST, _VAL = {"split": "train"}, {"split": "test"}, {"split": "val"}
+_DIGITS = tuple(str(digit) for digit in range(10))
+
+DOWNLOADS: Mapping[str, Download] = MappingProxyType(
+    {
+        "cifar": Download("CIFAR100", "170 MB", arrays("targets"), {"train": True}, {"train": False}),
+        "caltech101": Download("Caltech101", "130 MB", caltech),
+        "dtd": Download("DTD", "600 MB", _FILES, _TRAIN, _TEST),
+        "oxford_flowers102": Download("Flowers102", "350 MB", _FILES, _TRAIN, _TEST),
+        "oxford_iiit_pet": Download(
+            "OxfordIIITPet", "800 MB", files("_images", "_labels"), {"split": "trainval"}, _TEST
+        ),
+        "svhn": Download("SVHN", "250 MB", arrays("labels", _DIGITS), _TRAIN, _TEST),
+        "sun397": Download("SUN397", "37 GB", _FILES),
+        "patch_camelyon": Download("PCAM", "7 GB", camelyon, _TRAIN, _TEST),
+        "eurosat": Download("EuroSAT", "90 MB", samples),
+        # CLEVR's own test part has no labels: VTAB tests on val.
+        "clevr_count": Download("CLEVRClassification", "18 GB", clevr_count, _TRAIN, _VAL),
+        "clevr_dist": Download("CLEVRClassification", "18 GB", clevr_distance, _TRAIN, _VAL),
+        "kitti": Download("Kitti", "12 GB", kitti, {"train": True}),
+        "fgvc_flowers": Download("Flowers102", "350 MB", _FILES, _TRAIN, _TEST, _VAL),
+    }
+)
 
 
 def download_folder() -> Path:
@@ -17,30 +77,69 @@ def download_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvpt"
 
 
-def download_eurosat(folder: Path) -> TaskData:
-    """EuroSAT RGB, 27,000 pictures; 800 train, 200 val, a fifth test, stratified, not VTAB-1k's own split.
+def download_task(task: CatalogueTask, folder: Path) -> TaskData:
+    """Download a task into `folder`, or read what is there, and cut it to the benchmark's size.
 
-    Raises DataNotFound without a network.
+    Raises DataNotFound without a network or a package that the set needs, DataUnusable.
     """
-    from torchvision.datasets import EuroSAT  # noqa: PLC0415 - slow to import, rarely needed
+    download = DOWNLOADS[task.name]
+    parts = {"train": download.train, "val": download.val, "test": download.test}
+    opened = {
+        name: download.read(_open(download, options, folder), folder)
+        for name, options in parts.items()
+        if options is not None
+    }
+    data = _whole(task, download, opened) if "val" in opened else _thousand(task, download, opened)
+    return as_benchmark(data, task)
 
+
+def _open(download: Download, options: Mapping[str, Any], folder: Path) -> Any:
+    from torchvision import datasets  # noqa: PLC0415 - slow to import, rarely needed
+
+    LOG.info("%s by torchvision (%s) in %s", download.dataset, download.about, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        pictures = EuroSAT(folder, download=True)
-    except (OSError, RuntimeError) as error:
-        raise DataNotFound(f"EuroSAT cannot be downloaded ({type(error).__name__}: {error})") from error
-    paths = [Path(path) for path, _ in pictures.samples]
-    every = Split(
-        tuple(path.name for path in paths), tuple(label for _, label in pictures.samples), tuple(paths)
-    )
-    rest, test = cut(every, 0.2, SPLIT_SEED)
-    _, thousand = cut(rest, 1000, SPLIT_SEED)
-    train, val = cut(thousand, 200, SPLIT_SEED)
-    return TaskData(
-        tuple(pictures.classes),
-        {"train": train, "val": val, "test": test},
-        "EuroSAT RGB by torchvision",
-        (f"800 train, 200 val, {len(test)} test, stratified, seed {SPLIT_SEED}: not the VTAB-1k split",),
-    )
+        return getattr(datasets, download.dataset)(folder, **options, download=True)
+    except (OSError, RuntimeError, ImportError) as error:
+        raise DataNotFound(
+            f"{download.dataset} ({download.about}) cannot be downloaded by torchvision "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
-DOWNLOADS: Mapping[str, Callable[[Path], TaskData]] = MappingProxyType({"eurosat": download_eurosat})
+def _thousand(task: CatalogueTask, download: Download, opened: Mapping[str, Opened]) -> TaskData:
+    """800 and 200 pictures of the train part, drawn by class; the test part, or a fifth that is cut off."""
+    train = opened["train"]
+    every = list(range(len(train.labels)))
+    if "test" in opened:
+        test, how = _named(opened["test"].whole(), "test"), "all of the set's own test part"
+    else:
+        taken = draw(train.labels, round(len(every) * TEST_FRACTION), SPLIT_SEED)
+        test, how = train.rows(taken), f"a fifth of the set, drawn by class, seed {SPLIT_SEED}"
+        every = sorted(set(every) - set(taken))
+    chosen = draw([train.labels[row] for row in every], TRAIN + VAL, SPLIT_SEED)
+    thousand = train.rows([every[row] for row in chosen])
+    if "test" in opened:
+        thousand = _named(thousand, "train")
+    kept, val = draw_off(thousand, round(len(thousand) * VAL / (TRAIN + VAL)), SPLIT_SEED)
+    made = (
+        not_official(
+            task, f"train, val: {len(kept)} and {len(val)} of {len(every)}, by class, seed {SPLIT_SEED}"
+        ),
+        not_official(task, f"test: {len(test)} pictures, {how}"),
+    )
+    splits: dict[SplitName, Split] = {"train": kept, "val": val, "test": test}
+    return TaskData(train.classes, splits, f"{download.dataset} by torchvision", made)
+
+
+def _whole(task: CatalogueTask, download: Download, opened: Mapping[str, Opened]) -> TaskData:
+    splits: dict[SplitName, Split] = {
+        "train": opened["train"].whole(), "val": opened["val"].whole(), "test": opened["test"].whole()
+    }  # fmt: skip
+    made = (not_official(task, "train, val, test: the set's own parts, not those of VPT's lists"),)
+    return TaskData(opened["train"].classes, splits, f"{download.dataset} by torchvision", made)
+
+
+def _named(split: Split, part: str) -> Split:
+    """Two arrays number their pictures alike: say which of the two."""
+    return replace(split, names=tuple(f"{part}/{name}" for name in split.names))

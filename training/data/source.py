@@ -1,8 +1,8 @@
 """What a task's data is: classes and named splits of labelled pictures, decoded later."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,7 @@ class Split:
     def __add__(self, other: "Split") -> "Split":
         return Split(self.names + other.names, self.labels + other.labels, self.pictures + other.pictures)
 
-    def rows(self, index: list[int]) -> "Split":
+    def rows(self, index: Sequence[int]) -> "Split":
         """The pictures at these positions."""
         return Split(
             tuple(self.names[row] for row in index),
@@ -40,13 +40,17 @@ class Split:
 class TaskData:
     """Class names in label order, splits, and in words where they are from.
 
-    `made` says how splits that the source did not have were made; empty if all are the source's own.
+    `made` says how splits that the source did not have were made, and where they differ from the benchmark's;
+    empty if all are the source's own. `fixed_classes`: the classes are a benchmark's, so that some may have
+    no pictures. `thinned`: the splits that hold a part of their pictures on purpose.
     """
 
     classes: tuple[str, ...]
     splits: Mapping[SplitName, Split]
     source: str
     made: tuple[str, ...] = ()
+    fixed_classes: bool = False
+    thinned: frozenset[SplitName] = field(default_factory=frozenset)
 
     def with_splits(self, splits: Mapping[SplitName, Split], how: str) -> "TaskData":
         """The same data with splits added or changed, and a word on how."""
@@ -54,7 +58,35 @@ class TaskData:
 
 
 def check(data: TaskData) -> None:
-    """Raise DataUnusable unless there are two classes, train has pictures of each, and labels fit."""
+    """Raise DataUnusable unless there are two classes, train has pictures of each, labels and names fit.
+
+    Where the classes are a benchmark's, train needs pictures of two of them.
+    """
+    _check_classes(data)
+    for name, split in data.splits.items():
+        if not len(split):
+            raise DataUnusable(f"{data.source}: the {name} split is empty")
+        _check_labels(data, name, split)
+    _check_names(data)
+    absent = absent_classes(data, "train")
+    if absent and not data.fixed_classes:
+        raise DataUnusable(f"{data.source}: no training pictures of {listed(absent)}")
+    if len(data.classes) - len(absent) < 2:
+        raise DataUnusable(f"{data.source}: train has pictures of one class only; it needs at least two")
+
+
+def absent_classes(data: TaskData, name: SplitName) -> tuple[str, ...]:
+    """The classes that a split has no picture of."""
+    present = set(data.splits[name].labels)
+    return tuple(label for index, label in enumerate(data.classes) if index not in present)
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """`a, b and 3 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _check_classes(data: TaskData) -> None:
     if len(data.classes) < 2:
         found = f"only the class '{data.classes[0]}'" if data.classes else "no classes"
         raise DataUnusable(f"{data.source}: {found}; a classifier needs at least two")
@@ -64,14 +96,26 @@ def check(data: TaskData) -> None:
         raise DataUnusable(
             f"{data.source}: class names that are blank or not distinct: {', '.join(unusable)}"
         )
+
+
+def _check_labels(data: TaskData, name: SplitName, split: Split) -> None:
+    worst = max(split.labels)
+    if worst >= len(data.classes):
+        picture = split.names[split.labels.index(worst)]
+        raise DataUnusable(
+            f"{data.source}: label {worst} in {name} (of {picture}), but {len(data.classes)} classes, "
+            f"labels 0 to {len(data.classes) - 1}"
+        )
+
+
+def _check_names(data: TaskData) -> None:
+    """A picture that comes twice counts twice; one that is in train and test spoils the figure."""
+    where: dict[str, str] = {}
     for name, split in data.splits.items():
-        if not len(split):
-            raise DataUnusable(f"{data.source}: the {name} split is empty")
-        worst = max(split.labels)
-        if worst >= len(data.classes):
-            raise DataUnusable(f"{data.source}: label {worst} in {name}, but {len(data.classes)} classes")
-    present = Counter(data.splits["train"].labels)
-    absent = [label for index, label in enumerate(data.classes) if index not in present]
-    if absent:
-        shown = ", ".join(absent[:10]) + (f" and {len(absent) - 10} more" if len(absent) > 10 else "")
-        raise DataUnusable(f"{data.source}: no training pictures of {shown}")
+        twice = [picture for picture, count in Counter(split.names).items() if count > 1]
+        if twice:
+            raise DataUnusable(f"{data.source}: named more than once in {name}: {listed(twice)}")
+        both = [picture for picture in split.names if picture in where]
+        if both:
+            raise DataUnusable(f"{data.source}: in {where[both[0]]} and in {name}: {listed(both)}")
+        where |= dict.fromkeys(split.names, name)

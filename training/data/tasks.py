@@ -35,10 +35,27 @@ class CatalogueTask:
     metric: str = "top-1 accuracy"
 
     @property
+    def test_count(self) -> int:
+        """Pictures of the benchmark's test split."""
+        return _TEST_COUNTS[self.name]
+
+    @property
     def benchmark(self) -> str:
         """The benchmark the task belongs to, as it is written: VTAB-1k or FGVC."""
         return "FGVC" if self.group == "fgvc" else "VTAB-1k"
 
+
+# Sizes of the test splits: the tables in VPT's appendix.
+_TEST_COUNTS: Mapping[str, int] = MappingProxyType(
+    {
+        "cifar": 10_000, "caltech101": 6_084, "dtd": 1_880, "oxford_flowers102": 6_149,
+        "oxford_iiit_pet": 3_669, "svhn": 26_032, "sun397": 21_750,
+        "patch_camelyon": 32_768, "eurosat": 5_400, "resisc45": 6_300, "diabetic_retinopathy": 42_670,
+        "clevr_count": 15_000, "clevr_dist": 15_000, "dmlab": 22_735, "kitti": 711,
+        "dsprites_loc": 73_728, "dsprites_ori": 73_728, "smallnorb_azi": 12_150, "smallnorb_ele": 12_150,
+        "cub": 5_794, "nabirds": 24_633, "fgvc_flowers": 6_149, "dogs": 8_580, "cars": 8_041,
+    }
+)  # fmt: skip
 
 # Prompt counts: VPT's released search results for ViT-B/16, ImageNet-21k, VPT-deep.
 _ALL = (

@@ -7,6 +7,7 @@ from training.data.source import Split, SplitName, TaskData
 from training.errors import DataUnusable
 
 LISTS = ("train800.txt", "train800val200.txt")
+TRAIN, JOINT = 800, 1000
 LAYOUT = "VTAB-1k lists: {train800,val200,train800val200,test}.txt with lines 'images/test/000000.jpg 3'"
 
 
@@ -25,7 +26,16 @@ def read_lists(folder: Path) -> TaskData:
     if train == "train800.txt":
         files["val"] = "val200.txt"
     splits = {name: _read_list(folder / file) for name, file in files.items() if (folder / file).is_file()}
-    return TaskData(_classes(folder, splits.values()), splits, f"VTAB-1k lists in {folder.name}")
+    data = TaskData(_classes(folder, splits.values()), splits, f"VTAB-1k lists in {folder.name}")
+    joint = data.splits["train"]
+    if "val" in files or len(joint) != JOINT:
+        return data
+    how = f"train, val: the first {TRAIN} and the other {JOINT - TRAIN} lines of {train}"
+    parts: dict[SplitName, Split] = {
+        "train": joint.rows(range(TRAIN)),
+        "val": joint.rows(range(TRAIN, JOINT)),
+    }
+    return data.with_splits(parts, how)
 
 
 def _read_list(path: Path) -> Split:

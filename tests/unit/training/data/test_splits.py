@@ -1,10 +1,11 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from training.data.source import Split, TaskData
-from training.data.splits import cut, training_part, with_test, with_val
+from training.data.splits import cut, draw, draw_off, training_part, with_percent, with_test, with_val
 from training.errors import DataUnusable
 
 
@@ -60,3 +61,41 @@ def test_a_class_with_one_picture_is_named() -> None:
 def test_a_part_smaller_than_the_classes_is_refused() -> None:
     with pytest.raises(DataUnusable, match="cannot split 6 pictures of 3 classes"):
         cut(new_split(2, 2, 2), 0.2, seed=0)
+
+
+def test_a_draw_keeps_the_proportions() -> None:
+    split = new_split(600, 300, 100)
+    drawn = draw(split.labels, 100, seed=0)
+    assert drawn == sorted(set(drawn))
+    assert Counter(split.labels[row] for row in drawn) == {0: 60, 1: 30, 2: 10}
+    assert drawn == draw(split.labels, 100, seed=0) != draw(split.labels, 100, seed=1)
+
+
+def test_a_draw_smaller_than_the_classes_are_many_takes_each_class_once_at_most() -> None:
+    labels = [label for label in range(397) for _ in range(5)]
+    counts = Counter(labels[row] for row in draw(labels, 200, seed=0))
+    assert len(counts) == counts.total() == 200
+
+
+def test_what_is_drawn_off_is_missing_from_the_rest() -> None:
+    rest, part = draw_off(new_split(8, 2), 5, seed=0)
+    assert Counter(part.labels) == {0: 4, 1: 1}
+    assert sorted(rest.names + part.names) == sorted(new_split(8, 2).names)
+
+
+def test_a_benchmark_with_lonely_classes_can_still_be_split() -> None:
+    data = replace(new_data(new_split(8, 1, 1)), fixed_classes=True)
+    assert len(with_val(data, 0.2, 0).splits["val"]) == 2
+
+
+def test_a_percentage_of_what_is_trained_on_is_kept_and_labelled() -> None:
+    data = with_val(new_data(new_split(50, 50, 100)), 0.25, 0)
+    both = with_percent(data, 10, 0, "trainval")
+    assert {name: len(split) for name, split in both.splits.items()} == {"train": 15, "val": 5}
+    assert both.made[-2:] == (
+        "train: 15 of 150 pictures (10 %), drawn by class, seed 0",
+        "val: 5 of 50 pictures (10 %), drawn by class, seed 0",
+    )
+    assert len(with_percent(data, 10, 0, "train").splits["val"]) == 50
+    assert with_percent(both, 10, 0, "trainval") == both
+    assert with_percent(data, 100, 0, "trainval") == data

@@ -20,6 +20,8 @@ def test_the_catalogue_holds_what_was_published_in_the_order_of_the_table() -> N
     assert Counter(task.group for task in tasks) == {
         "natural": 7, "specialized": 4, "structured": 8, "fgvc": 5,
     }  # fmt: skip
+    assert [task.test_count for task in tasks[-5:]] == [5_794, 24_633, 6_149, 8_580, 8_041]
+    assert TASKS["kitti"].test_count == 711
     assert [task.title for task in tasks][:3] == ["CIFAR-100", "Caltech101", "DTD"]
     assert {task.benchmark for task in tasks[:19]} == {"VTAB-1k"}
     assert {task.benchmark for task in tasks[19:]} == {"FGVC"}

@@ -35,6 +35,14 @@ def test_a_folder_with_the_joint_list_only(tmp_path: Path) -> None:
     assert set(read_lists(folder).splits) == {"train"}
 
 
+def test_the_thousand_lines_of_the_joint_list_are_train_and_then_val(tmp_path: Path) -> None:
+    lines = "".join(f"images/{row:04d}.jpg {row % 2}\n" for row in range(1000))
+    data = read_lists(write_lists(tmp_path / "pets", train800val200=lines))
+    assert [len(data.splits["train"]), len(data.splits["val"])] == [800, 200]
+    assert data.splits["val"].names[0] == "images/0800.jpg"
+    assert data.made == ("train, val: the first 800 and the other 200 lines of train800val200.txt",)
+
+
 def test_class_names_are_read(tmp_path: Path) -> None:
     folder = write_lists(tmp_path / "pets", train800="images/a.jpg 0\nimages/b.jpg 1\n")
     (folder / "classes.txt").write_text("cat\ndog\n\n")

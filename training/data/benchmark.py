@@ -1,0 +1,59 @@
+"""A catalogue task's data held to the catalogue: its classes, and whether the splits are official."""
+
+from dataclasses import replace
+
+from training.data.source import TaskData, absent_classes
+from training.data.tasks import CatalogueTask
+from training.errors import DataUnusable
+
+TRAIN, VAL = 800, 200
+
+
+def as_benchmark(data: TaskData, task: CatalogueTask) -> TaskData:
+    """The same pictures with the catalogue's number of classes; classes without pictures keep their place.
+
+    Raises DataUnusable for more classes, or labels, than the catalogue has.
+    """
+    if len(data.classes) > task.class_count:
+        label, where = _highest(data)
+        raise DataUnusable(
+            f"{data.source}: {len(data.classes)} classes, highest label {label}{where}, but {task.title} "
+            f"({task.benchmark}) has {task.class_count}, labels 0 to {task.class_count - 1}"
+        )
+    more = tuple(f"unseen class {label}" for label in range(len(data.classes), task.class_count))
+    return replace(
+        data, classes=data.classes + more, source=f"{task.title}, {data.source}", fixed_classes=True
+    )
+
+
+def unofficial(data: TaskData, task: CatalogueTask) -> tuple[str, ...]:
+    """In words, each split whose size shows that it is not the benchmark's own."""
+    expected = {"test": task.test_count}
+    if task.group != "fgvc":
+        expected |= {"train": TRAIN, "val": VAL}
+    return tuple(
+        f"{name}: {len(split)} pictures, not the {expected[name]} of the official {task.benchmark} split"
+        for name, split in data.splits.items()
+        if name in expected and len(split) != expected[name]
+    )
+
+
+def not_official(task: CatalogueTask, what: str) -> str:
+    """The label of pictures or splits that stand in for the benchmark's."""
+    return f"{what}: not the official {task.benchmark} split of {task.title}"
+
+
+def with_absences(data: TaskData) -> TaskData:
+    """The same data, with a word on each split that has no pictures of some classes."""
+    notes = []
+    for name in data.splits:
+        absent = absent_classes(data, name)
+        if absent:
+            notes.append(f"{name}: no pictures of {len(absent)} of {len(data.classes)} classes")
+    return replace(data, made=(*data.made, *notes))
+
+
+def _highest(data: TaskData) -> tuple[int, str]:
+    name, split = max(data.splits.items(), key=lambda item: max(item[1].labels, default=-1))
+    label = max(split.labels, default=-1)
+    return label, f" in {name} ({split.names[split.labels.index(label)]})" if label >= 0 else ""
