@@ -18,8 +18,6 @@ from adapters.device import choose_device, choose_dtype
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
 from training.config import TrainConfig
-from training.data.catalogue import open_task
-from training.data.pictures import Decoder, digest
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
 from training.evaluate import (
@@ -32,10 +30,11 @@ from training.evaluate import (
 from training.loop import Pictures, Training
 from training.methods import build_method, with_recipe
 from training.methods.method import Method, Parameters
-from training.placement import Placement, place
+from training.placement import Placement
 from training.publish import provenance_of, rounded_adapter, unpublished
 from training.report import Findings, model_card
 from training.run_directory import EpochRecord, RunDirectory
+from training.workbench import Workbench
 
 LOG = logging.getLogger("training")
 
@@ -55,19 +54,21 @@ class Outcome:
 class Run:
     """The parts of one run, made and checked before anything is trained."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, workbench: Workbench | None = None) -> None:
+        self._workbench = workbench or Workbench()
         self.config = with_recipe(config)
         self.device = choose_device(config.device)
         dtype = choose_dtype(config.precision, self.device)
-        self.data: TaskData = open_task(config)
+        self.data: TaskData = self._workbench.data(config)
         self.train: Split = training_part(self.data, config.train_split)
         self.held_out: Split = self.data.splits[config.eval_split]
-        self.placement: Placement = place(config)
-        self.backbone: Backbone = self.placement.backbone.prepare(self.device, dtype)
-        self.decoder = Decoder(config.preprocess, self.backbone.config.image_size, config.decode_threads)
+        self.placement: Placement = self._workbench.placement(config, self.device, dtype)
+        self.backbone: Backbone = self.placement.backbone
+        self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
         self.digests = {
-            "train_sha256": digest(self.train), f"{config.eval_split}_sha256": digest(self.held_out)
-        }  # fmt: skip
+            "train_sha256": self._workbench.digest(self.train),
+            f"{config.eval_split}_sha256": self._workbench.digest(self.held_out),
+        }
         key = self.config.key(self.backbone.config.sha256, str(dtype), *self.digests.values())
         name = f"{config.published_name}-{config.method}-{key}"
         self.directory = RunDirectory.open(config.runs, name, fresh=config.fresh)
@@ -108,7 +109,8 @@ class Run:
     def _train(self, training: Training) -> None:
         self._speed_up()
         images = self.decoder.load(self.train, "decoding the training pictures")
-        pictures = Pictures(self.method.inputs(images), torch.tensor(self.train.labels))
+        inputs = self._workbench.inputs(self.method, self.config, self.backbone, images, self.train)
+        pictures = Pictures(inputs, torch.tensor(self.train.labels))
         with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
             training.fit(
                 pictures, self.directory, lambda record: _to_board(board, record), self._validation_accuracy
