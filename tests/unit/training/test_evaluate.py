@@ -6,7 +6,7 @@ import torch
 from adapters.backbone import Backbone
 from adapters.config import PromptConfig
 from adapters.dvpt import Adapter
-from training.evaluate import Predictions, predict_logits
+from training.evaluate import Predictions, answer_of_adapter, predict_logits
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
 
@@ -33,5 +33,7 @@ def test_chunks_and_batches_make_no_difference(backbone: Backbone) -> None:
     images = torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8)
     with torch.inference_mode():
         expected = adapter.eval()(backbone, images)
-    logits = predict_logits(backbone, adapter.train(), iter([images[:3], images[3:]]))
+    logits = predict_logits(
+        answer_of_adapter(backbone, adapter.train()), torch.device("cpu"), iter([images[:3], images[3:]])
+    )
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5)

@@ -12,7 +12,7 @@ from adapters.store import Store
 from training.config import TrainConfig
 from training.data.pictures import Decoder
 from training.errors import DataUnusable
-from training.evaluate import predict_logits
+from training.evaluate import answer_of_adapter, predict_logits
 from training.publish import rounded_adapter
 from training.run import Outcome, Run
 
@@ -25,13 +25,18 @@ def train(config: TrainConfig) -> tuple[Run, Outcome]:
     return run, run.execute("dvpt-train --task colours")
 
 
+def digest_of(outcome: Outcome) -> str:
+    assert outcome.version is not None
+    return Store.open(outcome.store).config("colours", outcome.version).tensors_sha256
+
+
 @pytest.mark.parametrize(
     ("options", "method"),
     [
         ({"method": "dvpt", "epochs": 6, "lr": 0.02}, "dvpt"),
         ({"method": "vpt", "epochs": 6, "lr": 0.02, "deep": False}, "vpt"),
         ({"method": "linear", "epochs": 20}, "linear"),
-        ({"method": "linear", "head_layers": 2, "epochs": 20}, "mlp"),
+        ({"method": "mlp", "epochs": 20}, "mlp"),
     ],
 )
 def test_what_is_published_reloads_and_gives_the_evaluated_answers(
@@ -47,7 +52,8 @@ def test_what_is_published_reloads_and_gives_the_evaluated_answers(
     config = run.config
     backbone = load_backbone(config.backbone or "", weights=config.weights, image_size=32)
     pixels = Decoder(artifact.config.preprocess, 32).load(run.held_out)
-    logits = predict_logits(backbone, rounded_adapter(artifact, backbone.config), [pixels])
+    answer = answer_of_adapter(backbone, rounded_adapter(artifact, backbone.config))
+    logits = predict_logits(answer, torch.device("cpu"), [pixels])
     torch.testing.assert_close(logits, outcome.findings.predictions.logits, rtol=0, atol=1e-4)
     assert outcome.findings.predictions.accuracy > 0.7  # chance is 0.33
     assert artifact.config.provenance["metrics"]["accuracy"] == round(
@@ -94,12 +100,12 @@ def test_the_same_seed_gives_the_same_tensors_and_a_second_run_publishes_again(
     _, first = train(new_config(data=folder))
     _, other_place = train(new_config(data=folder, runs=tmp_path / "again"))
     _, reused = train(new_config(data=folder))
-    assert first.artifact.config.tensors_sha256 == other_place.artifact.config.tensors_sha256
-    assert reused.artifact.config.tensors_sha256 == first.artifact.config.tensors_sha256
+    assert digest_of(first) == digest_of(other_place)
+    assert digest_of(reused) == digest_of(first)
     assert reused.run == first.run
     assert [first.version, other_place.version, reused.version] == [1, 2, 3]
     _, other_seed = train(new_config(data=folder, seed=1))
-    assert other_seed.artifact.config.tensors_sha256 != first.artifact.config.tensors_sha256
+    assert digest_of(other_seed) != digest_of(first)
 
 
 def test_changed_pictures_start_another_run(new_config: New, picture_folder: Make) -> None:
@@ -119,3 +125,17 @@ def test_unreadable_pictures_stop_it_before_training(
     with pytest.raises(DataUnusable, match=rf"{split}/blue/001\.png"):
         run.execute("dvpt-train")
     assert run.directory.load() is None
+
+
+def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_folder: Make) -> None:
+    run, outcome = train(
+        new_config(data=picture_folder(train=12, test=5), method="full", epochs=10, lr=0.003)
+    )
+    assert outcome.version is None
+    assert not outcome.store.exists()
+    assert outcome.findings.predictions.accuracy > 0.7  # chance is 0.33
+    checkpoint = run.directory.load()
+    assert checkpoint is not None
+    assert "backbone.blocks.0.attn.qkv.weight" in checkpoint.module
+    assert "cannot run this method" in (outcome.run / "README.md").read_text()
+    assert outcome.provenance["parameters"]["without_head"] > 0

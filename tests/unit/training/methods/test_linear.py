@@ -10,7 +10,7 @@ New = Callable[..., TrainConfig]
 
 
 def test_features_are_cached_and_the_adapter_answers_the_same(new_config: New, backbone: Backbone) -> None:
-    method = LinearMethod(backbone, new_config(method="linear", head_layers=2), 3)
+    method = LinearMethod(backbone, new_config(method="mlp", head_layers=2), 3)
     images = torch.randint(0, 256, (70, 3, 32, 32), dtype=torch.uint8)
     features = method.inputs(images)
     assert features.shape == (70, backbone.config.width)

@@ -4,37 +4,10 @@ import pytest
 import torch
 
 from adapters.backbone import Backbone
-from adapters.config import BackboneConfig
-from adapters.dvpt import Adapter
 from training.config import TrainConfig
 from training.methods.prompts import PromptMethod
-from training.publish import parameter_counts
 
 New = Callable[..., TrainConfig]
-VIT_B16 = BackboneConfig(
-    name="vit_base_patch16_224", sha256="0" * 64, image_size=224, patch_size=16, width=768, depth=12,
-    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"prompt_count": 10}, 171_408),
-        ({"prompt_count": 50}, 540_048),
-        ({"prompt_count": 100}, 1_000_848),
-        ({"prompt_count": 10, "meta_net": "specific"}, 510_096),
-        ({"prompt_count": 10, "method": "vpt"}, 92_160),
-        ({"prompt_count": 50, "method": "vpt"}, 460_800),
-        ({"prompt_count": 100, "method": "vpt"}, 921_600),
-    ],
-)
-def test_parameters_on_vit_b16_are_the_published_counts(
-    new_config: New, options: dict[str, object], expected: int
-) -> None:
-    with torch.device("meta"):
-        adapter = Adapter(new_config(**options).prompts, VIT_B16, 100)
-    assert parameter_counts(adapter) == {"without_head": expected, "with_head": expected + 76_900}
 
 
 def test_nothing_of_the_backbone_is_trained(new_config: New, backbone: Backbone) -> None:
