@@ -41,6 +41,25 @@ def test_unreadable_pictures_are_all_listed(picture_folder: Make) -> None:
     assert message.endswith("and 5 more")
 
 
+def test_a_text_file_called_jpg_is_named_and_a_wrong_suffix_is_not(picture_folder: Make) -> None:
+    folder = picture_folder(train=1)
+    (folder / "train" / "amber" / "000.png").rename(folder / "train" / "amber" / "photo.jpg")
+    (folder / "train" / "blue" / "notes.jpg").write_text("a list of blue things")
+    with pytest.raises(DataUnusable, match=r"1 of 4 pictures cannot be read:\n.*blue/notes\.jpg[^\n]*$"):
+        DECODER.load(read_image_folder(folder).splits["train"])
+
+
+def test_a_truncated_picture_and_one_that_is_gone_are_named(picture_folder: Make) -> None:
+    split = read_image_folder(picture_folder(train=1)).splits["train"]
+    short, gone = split.pictures[0], split.pictures[1]
+    assert isinstance(short, Path)
+    assert isinstance(gone, Path)
+    short.write_bytes(short.read_bytes()[:-60])
+    gone.unlink()
+    with pytest.raises(DataUnusable, match=r"2 of 3 pictures(.|\n)*amber/000\.png(.|\n)*blue/000\.png"):
+        DECODER.load(split)
+
+
 def test_a_split_too_large_for_memory_is_decoded_in_chunks(
     picture_folder: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
