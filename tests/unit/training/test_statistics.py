@@ -1,7 +1,9 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from training.statistics import paired_bootstrap, standard_error
+from training.statistics import paired_bootstrap, seeded_bootstrap, standard_error
 
 
 def test_standard_error_of_a_proportion() -> None:
@@ -32,3 +34,27 @@ def test_the_interval_is_reproducible_by_seed() -> None:
 def test_answers_that_do_not_pair_are_refused(a: list[bool], b: list[bool]) -> None:
     with pytest.raises(ValueError, match="cannot be paired"):
         paired_bootstrap(a, b, seed=0)
+
+
+def runs(accuracies: Sequence[float], seed: int) -> list[list[bool]]:
+    random = np.random.default_rng(seed)
+    return [(random.random(1000) < accuracy).tolist() for accuracy in accuracies]
+
+
+def test_the_interval_over_seeds_holds_a_clear_difference_and_no_other() -> None:
+    better, worse = runs([0.9, 0.91, 0.92], 0), runs([0.8, 0.81, 0.79], 1)
+    low, high = seeded_bootstrap(better, worse, 0)
+    assert 0 < low < 0.11 < high < 0.2
+    low, high = seeded_bootstrap(better, better, 0)
+    assert low < 0 < high
+
+
+def test_a_spread_between_seeds_widens_the_interval() -> None:
+    narrow = seeded_bootstrap(runs([0.8, 0.8, 0.8], 0), runs([0.7, 0.7, 0.7], 1), 0)
+    wide = seeded_bootstrap(runs([0.7, 0.8, 0.9], 0), runs([0.6, 0.7, 0.8], 1), 0)
+    assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
+
+
+def test_runs_over_different_pictures_are_refused() -> None:
+    with pytest.raises(ValueError, match="different numbers"):
+        seeded_bootstrap([[True, False]], [[True]], 0)

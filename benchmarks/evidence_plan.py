@@ -1,0 +1,167 @@
+"""What is compared with what: methods, readings of DVPT, amounts of data, and the values that are tried."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from types import MappingProxyType
+from typing import Any, Protocol
+
+BACKBONE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+SEEDS = (0, 1, 2)
+SMALL_PX, FULL_PX = 64, 224
+PARTS = (0.1, 0.3, 0.5, 0.7)
+Key = tuple[str, str, float, int, str]
+
+
+class Known(Protocol):
+    """As much of a row as selection reads."""
+
+    @property
+    def key(self) -> Key:
+        """Suite, variant, learning rate, seed, split."""
+
+    @property
+    def accuracy(self) -> float:
+        """A part of 1."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train, and the learning rates it may choose from: as many for every method of a suite."""
+
+    name: str
+    options: Mapping[str, Any]
+    lrs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run: on train800 and looked at on val200, or on the whole thousand and tested once."""
+
+    suite: str
+    task: str
+    variant: str
+    lr: float
+    seed: int
+    split: str
+    image_size: int | None
+    part: float = 1.0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """What makes two rows the same trial."""
+        return (self.suite, self.variant, self.lr, self.seed, self.split)
+
+    @property
+    def name(self) -> str:
+        """Its file's name."""
+        return f"{self.suite}-{self.variant}-lr{self.lr:g}-seed{self.seed}-{self.split}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As `dvpt-train` takes them."""
+        splits = {"train_split": "train" if self.split == "val" else "trainval", "eval_split": self.split}
+        size = {} if self.image_size is None else {"backbone": BACKBONE, "image_size": self.image_size}
+        return {"task": self.task, "lr": self.lr, "seed": self.seed, **size, **splits, **self.extra}
+
+
+DVPT = {"method": "dvpt"}
+PROMPT_LRS = (3e-2, 1e-2, 3e-3)
+METHODS = (
+    Variant("dvpt", DVPT, PROMPT_LRS),
+    Variant("vpt", {"method": "vpt"}, PROMPT_LRS),
+    Variant("linear", {"method": "linear"}, PROMPT_LRS),
+    Variant("bias", {"method": "bias"}, (1e-2, 3e-3, 1e-3)),
+    Variant("full", {"method": "full"}, (1e-3, 3e-4, 1e-4)),
+    Variant("adapter-8", {"method": "adapter", "adapter_reduction": 8}, (1e-2, 3e-3, 1e-3)),
+    Variant("adapter-64", {"method": "adapter", "adapter_reduction": 64}, (1e-2, 3e-3, 1e-3)),
+    Variant("adapter-8-vpt_zero", {"method": "adapter", "adapter_init": "vpt_zero"}, (1e-2, 3e-3, 1e-3)),
+    Variant("partial-1", {"method": "partial"}, (3e-3, 1e-3, 3e-4)),
+    Variant("mlp-2", {"method": "mlp"}, (1e-2, 3e-3, 1e-3)),
+    Variant("mlp-5", {"method": "mlp", "head_layers": 5}, (1e-2, 3e-3, 1e-3)),
+    Variant("sidetune", {"method": "sidetune"}, (3e-3, 1e-3, 3e-4)),
+)
+MAIN = (
+    Variant("dvpt", DVPT, (1e-2, 3e-3)),
+    Variant("vpt", {"method": "vpt"}, (1e-2, 3e-3)),
+    Variant("linear", {"method": "linear"}, (1e-2, 3e-3)),
+    Variant("bias", {"method": "bias"}, (1e-2, 3e-3)),
+    Variant("full", {"method": "full"}, (3e-4, 1e-4)),
+)
+READINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "dvpt": {},
+        "per-token": {"meta_input": "token"},
+        "all-layers": {"dynamic_layers": "all"},
+        "specific": {"meta_net": "specific"},
+        "meta-2": {"meta_layers": 2},
+        "meta-6": {"meta_layers": 6},
+        "norm": {"meta_norm": True},
+        "lr-ratio-0.1": {"meta_lr_ratio": 0.1},
+        "lr-ratio-0.3": {"meta_lr_ratio": 0.3},
+        "per-token-norm": {"meta_input": "token", "meta_norm": True},
+        "shallow": {"deep": False},
+        "prompts-1": {"prompt_count": 1},
+        "prompts-5": {"prompt_count": 5},
+        "prompts-20": {"prompt_count": 20},
+        "dropout-0.1": {"prompt_dropout": 0.1},
+        "vpt": {"method": "vpt"},
+        "vpt-shallow": {"method": "vpt", "deep": False},
+    }
+)
+
+
+def trials(suite: str, known: Sequence[Known]) -> list[Trial]:
+    """What the suite consists of, as far as it is known: what depends on a selection comes after it."""
+    return list(SUITES[suite](known))
+
+
+def best_lr(suite: str, variant: Variant, known: Sequence[Known]) -> float | None:
+    """The learning rate with the best accuracy on val, the higher one of equals; None until all are tried."""
+    tried = {
+        row.key[2]: row.accuracy
+        for row in known
+        if row.key[:2] == (suite, variant.name) and row.key[4] == "val"
+    }
+    if not set(variant.lrs) <= tried.keys():
+        return None
+    return max(variant.lrs, key=lambda lr: (tried[lr], lr))
+
+
+def _methods(suite: str, variants: Sequence[Variant], px: int, known: Sequence[Known]) -> Iterator[Trial]:
+    """Selection on val with seed 0, then the test with each seed."""
+    for variant in variants:
+        for lr in variant.lrs:
+            yield Trial(suite, "eurosat", variant.name, lr, 0, "val", px, extra=variant.options)
+    for seed, variant in product(SEEDS, variants):
+        chosen = best_lr(suite, variant, known)
+        if chosen is not None:
+            yield Trial(suite, "eurosat", variant.name, chosen, seed, "test", px, extra=variant.options)
+
+
+def _readings(known: Sequence[Known]) -> Iterator[Trial]:
+    """Readings of DVPT, all at one learning rate; the whole set once before the next seed."""
+    del known
+    for seed, (name, options) in product(SEEDS, READINGS.items()):
+        yield Trial("readings", "eurosat", name, 1e-2, seed, "test", SMALL_PX, extra={**DVPT, **options})
+
+
+def _scale(known: Sequence[Known]) -> Iterator[Trial]:
+    """Parts of the thousand training pictures, at each method's learning rate of the methods suite."""
+    compared = [variant for variant in METHODS if variant.name in {"dvpt", "linear", "full"}]
+    for seed, part, variant in product(SEEDS, PARTS, compared):
+        lr = best_lr("methods-64", variant, known)
+        if lr is not None:
+            name = f"{variant.name}-{part:.0%}"
+            yield Trial("scale", "eurosat", name, lr, seed, "test", SMALL_PX, part, extra=variant.options)
+
+
+SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProxyType(
+    {
+        "readings": _readings,
+        "methods-64": lambda known: _methods("methods-64", METHODS, SMALL_PX, known),
+        "methods-224": lambda known: _methods("methods-224", MAIN, FULL_PX, known),
+        "scale": _scale,
+    }
+)
