@@ -11,7 +11,9 @@ from torch import Tensor
 
 from adapters.backbone import Backbone
 from adapters.dvpt import Adapter
+from training.errors import NotWritten
 from training.methods.method import Method
+from training.run_directory import reason
 
 BATCH = 100
 Answer = Callable[[Tensor], Tensor]
@@ -41,16 +43,19 @@ class Predictions:
         return float((self.predicted == self.labels).double().mean())
 
     def write(self, path: Path) -> None:
-        """A CSV line for each picture: name, label, predicted index, its probability."""
+        """A CSV line for each picture: name, label, predicted index, its probability. Raises NotWritten."""
         probability = self.logits.softmax(dim=1).amax(dim=1)
         rows = zip(
             self.names, self.labels.tolist(), self.predicted.tolist(), probability.tolist(), strict=True
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["name", "label", "predicted", "probability"])
-            writer.writerows(rows)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(["name", "label", "predicted", "probability"])
+                writer.writerows(rows)
+        except OSError as error:
+            raise NotWritten(f"cannot write {path}: {reason(error)}") from error
 
 
 @torch.inference_mode()

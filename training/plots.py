@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from training.calibration import Reliability
 from training.run_directory import EpochRecord
 
 
@@ -23,6 +24,23 @@ def learning_curve(history: Sequence[EpochRecord]) -> bytes:
     left.set(xlabel="epoch", ylabel="loss")
     right.set(xlabel="epoch", ylabel="accuracy")
     right.legend()
+    return _png(figure)
+
+
+def reliability(published: Reliability, before: Reliability) -> bytes:
+    """Accuracy over probability with the diagonal of perfect calibration, and how many pictures, as PNG."""
+    figure = Figure(figsize=(4.5, 5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot((0, 1), (0, 1), color="grey", linestyle=":")
+    for bins, name, style in ((before, "before the temperature", "--"), (published, "as published", "-")):
+        filled = bins.pictures > 0
+        if bins is published or not np.allclose(bins.probability, published.probability):
+            upper.plot(bins.probability[filled], bins.accuracy[filled], style, marker="o", label=name)
+    upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    upper.legend()
+    edges = np.linspace(0, 1, len(published.pictures) + 1)
+    lower.stairs(published.pictures, edges, fill=True, color="#4878a8")
+    lower.set(xlabel="probability of the answer", ylabel="pictures")
     return _png(figure)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -58,7 +59,9 @@ def provenance_of(
             "accuracy": round(findings.predictions.accuracy, 6),
             "standard_error": round(findings.standard_error, 6),
             "pictures": len(findings.predictions.labels),
+            "calibration_error": round(findings.reliability.error, 6),
         },
+        **_how_it_ended(findings),
         "data": {"source": task.source, "trained_on": config.train_split, **data},
         "splits_made": list(task.made),
         "seeds": {"seed": config.seed, "split_seed": config.split_seed},
@@ -68,3 +71,16 @@ def provenance_of(
         "training_seconds": round(sum(record.seconds for record in findings.history), 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _how_it_ended(findings: Findings) -> dict[str, Any]:
+    """What early stopping and calibration did, where they were asked for."""
+    found: dict[str, Any] = {}
+    if findings.kept:
+        found["early_stopping"] = {"epoch": findings.kept.epoch, "val_accuracy": findings.kept.val_accuracy}
+    if findings.calibration:
+        found["calibration"] = asdict(findings.calibration) | {
+            "error_before": round(findings.uncalibrated.error, 6),
+            "error_after": round(findings.reliability.error, 6),
+        }
+    return found

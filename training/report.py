@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from training import plots
+from training.calibration import BINS, Calibration, Reliability
 from training.evaluate import Predictions
 from training.run_directory import EpochRecord
 from training.statistics import standard_error
@@ -23,17 +24,33 @@ NOT_SERVED = (
 
 @dataclass(frozen=True)
 class Findings:
-    """What a finished run found out: answers on the evaluated split and the way there."""
+    """What a finished run found out: answers on the evaluated split and the way there.
+
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
+    """
 
     split: str
     classes: tuple[str, ...]
     predictions: Predictions
     history: tuple[EpochRecord, ...]
+    kept: EpochRecord | None = None
+    calibration: Calibration | None = None
 
     @property
     def standard_error(self) -> float:
         """Of the accuracy."""
         return standard_error(self.predictions.accuracy, len(self.predictions.labels))
+
+    @property
+    def reliability(self) -> Reliability:
+        """How far the probabilities that were answered can be believed."""
+        return Reliability.of(self.predictions.logits, self.predictions.labels)
+
+    @property
+    def uncalibrated(self) -> Reliability:
+        """The same before a temperature was folded in."""
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        return Reliability.of(self.predictions.logits * temperature, self.predictions.labels)
 
 
 def model_card(
@@ -50,6 +67,7 @@ def model_card(
             "## Options and data\n\n" + _listing(provenance),
             "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
             + _history_table(findings.history),
+            "## Calibration\n\n![Accuracy by probability](reliability.png)\n\n" + _calibration(findings),
             "## Classes\n\n![F1 of each class](classes.png)\n\n" + _class_table(rows),
             "## Confusions\n\n![Confusion matrix](confusion-matrix.png)\n\n"
             + _confusion_text(counts, findings.classes),
@@ -58,6 +76,7 @@ def model_card(
     return {
         "README.md": (text + "\n").encode(),
         "learning-curve.png": plots.learning_curve(findings.history),
+        "reliability.png": plots.reliability(findings.reliability, findings.uncalibrated),
         "classes.png": plots.class_table(rows),
         "confusion-matrix.png": plots.confusion_matrix(counts, findings.classes),
     }
@@ -94,6 +113,19 @@ def _summary(findings: Findings, provenance: Mapping[str, Any], *, served: bool)
         f"A {what} `{backbone}`, {len(findings.classes)} classes. "
         f"Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
         f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}."
+    )
+
+
+def _calibration(findings: Findings) -> str:
+    """How far probabilities lie from accuracies, and what was done about it."""
+    text = f"Expected calibration error on {findings.split}, {BINS} bins: {findings.reliability.error:.4f}"
+    found = findings.calibration
+    if found is None:
+        return f"{text}. No temperature was fitted; `--calibrate` does."
+    return (
+        f"{text}, before {findings.uncalibrated.error:.4f}. The head is divided by a temperature of "
+        f"{found.temperature:.4f}, fitted on the {found.pictures} pictures of val as answered by a run that "
+        f"was not trained on them (`{found.run}`). It changes probabilities and no answer."
     )
 
 

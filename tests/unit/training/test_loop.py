@@ -28,8 +28,13 @@ def new_training(backbone: Backbone, config: TrainConfig) -> Training:
     return Training(build_method(backbone, config, 3), config, CPU)
 
 
+def run_at(path: Path) -> RunDirectory:
+    path.mkdir(exist_ok=True)
+    return RunDirectory(path)
+
+
 def fit(training: Training, runs: Path, name: str) -> tuple[RunDirectory, list[EpochRecord]]:
-    run, seen = RunDirectory.open(runs, name, fresh=False), list[EpochRecord]()
+    run, seen = run_at(runs / name), list[EpochRecord]()
     training.fit(pictures(), run, seen.append, lambda: 0.5)
     return run, seen
 
@@ -56,7 +61,7 @@ def test_a_resumed_run_ends_bit_for_bit_as_one_in_a_piece(
         if record.epoch == 2:
             raise Interrupted
 
-    halves = RunDirectory.open(tmp_path, "halves", fresh=False)
+    halves = run_at(tmp_path / "halves")
     with pytest.raises(Interrupted):
         new_training(backbone, config).fit(pictures(), halves, stop, lambda: 0.5)
     resumed = new_training(backbone, config)

@@ -50,7 +50,7 @@ def test_the_card_says_what_how_well_and_how_to_use_it() -> None:
 def test_the_plots_are_pictures(class_count: int) -> None:
     card = model_card("pets", findings(class_count), PROVENANCE)
     plots = [name for name in card if name.endswith(".png")]
-    assert len(plots) == 3
+    assert len(plots) == 4
     for name in plots:
         assert f"({name})" in card["README.md"].decode()
         assert np.asarray(Image.open(io.BytesIO(card[name]))).std() > 0

@@ -10,16 +10,16 @@ RECORDS = (EpochRecord(1, 0.7, 0.5, 1e-2, 3.25), EpochRecord(2, 0.1 + 0.2, 0.75,
 
 
 def saved(tmp_path: Path) -> RunDirectory:
-    run = RunDirectory.open(tmp_path, "run", fresh=False)
+    run = RunDirectory(tmp_path)
     run.save(Checkpoint({"w": torch.rand(3)}, {"0.exp_avg": torch.rand(3)}, RECORDS))
     return run
 
 
 def test_a_checkpoint_comes_back_exactly(tmp_path: Path) -> None:
-    run = RunDirectory.open(tmp_path, "run", fresh=False)
+    run = RunDirectory(tmp_path)
     weights, state = torch.rand(3, 2), {"0.exp_avg": torch.rand(3), "0.step": torch.tensor(4.0)}
     run.save(Checkpoint({"0.weight": weights}, state, RECORDS))
-    loaded = RunDirectory.open(tmp_path, "run", fresh=False).load()
+    loaded = RunDirectory(tmp_path).load()
     assert loaded is not None
     assert torch.equal(loaded.module["0.weight"], weights)
     assert loaded.history == RECORDS
@@ -29,8 +29,13 @@ def test_a_checkpoint_comes_back_exactly(tmp_path: Path) -> None:
 
 
 def test_fresh_forgets_the_run(tmp_path: Path) -> None:
-    saved(tmp_path)
-    assert RunDirectory.open(tmp_path, "run", fresh=True).load() is None
+    run = saved(tmp_path)
+    (run.path / "folder").mkdir()
+    with run.claimed():
+        assert run.load() is not None
+    with run.claimed(fresh=True):
+        assert run.load() is None
+        assert [path.name for path in run.path.iterdir()] == [".lock"]
 
 
 def test_metrics_are_a_table(tmp_path: Path) -> None:
