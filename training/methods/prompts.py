@@ -1,7 +1,9 @@
 """DVPT and VPT, deep and shallow: prompts, Meta-Net and head are trained."""
 
 import copy
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from adapters.backbone import Backbone
@@ -29,6 +31,11 @@ class PromptMethod:
         self.module = self._adapter
 
     @property
+    def layout(self) -> tuple[int, bool]:
+        """What must be equal for `joint_logits`: how many prompts, and whether in every layer."""
+        return self._adapter.options.count, self._adapter.options.deep
+
+    @property
     def head(self) -> nn.Module:
         """The adapter's head."""
         return self._adapter.head
@@ -47,3 +54,19 @@ class PromptMethod:
         published = copy.deepcopy(self._adapter).cpu().eval()
         published.head = plain_head(published.head)
         return published
+
+
+def joint_logits(methods: Sequence[PromptMethod], inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Batches [Bₖ, 3, H, W] of K methods in one forward pass → each one's logits [Bₖ, C].
+
+    Each row has its own method's prompts, as in the service's bank; no row sees another. All methods share
+    one backbone and one layout.
+    """
+    backbone = methods[0]._backbone  # noqa: SLF001 - of this class
+    sizes = [len(batch) for batch in inputs]
+    tokens = backbone.embed(torch.cat(list(inputs)))
+    adapters = [method._adapter for method in methods]  # noqa: SLF001 - of this class
+    patches = torch.split(backbone.patch_tokens(tokens), sizes)
+    prompts = [adapter.dynamic_prompts(own) for adapter, own in zip(adapters, patches, strict=True)]
+    features = backbone.encode(tokens, torch.cat([own for own in prompts if own is not None]))
+    return [adapter.head(own) for adapter, own in zip(adapters, torch.split(features, sizes), strict=True)]
