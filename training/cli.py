@@ -24,10 +24,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
+    from training.dry_run import dry_run  # noqa: PLC0415
     from training.run import Run  # noqa: PLC0415
 
     try:
         run = Run(config)
+        if config.dry_run:
+            print(dry_run(run))
+            return 0
         outcome = run.execute(shlex.join(["dvpt-train", *arguments]))
     except DvptError as error:
         print(f"dvpt-train: {error}", file=sys.stderr)

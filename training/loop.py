@@ -2,6 +2,7 @@
 
 import logging
 import math
+import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -125,7 +126,7 @@ class Training:
         for number, rows in enumerate(batches(len(pictures.labels), self._config.batch_size, order)):
             step = epoch * steps + number
             lr = self._set_lr(step, self._epochs * steps)
-            loss, correct = self.step(pictures.inputs[rows], pictures.labels[rows])
+            loss, correct = self._step(pictures.inputs[rows], pictures.labels[rows])
             if not math.isfinite(loss):
                 raise self._diverged(f"the loss is {loss}", step + 1, epoch, lr)
             loss_sum, right, seen = loss_sum + loss * len(rows), right + correct, seen + len(rows)
@@ -135,7 +136,19 @@ class Training:
             )
         return EpochRecord(epoch + 1, loss_sum / seen, right / seen, lr, time.perf_counter() - began)
 
-    def step(self, inputs: Tensor, labels: Tensor) -> tuple[float, int]:
+    def rehearse(self, pictures: Pictures, batch_size: int, steps: int) -> float:
+        """Median seconds of a step after the first; what is trained is of no use afterwards."""
+        order = torch.arange(batch_size * steps) % len(pictures.labels)
+        self._method.module.train()
+        seconds = []
+        with self._while_training():
+            for rows in torch.split(order, batch_size):
+                began = time.perf_counter()
+                self._step(pictures.inputs[rows], pictures.labels[rows])
+                seconds.append(time.perf_counter() - began)
+        return statistics.median(seconds[1:])
+
+    def _step(self, inputs: Tensor, labels: Tensor) -> tuple[float, int]:
         """One update with [b, …] inputs and [b] labels → the loss before it and how many rows were right."""
         labels = labels.to(self._device)
         logits = self._method.logits(inputs.to(self._device))
