@@ -73,16 +73,15 @@ def _not_found(config: TrainConfig, what: str, then: str) -> DataNotFound:
     places = ", ".join(map(str, looked_in)) or "no folder: set --data-root or $DVPT_DATA_ROOT"
     task = task_named(config.task)
     aliases = f" (or there as {', '.join(task.aliases)})" if task and looked_in else ""
+    layouts = "\n- ".join(LAYOUTS)
     return DataNotFound(
-        f"{what}. Looked in {places}{aliases}.\n"
-        f"Accepted: {'; '.join(LAYOUTS)}; or give the folder with --data.\n"
-        f"{then}."
+        f"{what}. Looked in {places}{aliases}.\nAccepted there, or with --data FOLDER:\n- {layouts}\n{then}."
     )
 
 
 def _unknown(name: str) -> str:
     close = close_names(name, tuple(EMBEDDED_TASKS))
-    meant = f"; did you mean {' or '.join(close)}?" if close else ""
+    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
     return f"no data for task '{name}', which the catalogue does not have{meant}"
 
 
@@ -96,7 +95,7 @@ def _without_folder() -> str:
 def _drawn(task: CatalogueTask) -> TaskData:
     data = _embedded(DRAWN[task.name])
     how = not_official(task, "train, val, test: drawn by formula as dSprites draws")
-    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", (how,), fixed_classes=True)
+    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", (how,))
 
 
 def _embedded(task: str) -> TaskData:

@@ -152,8 +152,9 @@ _ALL = (
         "dogs", "Stanford Dogs", "fgvc", 120, "http://vision.stanford.edu/aditya86/ImageNetDogs/", SEE,
         aliases=("stanford_dogs", "fgvc_dogs"),
     ),
+    # The set's own page is gone; VPT's authors name this copy.
     CatalogueTask(
-        "cars", "Stanford Cars", "fgvc", 196, "https://ai.stanford.edu/~jkrause/cars/car_dataset.html", SEE,
+        "cars", "Stanford Cars", "fgvc", 196, "https://github.com/cyizhuo/Stanford-Cars-dataset", SEE,
         aliases=("stanford_cars", "fgvc_cars"),
     ),
 )  # fmt: skip

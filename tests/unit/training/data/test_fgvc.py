@@ -70,8 +70,8 @@ def test_a_percentage_is_read_from_its_own_list_with_all_classes(fgvc_folder: Fo
     folder = fgvc_folder(
         train=birds("a", 0, 1, 2, each=10),
         train_10=birds("a", 0, 1),
-        val=birds("b", 0, 1, 2),
-        test=birds("c", 2),
+        val=birds("b", 0),
+        test=birds("c", 1),
     )
     data = read_json(folder, 10)
     assert data.splits["train"].names == ("a_0_0.png", "a_1_0.png")

@@ -17,5 +17,5 @@ def test_a_line_for_each_task() -> None:
         "| `cifar` | CIFAR-100 | natural | 100 | 10,000 | 10 | see source | "
         "[page](https://www.cs.toronto.edu/~kriz/cifar.html) | `CIFAR100`, 170 MB |"
     )
-    assert lines[-1].endswith("car_dataset.html) | – |")
+    assert lines[-1].endswith("Stanford-Cars-dataset) | – |")
     assert sum("drawn by formula" in line for line in lines) == 2
