@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from adapters.errors import DvptError
 from training.arguments import parse_arguments
 from training.config import SERVED_METHODS, TrainConfig
+from training.search_config import SearchConfig
 
 if TYPE_CHECKING:
     from training.run import Outcome, Run
@@ -20,19 +21,11 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0; 1 with a message for what cannot be trained; usage errors exit with 2."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    config = parse_arguments(TrainConfig, arguments, prog="dvpt-train", description=DESCRIPTION)
+    config = parse_arguments(SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    # Only now, because torch and timm take seconds to import: help and usage errors come at once.
-    from training.dry_run import dry_run  # noqa: PLC0415
-    from training.run import Run  # noqa: PLC0415
-
     try:
-        run = Run(config)
-        if config.dry_run:
-            print(dry_run(run))
-            return 0
-        outcome = run.execute(shlex.join(["dvpt-train", *arguments]))
+        print(_train(config, shlex.join(["dvpt-train", *arguments])))
     except DvptError as error:
         print(f"dvpt-train: {error}", file=sys.stderr)
         return 1
@@ -42,8 +35,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("dvpt-train: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
         return INTERRUPTED
-    print(summary(run, outcome))
     return 0
+
+
+def _train(config: SearchConfig, command: str) -> str:
+    """Search, say what would be done, or train; what a user wants to know at the end."""
+    # Only now, because torch and timm take seconds to import: help and usage errors come at once.
+    from training.dry_run import dry_run  # noqa: PLC0415
+    from training.run import Run  # noqa: PLC0415
+    from training.search_summary import search  # noqa: PLC0415
+
+    if config.search:
+        return search(config, command)
+    run = Run(config.plain())
+    return dry_run(run) if config.dry_run else summary(run, run.execute(command))
 
 
 def summary(run: "Run", outcome: "Outcome") -> str:

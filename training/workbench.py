@@ -14,6 +14,9 @@ from training.data.source import Split, TaskData
 from training.methods.method import Method
 from training.placement import Placement, place
 
+# A thousand pictures at 224 px take 150 MB, a test part that is held in memory 2 GB at most.
+KEPT_BYTES = 4 * 1024**3
+
 # What says which pictures a task's splits are of; which of them are trained on is left out.
 TASK_OPTIONS = {
     "task", "data", "data_root", "train_percent", "val_fraction", "test_fraction", "split_seed"
