@@ -11,7 +11,6 @@ from typing import Any, Self, cast
 import timm
 import torch
 from huggingface_hub import hf_hub_download, model_info
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.layers.patch_embed import PatchEmbed
@@ -239,7 +238,7 @@ def _download(name: str, vit: VisionTransformer, revision: str | None) -> tuple[
     try:
         commit = revision or str(model_info(repository).sha)
         return Path(hf_hub_download(repository, "model.safetensors", revision=commit)), commit
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except Exception as error:  # the hub's client passes on what its HTTP library raises, and that changes
         raise BackboneWeights(
             f"cannot download {repository}/model.safetensors ({type(error).__name__}); without a network "
             f"give --weights FILE or put it at $DVPT_DATA_ROOT/backbones/{name}.safetensors"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import HfApi
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -137,6 +138,13 @@ def test_without_weights_or_a_network_the_error_says_what_to_do(monkeypatch: pyt
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.delenv("DVPT_DATA_ROOT", raising=False)
     with pytest.raises(BackboneWeights, match=r"cannot download timm/vit_tiny.*--weights FILE"):
+        load_backbone("vit_tiny_patch16_224.augreg_in21k_ft_in1k")
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.backbone.model_info", HfApi("http://127.0.0.1:1").model_info)
+    monkeypatch.delenv("DVPT_DATA_ROOT", raising=False)
+    with pytest.raises(BackboneWeights, match=r"cannot download timm/vit_tiny.*ConnectError.*--weights FILE"):
         load_backbone("vit_tiny_patch16_224.augreg_in21k_ft_in1k")
 
 
