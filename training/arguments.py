@@ -42,7 +42,13 @@ def build_parser(
 
     Fields that are `filed` already are not required.
     """
-    parser = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+    needed = [
+        f"{_flag(name)} {METAVARS.get(_bare_type(field.annotation), 'VALUE')}"
+        for name, field in model.model_fields.items()
+        if field.is_required()
+    ]
+    usage = " ".join([prog, *needed, "[options]"])  # all of them would fill a page
+    parser = argparse.ArgumentParser(prog=prog, usage=usage, description=description, allow_abbrev=False)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for name, field in model.model_fields.items():
         title = group_of(model, name)
@@ -72,7 +78,7 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo, *, re
         options["choices"] = typing.get_args(kind)
     else:
         options["metavar"] = METAVARS.get(kind, "VALUE")
-    group.add_argument(f"--{name.replace('_', '-')}", dest=name, help=_help(field), **options)
+    group.add_argument(_flag(name), dest=name, help=_help(field), **options)
 
 
 def _help(field: FieldInfo) -> str:
@@ -99,5 +105,8 @@ def _complaint(fault: Any, places: Mapping[str, str]) -> str:
     if not fault["loc"]:
         return message
     name = str(fault["loc"][0])
-    flag = name.replace("_", "-")
-    return f"{places.get(name, f'argument --{flag}')}: {message}"
+    return f"{places.get(name, f'argument {_flag(name)}')}: {message}"
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

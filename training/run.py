@@ -196,8 +196,7 @@ class Run:
     def _record_inputs(self, command: str) -> None:
         config = _pinned(self.config, self.warm)
         self.directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
-        not_a_runs = ONCE | (type(config).model_fields.keys() - TrainConfig.model_fields.keys())
-        self.directory.write_text("config.toml", toml_of(config, leave_out=not_a_runs))
+        self.directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
         splits = {name: split.names for name, split in self.data.splits.items()}
         self.directory.write_json("splits.json", {"made": self.data.made, **splits})
 

@@ -33,6 +33,14 @@ def test_linear_has_no_prompts() -> None:
         ({"label": "3"}, "numbers name versions"),
         ({"lr": 0.0}, "greater than 0"),
         ({"prompts": 3}, "Extra inputs"),
+        ({"patience": 2}, "patience needs val_every"),
+        ({"patience": 2, "train_split": "train"}, "patience needs val_every"),
+        ({"method": "linear", "drop_path": 0.1}, "drop_path has no use for linear"),
+        ({"method": "sidetune", "drop_path": 0.1}, "drop_path has no use for sidetune"),
+        ({"method": "full", "warm_start": "digits"}, "warm_start needs a published adapter"),
+        ({"method": "bias", "calibrate": True}, "bias cannot be published"),
+        ({"calibrate": True, "train_split": "train", "eval_split": "val"}, "needs eval_split test"),
+        ({"label_smoothing": 1.0}, "less than 1"),
     ],
 )
 def test_options_that_disagree_are_refused(options: dict[str, object], complaint: str) -> None:
@@ -44,6 +52,16 @@ def test_the_key_follows_what_changes_the_result(new_config: New) -> None:
     base = new_config().key("data")
     assert new_config(seed=1).key("data") != base
     assert new_config().key("other data") != base
+    for option in (
+        {"label_smoothing": 0.1},
+        {"drop_path": 0.1},
+        {"patience": 2, "val_every": 1, "train_split": "train"},
+        {"deterministic": True},
+        {"precision": "fp16"},
+    ):
+        assert new_config(**option).key("data") != base, option
+    for option in ({"dry_run": True}, {"calibrate": True}, {"warm_start": "digits"}):
+        assert new_config(**option).key("data") == base, option
     assert new_config(runs=Path("elsewhere"), publish=False, name="other", fresh=True).key("data") == base
 
 
