@@ -66,10 +66,9 @@ def find_warm_start(config: TrainConfig, store: Path, classes: tuple[str, ...]) 
 
 
 def _require_same_layout(config: TrainConfig, other: AdapterConfig, where: str) -> None:
-    wanted, there = (
-        {"method": method, **prompts.model_dump()}
-        for method, prompts in ((config.method, config.prompts), (other.method, other.prompts))
-    )
+    if config.method != other.method:
+        raise MethodUnsuitable(f"cannot start: {where} is of method {other.method}, not {config.method}")
+    wanted, there = config.prompts.model_dump(), other.prompts.model_dump()
     wrong = [f"{name} {there[name]}, not {value}" for name, value in wanted.items() if value != there[name]]
     if wrong:
         raise MethodUnsuitable(f"cannot start from {where}, which has {'; '.join(wrong)}")

@@ -3,16 +3,22 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
 
 from adapters.backbone import load_backbone
+from adapters.errors import ConfigError
 from adapters.store import Store
+from training.arguments import parse_arguments
 from training.config import TrainConfig
 from training.data.pictures import Decoder
-from training.errors import DataUnusable
+from training.errors import DataUnusable, NotWritten, RunInUse
 from training.evaluate import answer_of_adapter, predict_logits
+from training.loop import Training
 from training.publish import rounded_adapter
 from training.run import Outcome, Run
 
@@ -139,3 +145,153 @@ def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_
     assert "backbone.blocks.0.attn.qkv.weight" in checkpoint.module
     assert "cannot run this method" in (outcome.run / "README.md").read_text()
     assert outcome.provenance["parameters"]["without_head"] > 0
+
+
+def test_the_configuration_beside_the_result_makes_the_same_run(
+    new_config: New, picture_folder: Make
+) -> None:
+    config = new_config(
+        data=picture_folder(train=6, test=2), label_smoothing=0.1, drop_path=0.2, deterministic=True,
+        fresh=True, epochs=None,
+    )  # fmt: skip
+    _, outcome = train(config)
+    arguments = ["--config", str(outcome.run / "config.toml")]
+    again = parse_arguments(TrainConfig, arguments, prog="dvpt-train", description="")
+    assert not again.fresh
+    assert again.epochs == 15
+    repeated = Run(again)
+    assert repeated.directory.path == outcome.run
+    assert repeated.directory.load() is not None
+    other = parse_arguments(TrainConfig, [*arguments, "--seed", "7"], prog="dvpt-train", description="")
+    assert Run(other).directory.path != outcome.run
+
+
+def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder: Make) -> None:
+    config = new_config(
+        data=picture_folder(train=6, val=2, test=2), train_split="train", val_every=1, patience=1, epochs=30,
+        lr=1e-9,
+    )  # fmt: skip
+    run, outcome = train(config)
+    assert [record.epoch for record in outcome.findings.history] == [1, 2]
+    assert outcome.provenance["early_stopping"]["epoch"] == 1
+    checkpoint = run.directory.load()
+    assert checkpoint is not None
+    assert outcome.version is not None
+    published = Store.open(outcome.store).load("colours", outcome.version).tensors["prompts"]
+    assert torch.equal(published, checkpoint.best["prompts"].bfloat16())
+    assert not torch.equal(checkpoint.best["prompts"], checkpoint.module["prompts"])
+    assert train(config)[1].findings.history == outcome.findings.history
+
+
+@pytest.mark.parametrize("split", ["train", "trainval"])
+def test_calibration_folds_a_temperature_from_pictures_that_were_not_trained_on(
+    new_config: New, picture_folder: Make, split: str
+) -> None:
+    options = {"data": picture_folder(train=12, val=6, test=6), "lr": 0.02, "epochs": 6, "train_split": split}
+    _, plain = train(new_config(**options))
+    run, found = train(new_config(**options, calibrate=True))
+    assert found.run == plain.run  # what was trained is used again
+    facts = found.provenance["calibration"]
+    assert facts["pictures"] == 18
+    assert (facts["run"] == found.run.name) == (split == "train")
+    before, after = plain.findings.predictions, found.findings.predictions
+    assert torch.equal(before.predicted, after.predicted)
+    torch.testing.assert_close(after.logits * facts["temperature"], before.logits, rtol=0.02, atol=0.02)
+    assert facts["temperature"] != pytest.approx(1.0, abs=0.02)
+    assert facts["error_before"] == pytest.approx(plain.findings.reliability.error, abs=0.01)
+    assert "calibration" not in plain.provenance
+    card = Store.open(found.store).card("colours", found.version or 0)
+    assert f"a temperature of {facts['temperature']:.4f}" in card["README.md"].decode()
+    assert card["reliability.png"].startswith(b"\x89PNG")
+    if split == "trainval":
+        kept_out = json.loads((run.directory.path.parent / facts["run"] / "splits.json").read_text())
+        answered = (run.directory.path.parent / facts["run"] / "predictions.csv").read_text()
+        assert all(name in answered for name in kept_out["val"])
+
+
+@pytest.mark.parametrize("method", ["dvpt", "full"])
+def test_deterministic_runs_are_equal_and_another_run(
+    new_config: New, picture_folder: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    modes: list[bool] = []
+    step = Training._step
+
+    def watched(self: Training, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+        modes.append(torch.are_deterministic_algorithms_enabled())
+        return step(self, inputs, labels)
+
+    monkeypatch.setattr(Training, "_step", watched)
+    options = {"data": picture_folder(train=6, test=2), "method": method, "deterministic": True}
+    checkpoints = []
+    for place in ("one", "two"):
+        run, _ = train(new_config(**options, runs=tmp_path / place))
+        checkpoints.append(run.directory.load())
+    assert modes
+    assert all(modes)
+    assert not torch.are_deterministic_algorithms_enabled()
+    first, second = checkpoints
+    assert first is not None
+    assert second is not None
+    assert all(torch.equal(value, second.module[name]) for name, value in first.module.items())
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+@pytest.mark.parametrize("method", ["dvpt", "bias", "adapter"])
+def test_compiled_blocks_train_as_they_do_uncompiled(
+    new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Bias, full and partial hand the blocks other parameters for each step, adapter hooks into them.
+
+    Graphs are captured as for every back end; generating code would take minutes and is not what may break.
+    """
+    compiled: list[nn.Module] = []
+    capture = nn.Module.compile
+
+    def quickly(module: nn.Module) -> None:
+        compiled.append(module)
+        capture(module, backend="aot_eager")
+
+    monkeypatch.setattr(nn.Module, "compile", quickly)
+    options = {"data": picture_folder(train=6, test=2), "method": method, "lr": 0.01}
+    losses = [
+        [r.loss for r in train(new_config(**options, compile=wanted))[1].findings.history]
+        for wanted in (False, True)
+    ]
+    assert compiled
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert losses[0][0] != pytest.approx(losses[0][1], abs=1e-3)
+
+
+def test_every_look_is_logged(new_config: New, picture_folder: Make) -> None:
+    config = new_config(data=picture_folder(train=6, val=2, test=2), train_split="train", val_every=1)
+    _, outcome = train(config)
+    board: Any = cast("Any", EventAccumulator)(str(outcome.run))
+    board.Reload()
+    assert set(board.Tags()["scalars"]) == {"loss", "accuracy", "lr", "val_accuracy", "seconds"}
+    with (outcome.run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, event in zip(rows, board.Scalars("loss"), strict=True):
+        assert float(row["loss"]) == pytest.approx(event.value)
+        assert all(row[name] for name in ("accuracy", "lr", "val_accuracy", "seconds"))
+
+
+def test_float16_is_refused_on_a_processor(new_config: New, picture_folder: Make) -> None:
+    with pytest.raises(ConfigError, match="fp16 needs a CUDA device, and this run is on cpu"):
+        Run(new_config(data=picture_folder(train=4, test=2), precision="fp16"))
+
+
+def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folder: Make) -> None:
+    run = Run(new_config(data=picture_folder(train=4, test=2)))
+    with run.directory.claimed(), pytest.raises(RunInUse, match="another process is training in"):
+        run.execute("dvpt-train")
+    assert run.directory.load() is None
+    assert run.execute("dvpt-train").version == 1
+
+
+def test_a_full_disk_while_publishing_names_the_store(new_config: New, picture_folder: Make) -> None:
+    """A store whose place is taken by a device that is always full."""
+    run, first = train(new_config(data=picture_folder(train=4, test=2)))
+    (first.store / "colours" / "labels").rename(first.store / "colours" / "moved")
+    (first.store / "colours" / "labels").write_text("a file where a folder should be")
+    with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
+        run.execute("dvpt-train")
