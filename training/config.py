@@ -238,3 +238,8 @@ class TrainConfig(StrictModel):
         chosen = self.model_dump(mode="json", exclude=self.unkeyed(), exclude_defaults=True)
         text = json.dumps([chosen, *digests], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def can_be_joined(config: TrainConfig) -> bool:
+    """Whether trials of such options can share a forward pass: their rows differ in prompts alone."""
+    return config.method in {"dvpt", "vpt"} and not config.deterministic and not config.val_every

@@ -44,6 +44,34 @@ class Pictures:
     labels: Tensor
 
 
+@dataclass
+class Epoch:
+    """An epoch in progress: the rows of each batch, and what was measured so far."""
+
+    number: int
+    batches: list[Tensor]
+    began: float
+    lr: float = 0.0
+    done: int = 0
+    loss_sum: float = 0.0
+    right: int = 0
+    seen: int = 0
+
+    def count(self, loss: float, right: int, rows: int) -> None:
+        """Add a batch."""
+        self.done += 1
+        self.loss_sum += loss * rows
+        self.right += right
+        self.seen += rows
+
+    def record(self, trials: int = 1) -> EpochRecord:
+        """What is kept of it; its time is shared by the trials that were trained side by side."""
+        seconds = (time.perf_counter() - self.began) / trials
+        return EpochRecord(
+            self.number + 1, self.loss_sum / self.seen, self.right / self.seen, self.lr, seconds
+        )
+
+
 class Training:
     """A run in progress: method, optimizer, what is known of past epochs.
 
@@ -107,34 +135,62 @@ class Training:
         first = len(self.history)
         with tqdm(total=self._epochs * steps, initial=first * steps, disable=None, unit="step") as bar:
             while not self.finished:
-                epoch = len(self.history)
                 with self._while_training():
-                    record = self._epoch(epoch, steps, pictures, bar)
-                self._require_finite(record, (epoch + 1) * steps)
-                if self._config.val_every and (epoch + 1) % self._config.val_every == 0:
-                    record = replace(record, val_accuracy=validate())
-                self._remember(record)
-                run.save(self._checkpoint())
+                    epoch = self._epoch(pictures, bar)
+                record = self.end_epoch(epoch, run, validate)
                 on_epoch(record)
                 self._log(record, shown=bool(bar.disable))
 
-    def _epoch(self, epoch: int, steps: int, pictures: Pictures, bar: "tqdm[Any]") -> EpochRecord:
-        began = time.perf_counter()
-        order = seed_epoch(self._config.seed, epoch)
+    def begin_epoch(self, count: int) -> Epoch:
+        """The next epoch over `count` pictures; its order and dropout are functions of seed and number."""
+        number = len(self.history)
+        order = seed_epoch(self._config.seed, number)
         self._method.module.train()
-        loss_sum, right, seen = 0.0, 0, 0
-        for number, rows in enumerate(batches(len(pictures.labels), self._config.batch_size, order)):
-            step = epoch * steps + number
-            lr = self._set_lr(step, self._epochs * steps)
-            loss, correct = self._step(pictures.inputs[rows], pictures.labels[rows])
-            if not math.isfinite(loss):
-                raise self._diverged(f"the loss is {loss}", step + 1, epoch, lr)
-            loss_sum, right, seen = loss_sum + loss * len(rows), right + correct, seen + len(rows)
+        return Epoch(number, list(batches(count, self._config.batch_size, order)), time.perf_counter())
+
+    def score(self, epoch: Epoch, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits [b, C] of the epoch's next batch → its loss, to go backward from. Raises Diverged."""
+        steps = len(epoch.batches)
+        step = epoch.number * steps + epoch.done
+        epoch.lr = self._peak * lr_factor(step, self._epochs * steps, self._config.warmup)
+        loss, right = self._loss(logits, labels)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._diverged(f"the loss is {value}", step + 1, epoch.number, epoch.lr)
+        epoch.count(value, right, len(labels))
+        set_lr(self._optimizer, epoch.lr)
+        return self._scaler.scale(loss)
+
+    def update(self) -> None:
+        """Take the step that the gradients say, and forget them."""
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def end_epoch(
+        self, epoch: Epoch, run: RunDirectory, validate: Validate, *, trials: int = 1
+    ) -> EpochRecord:
+        """Look at val if it is time to, and save. Raises Diverged where a trained value is not finite."""
+        self._require_finite(epoch)
+        record = epoch.record(trials)
+        if self._config.val_every and record.epoch % self._config.val_every == 0:
+            record = replace(record, val_accuracy=validate())
+        self._remember(record)
+        run.save(self._checkpoint())
+        return record
+
+    def _epoch(self, pictures: Pictures, bar: "tqdm[Any]") -> Epoch:
+        epoch = self.begin_epoch(len(pictures.labels))
+        for rows in epoch.batches:
+            logits = self._method.logits(pictures.inputs[rows].to(self._device))
+            torch.autograd.backward(self.score(epoch, logits, pictures.labels[rows]))
+            self.update()
+            loss, accuracy = epoch.loss_sum / epoch.seen, epoch.right / epoch.seen
             bar.update()
             bar.set_postfix(
-                epoch=epoch + 1, loss=f"{loss_sum / seen:.3f}", accuracy=f"{right / seen:.3f}", refresh=False
+                epoch=epoch.number + 1, loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}", refresh=False
             )
-        return EpochRecord(epoch + 1, loss_sum / seen, right / seen, lr, time.perf_counter() - began)
+        return epoch
 
     def rehearse(self, pictures: Pictures, batch_size: int, steps: int) -> float:
         """Median seconds of a step after the first; what is trained is of no use afterwards."""
@@ -144,25 +200,18 @@ class Training:
         with self._while_training():
             for rows in torch.split(order, batch_size):
                 began = time.perf_counter()
-                self._step(pictures.inputs[rows], pictures.labels[rows])
+                logits = self._method.logits(pictures.inputs[rows].to(self._device))
+                loss, _ = self._loss(logits, pictures.labels[rows])
+                torch.autograd.backward(self._scaler.scale(loss))
+                self.update()
                 seconds.append(time.perf_counter() - began)
         return statistics.median(seconds[1:])
 
-    def _step(self, inputs: Tensor, labels: Tensor) -> tuple[float, int]:
-        """One update with [b, …] inputs and [b] labels → the loss before it and how many rows were right."""
+    def _loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        """The loss of a batch, and how many of its rows are right."""
         labels = labels.to(self._device)
-        logits = self._method.logits(inputs.to(self._device))
         loss = F.cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing)
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(self._scaler.scale(loss))
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        return loss.item(), int((logits.argmax(dim=1) == labels).sum())
-
-    def _set_lr(self, step: int, steps: int) -> float:
-        lr = self._peak * lr_factor(step, steps, self._config.warmup)
-        set_lr(self._optimizer, lr)
-        return lr
+        return loss, int((logits.argmax(dim=1) == labels).sum())
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
@@ -187,11 +236,12 @@ class Training:
         best = self.best
         return best is not None and self.history[-1].epoch - best.epoch >= self._config.patience
 
-    def _require_finite(self, record: EpochRecord, step: int) -> None:
+    def _require_finite(self, epoch: Epoch) -> None:
         """The last update of an epoch shows in no loss, and must not reach the checkpoint."""
         for name, value in self._method.module.state_dict().items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                raise self._diverged(f"{name} is not finite", step, record.epoch - 1, record.lr)
+                step = (epoch.number + 1) * len(epoch.batches)
+                raise self._diverged(f"{name} is not finite", step, epoch.number, epoch.lr)
 
     def _diverged(self, what: str, step: int, epoch: int, lr: float) -> Diverged:
         kept = f"; the checkpoint of epoch {epoch} is kept" if epoch else ""

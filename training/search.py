@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from training.config import TrainConfig
 from training.errors import CheckpointDamaged, Diverged
 from training.evaluate import Predictions
+from training.joint import train_jointly
 from training.run import Outcome, Run
 from training.run_directory import CHECKPOINT, RunDirectory
 from training.search_config import SearchConfig
@@ -50,9 +51,9 @@ class Search:
     def execute(self, command: str) -> SearchResult:
         """Do what has no row yet, and write the result. Raises Diverged where nothing can be chosen."""
         with self.directory.claimed(fresh=self.config.fresh):
-            for point in self.points:
-                if self._find(point, self.config.seed, "val") is None:
-                    self._try(point, command)
+            left = [point for point in self.points if self._find(point, self.config.seed, "val") is None]
+            for first in range(0, len(left), self.config.joint_trials):
+                self._try_all(left[first : first + self.config.joint_trials], command)
             chosen = select(self._tried())
             best = Point(chosen.optimizer, chosen.lr, chosen.weight_decay)
             LOG.info("chosen on val: %s, accuracy %.4f", best, chosen.accuracy)
@@ -86,8 +87,21 @@ class Search:
         rows = [self._find(point, self.config.seed, "val") for point in self.points]
         return [row for row in rows if row is not None]
 
-    def _try(self, point: Point, command: str) -> None:
-        row = self._row(self._on_train(**_options(point), runs=self.directory.path), command)
+    def _try_all(self, points: Sequence[Point], command: str) -> None:
+        """Points one by one, or trained together first, so that what is left for each is its measurement."""
+        seconds = 0.0
+        if len(points) > 1:
+            runs = [Run(self._trial(point), self._workbench) for point in points]
+            seconds = train_jointly(runs)
+        for point in points:
+            self._try(point, command, seconds)
+
+    def _trial(self, point: Point) -> TrainConfig:
+        return self._on_train(**_options(point), runs=self.directory.path)
+
+    def _try(self, point: Point, command: str, seconds: float) -> None:
+        row = self._row(self._trial(point), command)
+        row = row.model_copy(update={"seconds": round(row.seconds + seconds, 2)})
         self._ledger.append(row)
         # Selection needs the row alone, and Full's checkpoints are a gigabyte each; calibration reads one.
         if not self.config.calibrate:
