@@ -2,7 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
+from adapters.backbone import random_backbone
 from training.cli import main
 from training.config import TrainConfig
 
@@ -39,9 +41,18 @@ def failing(case: str, folder: Path, tmp_path: Path) -> list[str]:
         return ["--data", str(tmp_path / "empty")]
     if case == "unreadable picture":
         (folder / "train" / "blue" / "000.png").write_bytes(b"text")
+    (tmp_path / "damaged.safetensors").write_bytes(b"\xff" * 100)
+    save_file(
+        random_backbone(embed_dim=48, depth=2, num_heads=2).vit.state_dict(), tmp_path / "other.safetensors"
+    )
     more = {
         "weights of another architecture": ["--backbone", "vit_tiny_patch16_224"],
         "not a ViT": ["--backbone", "resnet18"],
+        "weights that are no weights": ["--weights", str(folder / "train" / "blue" / "001.png")],
+        "weights that are damaged": ["--weights", str(tmp_path / "damaged.safetensors")],
+        "weights of other sizes": ["--weights", str(tmp_path / "other.safetensors")],
+        "float16 on a processor": ["--precision", "fp16"],
+        "a start from nothing": ["--warm-start", "pets"],
         "weights that are not there": ["--weights", str(tmp_path / "no.safetensors")],
         "no such device": ["--device", "cuda:99"],
         "predictions that cannot be written": ["--predictions", str(folder)],
@@ -56,6 +67,11 @@ def failing(case: str, folder: Path, tmp_path: Path) -> list[str]:
         ("no classes", "no class folders"),
         ("unreadable picture", "1 of 12 pictures cannot be read:"),
         ("weights of another architecture", "do not fit vit_tiny_patch16_224"),
+        ("weights that are no weights", "weights must be a .safetensors file"),
+        ("weights that are damaged", "cannot read weights"),
+        ("weights of other sizes", "do not fit test_vit"),
+        ("float16 on a processor", "--precision fp16 needs a CUDA device"),
+        ("a start from nothing", "there is no store at"),
         ("not a ViT", "not a plain VisionTransformer"),
         ("weights that are not there", "no weights at"),
         ("no such device", "there is no device cuda:99"),
@@ -77,3 +93,25 @@ def test_usage_errors_exit_with_2(flags: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*flags, "--lr", "-1"])
     assert caught.value.code == 2
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(
+    flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*flags, "--data", str(picture_folder(train=4, test=2)), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "pictures: 12 to train on, 6 to evaluate" in output
+    assert "nothing was trained or written" in output
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
+
+
+def test_options_come_from_a_file(
+    flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "options.toml"
+    path.write_text(f'data = "{picture_folder(train=4, test=2)}"\nname = "paint"\n')
+    assert main([*flags, "--config", str(path)]) == 0
+    assert "paint version 1 in" in capsys.readouterr().out
+    (kept,) = (tmp_path / "runs").glob("*/config.toml")
+    assert main(["--config", str(kept), "--name", "again"]) == 0
+    assert "again version 1 in" in capsys.readouterr().out

@@ -18,9 +18,9 @@ from training.config import TrainConfig
 from training.data.pictures import Decoder
 from training.errors import DataUnusable, NotWritten, RunInUse
 from training.evaluate import answer_of_adapter, predict_logits
-from training.loop import Training
 from training.publish import rounded_adapter
 from training.run import Outcome, Run
+from training.run_directory import Checkpoint, RunDirectory
 
 New = Callable[..., TrainConfig]
 Make = Callable[..., Path]
@@ -214,13 +214,13 @@ def test_deterministic_runs_are_equal_and_another_run(
     new_config: New, picture_folder: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     modes: list[bool] = []
-    step = Training._step
+    save = RunDirectory.save
 
-    def watched(self: Training, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    def watched(self: RunDirectory, checkpoint: Checkpoint) -> None:
         modes.append(torch.are_deterministic_algorithms_enabled())
-        return step(self, inputs, labels)
+        save(self, checkpoint)
 
-    monkeypatch.setattr(Training, "_step", watched)
+    monkeypatch.setattr(RunDirectory, "save", watched)
     options = {"data": picture_folder(train=6, test=2), "method": method, "deterministic": True}
     checkpoints = []
     for place in ("one", "two"):
@@ -236,7 +236,7 @@ def test_deterministic_runs_are_equal_and_another_run(
 
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("method", ["dvpt", "bias", "adapter"])
+@pytest.mark.parametrize("method", ["bias", "adapter"])
 def test_compiled_blocks_train_as_they_do_uncompiled(
     new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -288,10 +288,9 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
     assert run.execute("dvpt-train").version == 1
 
 
-def test_a_full_disk_while_publishing_names_the_store(new_config: New, picture_folder: Make) -> None:
-    """A store whose place is taken by a device that is always full."""
-    run, first = train(new_config(data=picture_folder(train=4, test=2)))
-    (first.store / "colours" / "labels").rename(first.store / "colours" / "moved")
-    (first.store / "colours" / "labels").write_text("a file where a folder should be")
+def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
+    """A store whose folder's place is taken by a file."""
+    run = Run(new_config(data=picture_folder(train=4, test=2)))
+    run.placement.store.write_text("a file")
     with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
         run.execute("dvpt-train")
