@@ -1,6 +1,17 @@
-"""What a result was measured on."""
+"""What a result was measured on, and the file it is kept in."""
 
+import json
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+RESULTS = Path("benchmarks/results")
+PACKAGES = ("torch", "timm", "numpy", "pillow", "onnxruntime")
 
 
 def processor_name() -> str:
@@ -11,3 +22,38 @@ def processor_name() -> str:
         return "unknown processor"
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else "unknown processor"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, GPU if there is one, and versions."""
+    import torch  # noqa: PLC0415 - slow to import, and some benchmarks need no torch
+
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def write_result(name: str, figures: dict[str, Any]) -> Path:
+    """Write `benchmarks/results/<name>.json`: machine, versions, date, command and figures."""
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = {"command": _command(), "date": datetime.now(UTC).date().isoformat(), "machine": machine()}
+    path.write_text(json.dumps(head | {"figures": figures}, indent=2) + "\n")
+    return path
+
+
+def _command() -> str:
+    """`python -m benchmarks.<module> …` as it was called."""
+    module = Path(sys.argv[0]).stem
+    return shlex.join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

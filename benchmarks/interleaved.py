@@ -1,0 +1,52 @@
+"""Two or more things timed in turn in one run, so that what else the machine does falls on all of them."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Call = Callable[[], object]
+ROUNDS = 4000
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Median of the pairs' ratios, and its 95 % interval by bootstrap over the pairs."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def interleave(sides: Mapping[str, Call], rounds: int, *, warm: int = 1) -> dict[str, list[float]]:
+    """Seconds of each call of each side: one of each side a round, in an order drawn anew each time."""
+    order = list(sides)
+    for name in order * warm:
+        sides[name]()
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    shuffle = random.Random(0)
+    for _ in range(rounds):
+        shuffle.shuffle(order)
+        for name in order:
+            times[name].append(seconds(sides[name]))
+    return times
+
+
+def seconds(call: Call) -> float:
+    """Wall time of one call, which must itself wait for the device."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Ratio:
+    """Ratio of two sides' times, round by round."""
+    pairs = np.asarray(numerator) / np.asarray(denominator)
+    draws = np.random.default_rng(0).integers(len(pairs), size=(ROUNDS, len(pairs)))
+    low, high = np.quantile(np.median(pairs[draws], axis=1), [0.025, 0.975])
+    return Ratio(float(np.median(pairs)), float(low), float(high))
