@@ -3,8 +3,8 @@
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from adapters.errors import DvptError
 from training.arguments import parse_arguments
@@ -14,7 +14,11 @@ from training.search_config import SearchConfig
 if TYPE_CHECKING:
     from training.run import Outcome, Run
 
-DESCRIPTION = "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store."
+DESCRIPTION = (
+    "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store. "
+    "Most runs need --task alone, and --data for pictures of your own: the defaults of the other groups are "
+    "good enough. --dry-run says beforehand what a run would do and cost."
+)
 INTERRUPTED = 130
 
 
@@ -61,6 +65,7 @@ def summary(run: "Run", outcome: "Outcome") -> str:
         f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
         f"({len(findings.predictions.labels)} pictures)",
         f"parameters: {counts['with_head']:,} with head, {counts['without_head']:,} without",
+        *_notes(facts),
         f"seconds: {outcome.seconds:.1f}, training {facts['training_seconds']:.1f}",
         f"run directory: {outcome.run}",
     ]
@@ -74,6 +79,19 @@ def summary(run: "Run", outcome: "Outcome") -> str:
             f"serve it: dvpt-serve --store {store}",
         ]
     )
+
+
+def _notes(facts: Mapping[str, Any]) -> list[str]:
+    """What early stopping and calibration did, where they were asked for."""
+    lines = []
+    if stopped := facts.get("early_stopping"):
+        lines.append(f"best epoch on val, which counts: {stopped['epoch']} ({stopped['val_accuracy']:.4f})")
+    if found := facts.get("calibration"):
+        lines.append(
+            f"temperature: {found['temperature']:.3f}; calibration error {found['error_before']:.4f} before, "
+            f"{found['error_after']:.4f} with it"
+        )
+    return lines
 
 
 def _not_published(config: TrainConfig) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.deterministic import deterministic
 from training.drop_path import dropped_paths
 from training.errors import Diverged
 from training.loop import Epoch, Training
@@ -36,6 +37,7 @@ def train_jointly(runs: Sequence[Run]) -> float:
     with ExitStack() as claims:
         for run in runs:
             claims.enter_context(run.directory.claimed(fresh=run.config.fresh))
+        claims.enter_context(deterministic(wanted=any(run.config.deterministic for run in runs)))
         trials = [trial for trial in map(_resumed, runs) if not trial.training.finished]
         if trials:
             _train(trials)

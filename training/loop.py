@@ -204,6 +204,7 @@ class Training:
                 loss, _ = self._loss(logits, pictures.labels[rows])
                 torch.autograd.backward(self._scaler.scale(loss))
                 self.update()
+                loss.item()  # waits for a GPU
                 seconds.append(time.perf_counter() - began)
         return statistics.median(seconds[1:])
 

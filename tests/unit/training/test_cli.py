@@ -115,3 +115,14 @@ def test_options_come_from_a_file(
     (kept,) = (tmp_path / "runs").glob("*/config.toml")
     assert main(["--config", str(kept), "--name", "again"]) == 0
     assert "again version 1 in" in capsys.readouterr().out
+
+
+def test_early_stopping_and_calibration_are_told(
+    flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = picture_folder(train=4, val=3, test=2)
+    options = ["--train-split", "train", "--val-every", "1", "--patience", "1", "--calibrate"]
+    assert main([*flags, "--data", str(data), *options]) == 0
+    output = capsys.readouterr().out
+    assert "best epoch on val, which counts: 1 (" in output
+    assert "temperature: " in output
