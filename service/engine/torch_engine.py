@@ -1,11 +1,9 @@
 """The torch engine, for CPU and CUDA."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +12,9 @@ from adapters.bank import AdapterBank, forward_mixed
 from adapters.config import BackboneConfig
 from adapters.layout import Layout, Slot
 from service.engine import Probabilities
-from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
+from service.engine.device_faults import device_faults
+from service.engine.rows import answer_rows
+from service.errors import InferenceFailed
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
@@ -45,13 +45,14 @@ class TorchEngine:
         """Load the backbone. Raises BackboneError or BackboneMismatch."""
         if self._threads:
             torch.set_num_threads(self._threads)  # of this thread, which is the engine's
-        with _device_faults():
+        with device_faults():
             backbone = open_backbone(self._config, weights=self._weights)
             self._backbone = backbone.prepare(self._device, self._dtype)
         log_event(
             logger,
             logging.INFO,
             "engine",
+            engine="torch",
             backbone=self._config.name,
             device=self._device,
             precision=str(self._dtype).removeprefix("torch."),
@@ -67,17 +68,9 @@ class TorchEngine:
         """Pictures [3, H, W] uint8 and their slots → each row's probabilities [C] over its own classes."""
         if self._backbone is None:
             raise InferenceFailed("the engine was not started")
-        with _device_faults():
+        with device_faults():
             logits = forward_mixed(self._backbone, self._bank, self._upload(images), slots)
-            probabilities: Probabilities = torch.softmax(logits, dim=-1).cpu().numpy()
-        # A row that holds one NaN or infinity has no finite sum.
-        finite = np.isfinite(probabilities.sum(axis=1))
-        return [
-            probabilities[row, : slot.class_count]
-            if finite[row]
-            else OutputNotFinite("the adapter's answer holds NaN or infinity")
-            for row, slot in enumerate(slots)
-        ]
+            return answer_rows(logits, slots)
 
     def _upload(self, images: Sequence[Tensor]) -> Tensor:
         """Stack pictures to [B, 3, H, W] on the device, through pinned memory on CUDA."""
@@ -86,23 +79,3 @@ class TorchEngine:
         pinned = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=True)
         torch.stack(list(images), out=pinned)
         return pinned.to(self._device, non_blocking=True)
-
-
-@contextmanager
-def _device_faults() -> Iterator[None]:
-    """Say in the service's own terms whether memory ran out or the device is lost."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfDeviceMemory(_first_line(error)) from error
-    except RuntimeError as error:
-        text = str(error)
-        if "DefaultCPUAllocator" in text or "CUDA error: out of memory" in text:
-            raise OutOfDeviceMemory(_first_line(error)) from error
-        if isinstance(error, torch.AcceleratorError) or "CUDA error" in text:
-            raise DeviceLost(_first_line(error)) from error
-        raise
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
