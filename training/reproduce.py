@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from training.data.source import listed
 from training.dry_run import measure
 from training.errors import DataNotFound, TrainingError
 from training.optimization import steps_in_epoch
@@ -44,8 +45,8 @@ class Reproduction:
 
         What cannot be trained is listed with its reason, and the others go on.
         """
-        files = self._render()
         left = self._to_run()
+        files = self._render()
         for number, cell in enumerate(left, start=1):
             LOG.info("%d of %d: %s%s", number, len(left), cell, self._time_left(left[number - 1 :]))
             try:
@@ -93,7 +94,7 @@ class Reproduction:
 
     def _without_data(self) -> int:
         done = {row.key for row in self._ledger.rows()}
-        return sum(cell.key not in done and cell.task.title in self.missing for cell in self.cells)
+        return sum(cell.key not in done and self._failed(cell) for cell in self.cells)
 
     def _estimate(self, cell: Cell) -> float:
         """Seconds of a whole search, from a few steps of its first point."""
@@ -121,13 +122,18 @@ class Reproduction:
         scores = Scores(self.experiment, self.cells, rows)
         out, name = self.options.out, self.experiment.name
         out.mkdir(parents=True, exist_ok=True)
-        (out / f"{name}.md").write_text(markdown(scores, self.missing))
+        waiting = [str(cell) for cell in self.cells if cell.key not in rows and not self._failed(cell)]
+        more = {"not run yet": listed(waiting)} if waiting else {}
+        (out / f"{name}.md").write_text(markdown(scores, self.missing | more))
         write_csv(scores, out / f"{name}.csv")
         files = [out / f"{name}.md", out / f"{name}.csv"]
         if scores.rows:
             (out / f"{name}.png").write_bytes(picture(scores))
             files.append(out / f"{name}.png")
         return tuple(files)
+
+    def _failed(self, cell: Cell) -> bool:
+        return cell.task.title in self.missing or str(cell) in self.missing
 
 
 def _where(cell: Cell) -> str:

@@ -31,6 +31,9 @@ class ReproduceConfig(StrictModel):
     )
     grid_weight_decay: tuple[float, ...] | None = knob(None, PROTOCOL, "weight decays instead of the grid's")
     epochs: int | None = knob(None, PROTOCOL, "epochs of every training (default: the method's own)", ge=1)
+    joint_trials: int = knob(
+        1, PROTOCOL, "trials of VPT and DVPT that share each forward pass; pays on a GPU", ge=1, le=256
+    )
     prompts: Literal["published"] | int | None = knob(
         None, PROTOCOL, "prompts of VPT and DVPT: a number, or published (default: VPT published, DVPT 10)"
     )

@@ -149,7 +149,7 @@ def _config(
 ) -> SearchConfig:
     own: dict[str, Any] = {"task": task.name, **system.options}
     if system.prompts:
-        own["prompt_count"] = _prompts(system.prompts, task, options)
+        own |= {"prompt_count": _prompts(system.prompts, task, options), "joint_trials": options.joint_trials}
     if percent != 100:
         own["train_percent"] = percent
     try:

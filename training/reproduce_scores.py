@@ -42,7 +42,7 @@ class Scores:
             for cell in self.cells
             if cell.key in rows
         }
-        self.systems = tuple(dict.fromkeys(cell.system for cell in self.cells))
+        self.systems = tuple({cell.system.name: cell.system for cell in self.cells}.values())
         self.tasks = tuple(
             task for task in dict.fromkeys(cell.task.name for cell in self.cells) if self._measured(task)
         )

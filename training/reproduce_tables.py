@@ -56,8 +56,9 @@ def cell_text(score: Score | None, *, digits: int = 1) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """With a sign, and a true minus."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """With a sign and a true minus; nothing has no sign."""
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def _published(score: Score, digits: int) -> str:
@@ -84,6 +85,10 @@ def _introduction(scores: Scores) -> str:
             f"The paper's backbone is ViT-B/16 pre-trained on ImageNet-21k at {paper.IMAGE_SIZE} px: figures "
             "of another one do not compare with it, so that no differences are given for them."
         )
+    if any(
+        len(tasks) < len(scores.experiment.blocks.get(name, ())) for name, tasks in scores.blocks().items()
+    ):
+        lines.append("A mean of some of a group's tasks stands beside the paper's mean of the same tasks.")
     lost = sum(row.diverged_seeds for row in rows)
     if lost:
         lines.append(f"{lost} final trainings diverged and are left out of the means.")
@@ -205,7 +210,7 @@ def _line(experiment: Experiment, system: System, percent: int, score: Score) ->
         "of_tasks": score.of_tasks,
         "percent": percent,
         "official": "yes" if score.official else "no",
-    } | {name: "" if value is None else f"{value:.4f}" for name, value in numbers.items()}
+    } | {name: "" if value is None else f"{round(value, 4) + 0.0:.4f}" for name, value in numbers.items()}
 
 
 def _details(row: CellRow) -> dict[str, object]:

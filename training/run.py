@@ -87,8 +87,8 @@ class Run:
             self.warm.load_into(self.method)
         self.method.module.to(self.device)
 
-    def execute(self, command: str) -> Outcome:
-        """Train or resume, evaluate once, publish what can be served.
+    def execute(self, command: str, *, card: bool = True) -> Outcome:
+        """Train or resume, evaluate once, publish what can be served; a trial of a search needs no card.
 
         Raises RunInUse while another process does the same.
         """
@@ -97,7 +97,7 @@ class Run:
             self.directory.claimed(fresh=self.config.fresh),
             deterministic(wanted=self.config.deterministic),
         ):
-            return self._execute(command)
+            return self._execute(command, with_card=card)
 
     def new_training(self) -> Training:
         """The loop, before its first step."""
@@ -120,7 +120,7 @@ class Run:
         fold_temperature(adapter.head, temperature)
         return unpublished(adapter, self.config, self.data.classes, self.backbone.config)
 
-    def _execute(self, command: str) -> Outcome:
+    def _execute(self, command: str, *, with_card: bool) -> Outcome:
         began = time.perf_counter()
         self._record_inputs(command)
         held_out = self.decoder.chunks(self.held_out)
@@ -132,7 +132,7 @@ class Run:
             self.config.eval_split, self.data.classes, predictions, history, kept, calibration
         )
         provenance = self._provenance(findings, command)
-        card = model_card(self.config.published_name, findings, provenance, served=draft is not None)
+        card = self._card(findings, provenance, served=draft is not None) if with_card else {}
         self._record_outputs(findings, provenance, card)
         version = self._publish(draft, provenance, card)
         seconds = time.perf_counter() - began
@@ -216,6 +216,11 @@ class Run:
             facts["warm_start"] = {"version": self.warm.name, "tensors": self.warm.digest}
         data: dict[str, int | str] = {"pictures": len(self.train), **self.digests}
         return provenance_of(self.config, self.data, findings, self.backbone, data=data) | facts
+
+    def _card(
+        self, findings: Findings, provenance: Mapping[str, Any], *, served: bool
+    ) -> Mapping[str, bytes]:
+        return model_card(self.config.published_name, findings, provenance, served=served)
 
     def _publish(
         self, draft: Artifact | None, provenance: dict[str, Any], card: Mapping[str, bytes]

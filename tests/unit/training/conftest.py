@@ -1,6 +1,6 @@
 """A folder of coloured pictures, weights for a tiny backbone, and a configuration that trains on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ from safetensors.torch import save_file
 
 from adapters.backbone import random_backbone
 from training.config import TrainConfig
+from training.reproduce_config import ReproduceConfig
+from training.reproduce_experiments import Experiment
+from training.reproduce_plan import Cell, CellRow, cells
 
 CLASSES = ("amber", "blue", "coral")
 COLOURS = ((255, 190, 0), (0, 60, 255), (255, 110, 90))
 TINY = "test_vit"
+FACTS = {"backbone", "image_size", "splits_made"}
 
 
 def save_picture(path: Path, label: int, seed: int) -> None:
@@ -62,3 +66,33 @@ def new_config(tmp_path: Path, tiny_weights: Path) -> Callable[..., TrainConfig]
         return TrainConfig.model_validate(base | options)
 
     return make
+
+
+@pytest.fixture
+def results() -> Callable[..., tuple[tuple[Cell, ...], dict[str, CellRow]]]:
+    """An experiment's cells, and a made-up row for each named one: (row, task, percent) → accuracies."""
+
+    def make(
+        experiment: Experiment, figures: Mapping[tuple[str, str, int], tuple[float, ...]], **options: Any
+    ) -> tuple[tuple[Cell, ...], dict[str, CellRow]]:
+        facts = {str(name): options.pop(name) for name in FACTS & options.keys()}
+        wanted = cells(experiment, ReproduceConfig.model_validate(options), {})
+        found = {(cell.system.name, cell.task.name, cell.percent): cell for cell in wanted}
+        return wanted, {
+            found[where].key: _row(found[where], accuracies, facts) for where, accuracies in figures.items()
+        }
+
+    return make
+
+
+def _row(cell: Cell, accuracies: tuple[float, ...], facts: dict[str, Any]) -> CellRow:
+    base = {
+        "key": cell.key, "task": cell.task.name, "method": cell.config.method, "percent": cell.percent,
+        "prompts": cell.config.prompts.count, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
+        "epochs": 15, "trials": 6, "val_accuracy": 0.8, "accuracies": " ".join(map(repr, accuracies)),
+        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + cell.config.prompts.count,
+        "parameters_without_head": 100 * cell.config.prompts.count, "training_seconds": 90.0,
+        "total_seconds": 1000.0, "backbone": "vit_base_patch16_224.orig_in21k", "image_size": 224,
+        "splits_made": None, "directory": "runs/x",
+    }  # fmt: skip
+    return CellRow.model_validate(base | facts)

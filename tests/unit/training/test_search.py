@@ -139,6 +139,12 @@ def test_other_pictures_are_another_search(new_search: NewSearch, tmp_path: Path
     assert run(new_search()).directory != result.directory
 
 
+def test_only_the_first_final_run_has_a_card(new_search: NewSearch) -> None:
+    result = run(new_search(seeds=2))
+    (card,) = Path(result.directory).glob("*/README.md")
+    assert next(row.run for row in rows_of(result) if row.split == "test") == card.parent.name
+
+
 def test_no_checkpoints_of_trials_are_left(new_search: NewSearch) -> None:
     result = run(new_search())
     kept = {path.parent.name for path in Path(result.directory).glob("*/checkpoint.safetensors")}
