@@ -49,6 +49,11 @@ class AdapterBank:
         """Where a layout's tensors lie; captured graphs rely on these never changing."""
         return self._layouts[layout].addresses()
 
+    def tensors(self, layout: Layout) -> tuple[Tensor, ...]:
+        """A layout's stacked tensors, allocated with the first call; they never move."""
+        with self._lock:
+            return self._layout_bank(layout).tensors
+
     def insert(self, config: AdapterConfig, tensors: dict[str, Tensor]) -> Slot:
         """Copy one validated adapter into free slots. Raises BankFull, and then nothing has changed."""
         layout = Layout.of(config.prompts, self._backbone.width)

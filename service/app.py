@@ -10,7 +10,6 @@ from functools import partial
 from fastapi import FastAPI
 
 from adapters.bank import AdapterBank
-from adapters.device import choose_device, choose_dtype
 from adapters.layout import Layout
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
@@ -18,7 +17,7 @@ from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
-from service.engine.torch_engine import TorchEngine
+from service.engine.choice import choose_engine, make_engine
 from service.handlers import add_problem_handlers
 from service.lifecycle import Lifecycle, Phase
 from service.limits import RequestLimits
@@ -61,11 +60,11 @@ class Threads:
 
 
 def create_service(settings: Settings, store: Store) -> Service:
-    """Wire the service of one store. Raises ConfigError for a device that is not there."""
+    """Wire the service of one store. Raises ConfigError for a device or engine that is not there."""
     silence_pillow()
     metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
-    engine, bank = _engine(settings, store)
+    engine, bank = _engine(settings, store, metrics)
     batcher = _batcher(settings, engine, threads, metrics, lifecycle)
     residency = _residency(store, bank, engine, batcher, threads, metrics)
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
@@ -120,20 +119,12 @@ def request_limits(settings: Settings) -> RequestLimits:
     )
 
 
-def _engine(settings: Settings, store: Store) -> tuple[Engine, AdapterBank]:
-    device = choose_device(settings.device)
-    dtype = choose_dtype(settings.precision, device)
+def _engine(settings: Settings, store: Store, metrics: Metrics) -> tuple[Engine, AdapterBank]:
+    choice = choose_engine(settings)
+    metrics.engine_info.labels(choice.name, choice.device.type, choice.precision).set(1)
     slots = settings.slots_per_layout
-    bank = AdapterBank(store.backbone, device=device, dtype=dtype, slots_per_layout=slots)
-    engine = TorchEngine(
-        store.backbone,
-        bank,
-        device=device,
-        dtype=dtype,
-        weights=settings.weights,
-        threads=settings.torch_threads,
-    )
-    return engine, bank
+    bank = AdapterBank(store.backbone, device=choice.device, dtype=choice.dtype, slots_per_layout=slots)
+    return make_engine(choice, settings, store.backbone, bank), bank
 
 
 def _batcher(

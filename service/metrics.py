@@ -8,6 +8,7 @@ import torch
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 UNKNOWN_TASK = "unknown"
+ENGINE_LABELS = ("engine", "device", "precision")
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 PICTURES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -45,6 +46,9 @@ class Metrics:
         self.swaps = self._counter("route_swaps", "Labels that moved to another version")
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
+        self.engine_info = self._gauge(
+            "engine_info", "Always 1; what runs the forward pass stands in the labels", *ENGINE_LABELS
+        )
         self._build_info()
 
     def task_label(self, task: str, known: Collection[str]) -> str:

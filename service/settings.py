@@ -21,6 +21,12 @@ def default_decode_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_onnx_cache() -> Path:
+    """`dvpt-serve/onnx` in the user's cache folder."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no home, no error
+    return Path(caches, "dvpt-serve", "onnx")
+
+
 class Settings(BaseSettings):
     """Everything that can be chosen about a running service. Units stand in the names."""
 
@@ -45,14 +51,24 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(default=False, description="log one line for each request")
 
+    engine: Literal["auto", "torch", "onnx"] = Field(
+        default="auto", description="what runs the forward pass: torch, onnx (ONNX Runtime), or auto (torch)"
+    )
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        default="auto", description="auto takes bf16 where the device computes in it, else fp32"
+        default="auto",
+        description="auto takes bf16 where the device computes in it, else fp32; with onnx fp16 on CUDA",
     )
     torch_threads: int = Field(
-        default=0, ge=0, le=1024, description="threads of the forward pass on a CPU; 0 leaves it to torch"
+        default=0,
+        ge=0,
+        le=1024,
+        description="threads of the forward pass on a CPU; 0 leaves it to the engine",
+    )
+    onnx_cache: Path = Field(
+        default_factory=default_onnx_cache, description="where the onnx engine keeps the exported backbone"
     )
     decode_threads: int = Field(
         default_factory=default_decode_threads, ge=1, le=1024, description="threads that decode pictures"

@@ -12,7 +12,7 @@ from service.errors import InferenceFailed, OutputNotFinite
 
 
 def answer_rows(logits: Tensor, slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
-    """Logits [B, C] → each row's probabilities over its own classes, or OutputNotFinite for that row alone."""
+    """Logits [B, C] → each row's probabilities over its own classes, or OutputNotFinite for that row."""
     probabilities: Probabilities = torch.softmax(logits, dim=-1).cpu().numpy()
     # A row that holds one NaN or infinity has no finite sum.
     finite = np.isfinite(probabilities.sum(axis=1))

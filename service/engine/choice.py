@@ -1,0 +1,71 @@
+"""Which engine runs, on which device and in which precision."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from adapters.backbone import open_backbone
+from adapters.bank import AdapterBank
+from adapters.config import BackboneConfig
+from adapters.device import DTYPES, choose_device, choose_dtype
+from adapters.errors import ConfigError
+from adapters.onnx_graphs import require_onnx
+from service.engine import Engine
+from service.engine.torch_engine import TorchEngine
+from service.settings import Settings
+
+ONNX_PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp16", "fp32")}  # the first is what auto takes
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """`name` is torch or onnx; the bank is to be of the same device and dtype."""
+
+    name: str
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def precision(self) -> str:
+        """fp32, bf16 or fp16."""
+        return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
+
+
+def choose_engine(settings: Settings) -> EngineChoice:
+    """What the settings mean on this machine. Raises ConfigError for what is not there or cannot be."""
+    device = choose_device(settings.device)
+    if settings.engine != "onnx":
+        return EngineChoice("torch", device, choose_dtype(settings.precision, device))
+    _require_onnx_on(device)
+    allowed = ONNX_PRECISIONS[device.type]
+    precision = allowed[0] if settings.precision == "auto" else settings.precision
+    if precision not in allowed:
+        raise ConfigError(
+            f"the onnx engine computes in {' or '.join(allowed)} on {device.type}, not in {precision}; "
+            "the torch engine does"
+        )
+    return EngineChoice("onnx", device, DTYPES[precision])
+
+
+def make_engine(
+    choice: EngineChoice, settings: Settings, backbone: BackboneConfig, bank: AdapterBank
+) -> Engine:
+    """The engine, not yet started."""
+    device, dtype, threads = choice.device, choice.dtype, settings.torch_threads
+    if choice.name == "torch":
+        weights = settings.weights
+        return TorchEngine(backbone, bank, device=device, dtype=dtype, weights=weights, threads=threads)
+    from service.engine.onnx_cache import GraphCache  # noqa: PLC0415 - what the onnx extra installs
+    from service.engine.onnx_engine import OnnxEngine  # noqa: PLC0415
+
+    load = partial(open_backbone, backbone, weights=settings.weights)
+    cache = GraphCache(settings.onnx_cache)
+    return OnnxEngine(load, bank, device=device, dtype=dtype, cache=cache, threads=threads)
+
+
+def _require_onnx_on(device: torch.device) -> None:
+    require_onnx()
+    from service.engine.onnx_session import require_provider  # noqa: PLC0415 - what the onnx extra installs
+
+    require_provider(device)

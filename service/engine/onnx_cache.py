@@ -1,0 +1,94 @@
+"""Exported graphs on disk, so that a restart does not export again."""
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from adapters.backbone import Backbone
+from adapters.errors import ConfigError
+from adapters.onnx_graphs import ENGINE_OPSET
+from service.logs import log_event
+
+logger = logging.getLogger("service.engine")
+Opened = TypeVar("Opened")
+REVISION = 1  # of the graphs that adapters.onnx_graphs writes
+MODEL_FILE = "model.onnx"
+EXPORTERS = ("torch", "timm", "onnx", "onnxscript")
+
+Write = Callable[[Backbone, Path], None]
+
+
+@dataclass(frozen=True)
+class GraphCache:
+    """A folder for each graph of a backbone, precision and exporter's version; made whole or not at all."""
+
+    root: Path
+
+    def folder(self, name: str, backbone: Backbone) -> Path:
+        """Where the graph `name` of a backbone in its present precision belongs."""
+        made_by = {package: version(package) for package in EXPORTERS}
+        config = backbone.config.model_dump(mode="json")
+        facts = [config, str(backbone.dtype), ENGINE_OPSET, REVISION, made_by]
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+        return self.root / f"{backbone.config.name}-{name}-{key}"
+
+    def open(self, name: str, backbone: Backbone, write: Write, session: Callable[[Path], Opened]) -> Opened:
+        """Make a session of a graph, exporting it where there is none or none that loads.
+
+        Raises ConfigError, and what `session` raises of a graph just made.
+        """
+        path = self.find(name, backbone)
+        if path is not None:
+            try:
+                return session(path)
+            except ConfigError:
+                raise
+            except Exception as error:  # ONNX Runtime's errors share no base class
+                log_event(logger, logging.WARNING, "graph_damaged", path=path, error=error)
+                self.drop(name, backbone)
+        began_s = monotonic()
+        path = self.make(name, backbone, write)
+        log_event(logger, logging.INFO, "graph_exported", path=path, export_ms=1000 * (monotonic() - began_s))
+        return session(path)
+
+    def find(self, name: str, backbone: Backbone) -> Path | None:
+        """The graph's file, if it is there."""
+        path = self.folder(name, backbone) / MODEL_FILE
+        return path if path.is_file() else None
+
+    def make(self, name: str, backbone: Backbone, write: Write) -> Path:
+        """Export a graph and move it into place at once. Raises ConfigError where it cannot be written."""
+        folder = self.folder(name, backbone)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.root, prefix=".writing-") as temporary:
+                made = Path(temporary, "made")
+                made.mkdir()
+                write(backbone, made / MODEL_FILE)
+                _move(made, folder)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot keep exported graphs in {self.root} ({error}); "
+                "choose another folder with --onnx-cache"
+            ) from error
+        return folder / MODEL_FILE
+
+    def drop(self, name: str, backbone: Backbone) -> None:
+        """Remove a graph that does not load."""
+        shutil.rmtree(self.folder(name, backbone), ignore_errors=True)
+
+
+def _move(made: Path, folder: Path) -> None:
+    try:
+        made.rename(folder)
+    except OSError:
+        if not (folder / MODEL_FILE).is_file():  # another process was first, with the same graph
+            raise
