@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 STORE ?= stores/embedded
 
-.PHONY: demo test check serve bench clean lock install
+.PHONY: demo reproduce test check serve bench clean lock install
 
 install: $(READY)
 
@@ -19,6 +19,12 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY)
 	$(BIN)/python -m benchmarks.demo
+
+# A demonstration with what is embedded; docs/reproduction.md has the commands for the paper's data.
+reproduce: $(READY)
+	$(BIN)/dvpt-reproduce table1 --tasks dsprites_loc --methods linear,vpt,dvpt \
+	  --backbone vit_dvpt_patch8_64.formula --epochs 6 --seeds 1 \
+	  --grid-lr 0.01,0.03 --grid-weight-decay 0.0001 --runs runs/reproduce-demo --out reproduction/demo
 
 test: $(READY)
 	$(BIN)/python -m pytest

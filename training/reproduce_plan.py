@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from adapters.config import StrictModel
 from adapters.errors import ConfigError
+from training import paper
 from training.data.catalogue import DRAWN
 from training.data.downloads import DOWNLOADS
 from training.data.folders import find_folder
@@ -108,6 +109,11 @@ class CellRow(StrictModel):
     def official(self) -> bool:
         """Whether the splits are the benchmark's own."""
         return UNOFFICIAL.search(self.splits_made or "") is None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether data, backbone and input size are the paper's."""
+        return self.official and self.backbone in paper.BACKBONES and self.image_size == paper.IMAGE_SIZE
 
 
 def cells(experiment: Experiment, options: ReproduceConfig, more: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -29,6 +29,10 @@ def _bars(scores: Scores) -> bytes:
         of = len(scores.experiment.blocks.get(block, tasks))
         part = "" if len(tasks) == of else f"\n{', '.join(TASKS[task].title for task in tasks)} of {of} tasks"
         axes.set_title(block + part, fontsize=9)
+    if not all(row.comparable for row in scores.rows):
+        figure.supxlabel(
+            "Backbone, size or data are not all the paper's: such figures do not compare.", fontsize=7
+        )
     return _png(figure)
 
 

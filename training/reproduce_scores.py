@@ -72,7 +72,7 @@ class Scores:
         std = None if row.std is None else 100 * row.std
         published = self.experiment.published.get(system.name, {}).get(task)
         value = 100 * statistics.fmean(row.values)
-        return Score(value, std, published, comparable=_comparable(row), official=row.official)
+        return Score(value, std, published, comparable=row.comparable, official=row.official)
 
     def mean(self, system: System, block: str, percent: int = 100) -> Score | None:
         """The mean of a group of tasks, or of those that have a figure.
@@ -125,10 +125,6 @@ class Scores:
 
     def _measured(self, task: str) -> bool:
         return any(task == name for _, name, _ in self._rows)
-
-
-def _comparable(row: CellRow) -> bool:
-    return row.official and row.backbone in paper.BACKBONES and row.image_size == paper.IMAGE_SIZE
 
 
 def _mean(scores: Iterable[Score]) -> float | None:

@@ -1,6 +1,7 @@
 """Rows that outlive a killed process: a CSV file that is appended to, one durable line at a time."""
 
 import csv
+import fcntl
 import io
 import os
 from pathlib import Path
@@ -72,6 +73,8 @@ class Ledger(Generic[Row]):
         line = io.StringIO(newline="")
         writer = csv.DictWriter(line, self._names, lineterminator="\n")
         with self.path.open("ab") as file:
+            # Processes that share the work by tasks may append to one file.
+            fcntl.flock(file, fcntl.LOCK_EX)
             file.truncate(self._whole_bytes())
             if file.seek(0, os.SEEK_END) == 0:
                 writer.writeheader()
