@@ -52,5 +52,8 @@ def test_a_second_run_decodes_and_computes_nothing_again(new_config: New, pictur
     assert second.decoder.load(second.train) is pixels
     features = bench.inputs(first.method, first.config, first.backbone, pixels, first.train)
     assert bench.inputs(second.method, second.config, second.backbone, pixels, second.train) is features
+    both = Run(new_config(data=data, method="linear"), bench)
+    whole = both.decoder.load(both.train)
+    assert len(bench.inputs(both.method, both.config, both.backbone, whole, both.train)) == 27
     other = Run(new_config(**options, split_seed=1), bench)
     assert other.decoder.load(other.train) is not pixels
