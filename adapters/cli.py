@@ -15,6 +15,7 @@ from adapters.config import STABLE
 from adapters.errors import DvptError, PictureError
 from adapters.exchange import read_artifact, write_artifact
 from adapters.listing import printable, shown_version, table, task_rows, tasks_text, version_row, version_text
+from adapters.onnx_export import write_model
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
 
@@ -122,8 +123,13 @@ def _import(store: Store, options: Namespace) -> int:
 
 def _export(store: Store, options: Namespace) -> int:
     version = store.resolve(options.task, version=options.version, label=options.label or STABLE)
-    write_artifact(store.load(options.task, version), options.directory, store.backbone)
-    print(f"wrote {options.task} version {version} to {options.directory}")
+    artifact = store.load(options.task, version)
+    if options.onnx:
+        backbone = open_backbone(store.backbone, weights=options.weights)
+        write_model(artifact, backbone, options.target, task=options.task, version=version)
+    else:
+        write_artifact(artifact, options.target, store.backbone)
+    print(f"wrote {options.task} version {version} to {options.target}")
     return 0
 
 
@@ -207,24 +213,32 @@ def _add_carrying(command: AddCommand) -> None:
     choice = importing.add_mutually_exclusive_group()
     choice.add_argument("--label", default=STABLE, help="label to move to it (default: %(default)s)")
     choice.add_argument("--no-label", action="store_true", help="move no label")
-    export = command("export", _export, "write one version of a task to a new directory")
+    export = command("export", _export, "write one version of a task to a new directory, or as an ONNX model")
     export.add_argument("task")
-    export.add_argument("directory", type=Path)
+    export.add_argument(
+        "target", type=Path, metavar="directory", help="where to; with --onnx the model's file"
+    )
     _add_version(export, STABLE)
+    export.add_argument(
+        "--onnx", action="store_true", help="write one stand-alone ONNX model, backbone and all"
+    )
+    _add_weights(export)
     classify = command("classify", _classify, "answer picture files here, without a server")
     classify.add_argument("task")
     classify.add_argument("pictures", type=Path, nargs="+", metavar="picture")
     _add_version(classify, STABLE)
     classify.add_argument("--top-k", type=_positive, default=3, metavar="K", help="default: %(default)s")
-    classify.add_argument(
-        "--weights", type=Path, metavar="FILE", help="the backbone's weights (.safetensors)"
-    )
+    _add_weights(classify)
 
 
 def _add_version(parser: ArgumentParser, default: str) -> None:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--version", type=_positive, metavar="N", help=f"default: {default}")
     choice.add_argument("--label", help="the version that a label names")
+
+
+def _add_weights(parser: ArgumentParser) -> None:
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the backbone's weights (.safetensors)")
 
 
 def _positive(text: str) -> int:

@@ -20,6 +20,7 @@ DvptError
 │   ├── PictureFormat         a format that is not read
 │   ├── PictureTooLarge       more bytes or pixels than allowed
 │   └── PictureDamaged        not decodable
+├── ExportFailed           an exported model does not answer as its adapter
 └── BankFull               no free slot
 """
 
@@ -102,6 +103,10 @@ class PictureTooLarge(PictureError):
 
 class PictureDamaged(PictureError):
     """Bytes that cannot be decoded."""
+
+
+class ExportFailed(DvptError):
+    """An exported model does not answer as its adapter does."""
 
 
 class BankFull(DvptError):

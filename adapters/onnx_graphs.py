@@ -102,7 +102,7 @@ def export_program(
     """Trace `module` in evaluation mode. Raises ConfigError without the `onnx` extra."""
     require_onnx()
     with torch.no_grad():
-        program = torch.onnx.export(
+        made = torch.onnx.export(
             module.eval(),
             inputs,
             dynamo=True,
@@ -112,4 +112,7 @@ def export_program(
             opset_version=opset,
             verbose=False,
         )
-    return cast("torch.onnx.ONNXProgram", program)
+    program = cast("torch.onnx.ONNXProgram", made)
+    for node in program.model.graph:
+        node.metadata_props.clear()  # where the exporter's sources lie on this machine
+    return program

@@ -60,6 +60,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.OutputNotFinite: Problem(503, "output_not_finite", "The adapter's answer is not a number"),
     errors.OutOfDeviceMemory: Problem(503, "out_of_memory", "The device is out of memory"),
     errors.DeviceLost: Problem(503, "device_lost", "The device failed"),
+    domain.ExportFailed: Problem(503, "export_failed", "The exported model is wrong"),
     domain.BankFull: Problem(503, "bank_full", "There is no free slot"),
     domain.BackboneError: Problem(503, "backbone_unavailable", "The backbone cannot be used"),
     domain.UnsupportedBackbone: Problem(503, "backbone_unsupported", "The backbone is not supported"),
