@@ -68,7 +68,7 @@ class Classifier:
         self.registry.state(task)  # before the body: an unknown task costs no upload
         pictures = await read_pictures(request, self.limits)
         self.lifecycle.require_ready()
-        with self.batcher.admit(len(pictures)):
+        with self.batcher.admit(task, len(pictures)):
             async with cancel_on_disconnect(request.receive):
                 try:
                     async with asyncio.timeout(query.timeout_ms / 1000) as deadline:

@@ -21,10 +21,16 @@ def filled(jobs: Sequence[Job]) -> FairQueue[Job]:
     return queue
 
 
+def take(queue: FairQueue[Job], limit: int, now_s: float = 0.0) -> tuple[list[tuple[Job, int]], list[Job]]:
+    """A batch as single rows, and the expired jobs."""
+    spans, expired = queue.take(limit, now_s)
+    return [(each, row) for each, first, last in spans for row in range(first, last)], expired
+
+
 def test_an_empty_queue_gives_nothing() -> None:
     queue: FairQueue[Job] = FairQueue()
 
-    assert queue.take(8, 0.0) == ([], [])
+    assert take(queue, 8) == ([], [])
     assert len(queue) == 0
 
 
@@ -32,7 +38,7 @@ def test_a_single_task_fills_the_batch_in_order_of_arrival() -> None:
     first, second = job("a", 10), job("a", 10)
     queue = filled([first, second])
 
-    rows, _ = queue.take(16, 0.0)
+    rows, _ = take(queue, 16)
 
     assert rows == [*((first, row) for row in range(10)), *((second, row) for row in range(6))]
     assert len(queue) == 4
@@ -42,17 +48,35 @@ def test_the_oldest_request_chooses_the_group() -> None:
     old, young = job("a", 1, group="old"), job("b", 1, group="young")
     queue = filled([old, young])
 
-    assert queue.take(8, 0.0)[0] == [(old, 0)]
-    assert queue.take(8, 0.0)[0] == [(young, 0)]
+    assert take(queue, 8)[0] == [(old, 0)]
+    assert take(queue, 8)[0] == [(young, 0)]
 
 
 def test_a_flood_does_not_keep_a_small_request_waiting() -> None:
     flood, small = job("flood", 1000), job("small", 1)
     queue = filled([flood, small])
 
-    rows, _ = queue.take(16, 0.0)
+    rows, _ = take(queue, 16)
 
     assert (small, 0) in rows
+
+
+def test_a_task_waits_for_its_turn_from_its_last_one() -> None:
+    flood = [job("flood", 8, group="x") for _ in range(100)]
+    queue = filled([*flood, job("small", 1, group="y")])
+
+    groups = [take(queue, 16)[0][0][0].group for _ in range(3)]
+
+    assert groups == ["x", "y", "x"]  # the flood's other requests are older than the small one
+
+
+def test_a_turn_that_the_batch_cut_short_goes_on_in_the_next() -> None:
+    first, second = job("a", 4), job("b", 4)
+    queue = filled([first, second])
+
+    assert [row for _, row in take(queue, 6)[0]] == [0, 1, 2, 3, 0, 1]
+    queue.push(job("a", 4))
+    assert take(queue, 2)[0] == [(second, 2), (second, 3)]
 
 
 def test_shares_are_even_between_backlogged_tasks() -> None:
@@ -61,7 +85,7 @@ def test_shares_are_even_between_backlogged_tasks() -> None:
 
     served: Counter[str] = Counter()
     for _ in range(12):
-        rows, _ = queue.take(32, 0.0)
+        rows, _ = take(queue, 32)
         served.update(each.task for each, _ in rows)
         assert max(served.values()) - min(served.values()) <= DEFAULT_QUANTUM
 
@@ -70,7 +94,7 @@ def test_more_requests_do_not_buy_a_larger_share() -> None:
     many = [job("many", 4) for _ in range(50)]
     queue = filled([*many, job("one", 200)])
 
-    rows, _ = queue.take(64, 0.0)
+    rows, _ = take(queue, 64)
 
     assert Counter(each.task for each, _ in rows) == {"many": 32, "one": 32}
 
@@ -79,7 +103,7 @@ def test_expired_jobs_leave_without_a_place_in_the_batch() -> None:
     late, timely = job("a", 5, deadline_s=1.0), job("a", 2, deadline_s=9.0)
     queue = filled([late, timely])
 
-    rows, expired = queue.take(8, now_s=2.0)
+    rows, expired = take(queue, 8, now_s=2.0)
 
     assert expired == [late]
     assert rows == [(timely, 0), (timely, 1)]
@@ -89,7 +113,7 @@ def test_a_group_of_expired_jobs_makes_way_for_the_next_group() -> None:
     late, other = job("a", 5, group="late", deadline_s=1.0), job("b", 1, group="other")
     queue = filled([late, other])
 
-    rows, expired = queue.take(8, now_s=2.0)
+    rows, expired = take(queue, 8, now_s=2.0)
 
     assert (rows, expired) == ([(other, 0)], [late])
 
@@ -97,11 +121,32 @@ def test_a_group_of_expired_jobs_makes_way_for_the_next_group() -> None:
 def test_discarding_counts_only_what_still_waited() -> None:
     each = job("a", 10)
     queue = filled([each])
-    queue.take(4, 0.0)
+    take(queue, 4)
 
     assert queue.discard(each) == 6
     assert queue.discard(each) == 0
-    assert queue.take(4, 0.0) == ([], [])
+    assert take(queue, 4) == ([], [])
+
+
+def test_jobs_leave_from_anywhere_in_their_task() -> None:
+    jobs = [job("a", 1) for _ in range(5)]
+    queue = filled(jobs)
+
+    for index in (0, 2, 4):
+        assert queue.discard(jobs[index]) == 1
+    late = job("a", 1)
+    queue.push(late)
+
+    assert take(queue, 8)[0] == [(jobs[1], 0), (jobs[3], 0), (late, 0)]
+
+
+def test_a_task_that_left_comes_back_behind_the_others() -> None:
+    gone = job("a", 1)
+    queue = filled([gone, job("b", 1)])
+    queue.discard(gone)
+    queue.push(job("a", 1))
+
+    assert [each.task for each, _ in take(queue, 8)[0]] == ["b", "a"]
 
 
 def test_draining_gives_every_job_back() -> None:
@@ -126,7 +171,7 @@ def test_every_picture_is_handed_out_once_or_discarded(
     discarded = {each: queue.discard(each) for index, each in enumerate(jobs) if index in cancelled}
     seen: Counter[tuple[Job, int]] = Counter()
 
-    while rows := queue.take(limit, 0.0)[0]:
+    while rows := take(queue, limit)[0]:
         assert len(rows) <= limit
         assert len({each.group for each, _ in rows}) == 1
         seen.update(rows)
@@ -144,7 +189,31 @@ def test_nobody_starves(limit: int) -> None:
     queue = filled(jobs)
 
     batches = 0
-    while queue.take(limit, 0.0)[0]:
+    while take(queue, limit)[0]:
         batches += 1
 
     assert batches == -(-300 // limit)
+
+
+WAITING = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from("ghi"), st.integers(1, 40)), max_size=40
+)
+
+
+@given(WAITING, WAITING, st.integers(1, 32))
+def test_a_lone_picture_waits_for_one_turn_of_each_task_before_it_and_no_longer(
+    before: list[tuple[str, str, int]], after: list[tuple[str, str, int]], limit: int
+) -> None:
+    queue = filled([job(task, pictures, group) for task, group, pictures in before])
+    turns = Counter(group for _, group in {(task, group) for task, group, _ in before})
+    lone = job("lone", 1, group="g")
+    queue.push(lone)
+    for task, group, pictures in after:
+        queue.push(job(f"later {task}", pictures, group))
+
+    batches = 0
+    while lone.queued:
+        take(queue, limit)
+        batches += 1
+
+    assert batches <= 1 + sum(-(-count * DEFAULT_QUANTUM // limit) for count in turns.values())
