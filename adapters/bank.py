@@ -132,6 +132,18 @@ def forward_mixed(backbone: Backbone, bank: AdapterBank, images: Tensor, slots: 
     """
     bank.require_live(slots)
     index = torch.tensor([slot.index for slot in slots], device=images.device)
+    return bank.logits(features_mixed(backbone, bank, slots[0].layout, images, index), slots)
+
+
+@torch.inference_mode()
+def features_mixed(
+    backbone: Backbone, bank: AdapterBank, layout: Layout, images: Tensor, index: Tensor
+) -> Tensor:
+    """Pictures [B, 3, H, W] uint8 and their rows [B] in a layout's tensors → features [B, D].
+
+    The part of `forward_mixed` before the heads: tensors alone, no branch on their values, so that it can be
+    captured once for each layout and batch size.
+    """
     tokens = backbone.embed(images)
-    prompts = bank.prompts(slots[0].layout, backbone.patch_tokens(tokens), index)
-    return bank.logits(backbone.encode(tokens, prompts), slots)
+    prompts = bank.prompts(layout, backbone.patch_tokens(tokens), index)
+    return backbone.encode(tokens, prompts)

@@ -55,7 +55,10 @@ def make_engine(
     device, dtype, threads = choice.device, choice.dtype, settings.torch_threads
     if choice.name == "torch":
         weights = settings.weights
-        return TorchEngine(backbone, bank, device=device, dtype=dtype, weights=weights, threads=threads)
+        return TorchEngine(
+            backbone, bank, device=device, dtype=dtype, weights=weights, threads=threads,
+            graph_layouts=settings.graph_layouts, most_rows=settings.max_batch,
+        )  # fmt: skip
     from service.engine.onnx_cache import GraphCache  # noqa: PLC0415 - what the onnx extra installs
     from service.engine.onnx_engine import OnnxEngine  # noqa: PLC0415
 

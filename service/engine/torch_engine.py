@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from adapters.backbone import Backbone, open_backbone
-from adapters.bank import AdapterBank, forward_mixed
+from adapters.bank import AdapterBank, features_mixed
 from adapters.config import BackboneConfig
 from adapters.layout import Layout, Slot
 from service.engine import Probabilities
 from service.engine.device_faults import device_faults
+from service.engine.graphs import CudaCapture, Graphs
 from service.engine.rows import answer_rows
 from service.errors import InferenceFailed
 from service.logs import log_event
@@ -21,7 +22,10 @@ logger = logging.getLogger("service.engine")
 
 
 class TorchEngine:
-    """Runs `forward_mixed` on one device in one precision; the bank's device and precision are the same."""
+    """Runs mixed batches on one device in one precision; the bank's device and precision are the same.
+
+    On CUDA up to `graph_layouts` layouts are captured, in batches of up to `most_rows`.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,8 @@ class TorchEngine:
         dtype: torch.dtype,
         weights: Path | None = None,
         threads: int = 0,
+        graph_layouts: int = 0,
+        most_rows: int = 64,
     ) -> None:
         self._config = config
         self._bank = bank
@@ -39,7 +45,10 @@ class TorchEngine:
         self._dtype = dtype
         self._weights = weights
         self._threads = threads
+        self._graph_layouts = graph_layouts
+        self._most_rows = most_rows
         self._backbone: Backbone | None = None
+        self._graphs: Graphs | None = None
 
     def start(self) -> None:
         """Load the backbone. Raises BackboneError or BackboneMismatch."""
@@ -48,6 +57,10 @@ class TorchEngine:
         with device_faults():
             backbone = open_backbone(self._config, weights=self._weights)
             self._backbone = backbone.prepare(self._device, self._dtype)
+            if self._device.type == "cuda" and self._graph_layouts:
+                self._graphs = Graphs(
+                    self._forward, CudaCapture(), self._device, self._config.image_size, self._graph_layouts
+                )
         log_event(
             logger,
             logging.INFO,
@@ -60,22 +73,35 @@ class TorchEngine:
         )
 
     def warm(self, layout: Layout) -> None:
-        """Run one null row of a layout."""
-        size = self._config.image_size
-        self.infer([torch.zeros(3, size, size, dtype=torch.uint8)], [self._bank.null_slot(layout)])
+        """Capture the layout's batches, and run one null row."""
+        size, null_slot = self._config.image_size, self._bank.null_slot(layout)
+        if self._graphs:
+            with device_faults():
+                self._graphs.warm(layout, self._most_rows)
+        self.infer([torch.zeros(3, size, size, dtype=torch.uint8)], [null_slot])
 
+    @torch.inference_mode()
     def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
         """Pictures [3, H, W] uint8 and their slots → each row's probabilities [C] over its own classes."""
+        with device_faults():
+            self._bank.require_live(slots)
+            index = torch.tensor([slot.index for slot in slots])
+            features = self._features(slots[0].layout, self._stack(images), index)
+            return answer_rows(self._bank.logits(features, slots), slots)
+
+    def _features(self, layout: Layout, images: Tensor, index: Tensor) -> Tensor:
+        if self._graphs:
+            return self._graphs.features(layout, images, index)
+        return self._forward(layout, images.to(self._device, non_blocking=True), index.to(self._device))
+
+    def _forward(self, layout: Layout, images: Tensor, index: Tensor) -> Tensor:
         if self._backbone is None:
             raise InferenceFailed("the engine was not started")
-        with device_faults():
-            logits = forward_mixed(self._backbone, self._bank, self._upload(images), slots)
-            return answer_rows(logits, slots)
+        return features_mixed(self._backbone, self._bank, layout, images, index)
 
-    def _upload(self, images: Sequence[Tensor]) -> Tensor:
-        """Stack pictures to [B, 3, H, W] on the device, through pinned memory on CUDA."""
+    def _stack(self, images: Sequence[Tensor]) -> Tensor:
+        """Pictures as [B, 3, H, W] on the host, in pinned memory where they go on to CUDA."""
         if self._device.type != "cuda":
             return torch.stack(list(images))
         pinned = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=True)
-        torch.stack(list(images), out=pinned)
-        return pinned.to(self._device, non_blocking=True)
+        return torch.stack(list(images), out=pinned)

@@ -11,11 +11,13 @@ from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from adapters.bank import AdapterBank
 from adapters.config import PromptConfig
 from adapters.errors import BackboneMismatch
-from adapters.layout import Layout, Slot
+from adapters.layout import Layout
+from service.engine.graphs import Captured, Graphs
 from service.engine.torch_engine import TorchEngine
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
 
 CPU = torch.device("cpu")
+BARE = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
 MakeArtifact = Callable[..., Artifact]
 
 
@@ -87,7 +89,7 @@ def test_an_engine_must_be_started(backbone: Backbone, bank: AdapterBank) -> Non
     engine = TorchEngine(backbone.config, bank, device=CPU, dtype=torch.float32)
 
     with pytest.raises(InferenceFailed, match="not started"):
-        engine.infer(pictures(1), [])
+        engine.infer(pictures(1), [bank.null_slot(BARE)])
 
 
 def test_other_weights_are_refused(bank: AdapterBank, weights: Path) -> None:
@@ -110,13 +112,40 @@ def test_other_weights_are_refused(bank: AdapterBank, weights: Path) -> None:
     ],
 )
 def test_device_faults_are_told_apart(
-    engine: TorchEngine, monkeypatch: pytest.MonkeyPatch, error: Exception, meaning: type[Exception]
+    engine: TorchEngine,
+    bank: AdapterBank,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    meaning: type[Exception],
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("service.engine.torch_engine.forward_mixed", fail)
+    monkeypatch.setattr("service.engine.torch_engine.features_mixed", fail)
 
     with pytest.raises(meaning) as raised:
-        engine.infer(pictures(1), list[Slot]())
+        engine.infer(pictures(1), [bank.null_slot(BARE)])
     assert type(raised.value) is meaning
+
+
+def test_captured_batches_answer_as_the_others(
+    engine: TorchEngine, bank: AdapterBank, make_artifact: MakeArtifact
+) -> None:
+    artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(3)]
+    slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
+    images = pictures(3)
+    expected = engine.infer(images, slots)
+    captured: list[int] = []
+
+    def capture(run: Callable[[], torch.Tensor]) -> Captured:
+        result = run()
+        captured.append(len(result))
+        return Captured(result, lambda: result.copy_(run()))
+
+    engine._graphs = Graphs(engine._forward, capture, CPU, 64, most_layouts=2)
+    for count in (3, 1, 2):
+        for row, own in zip(engine.infer(images[:count], slots[:count]), expected, strict=False):
+            assert isinstance(row, np.ndarray)
+            assert isinstance(own, np.ndarray)
+            np.testing.assert_allclose(row, own, atol=1e-6)
+    assert captured == [4, 1, 2]
