@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCKS = {
-    "requirements.lock": ("service", "training", "client", "dev"),
+    "requirements.lock": ("service", "training", "client", "onnx", "dev"),
     "docker/service.lock": ("service",),
     "docker/training.lock": ("training",),
 }

@@ -22,6 +22,10 @@ from service.errors import InferenceFailed, OutputNotFinite
 
 CPU = torch.device("cpu")
 Pictures = Callable[[int], list[torch.Tensor]]
+TINY: dict[str, Any] = {
+    "img_size": 32, "embed_dim": 48, "depth": 2, "num_heads": 2,
+    "global_pool": "avg", "reg_tokens": 2, "fc_norm": True,
+}  # fmt: skip
 NONE = PromptConfig(count=0, meta_net="none")
 # Every list is one layout, whose adapters share batches.
 BATCHES: dict[str, list[PromptConfig]] = {
@@ -44,9 +48,7 @@ CLASSES = (3, 20, 1, 130)
 @pytest.fixture(scope="session")
 def vit() -> Backbone:
     """A tiny backbone with what is less usual; tests of the graphs have the usual one too."""
-    return random_backbone(
-        img_size=32, embed_dim=48, depth=2, num_heads=2, global_pool="avg", reg_tokens=2, fc_norm=True
-    )
+    return random_backbone(**TINY)
 
 
 @pytest.fixture(scope="session")
@@ -95,12 +97,14 @@ def assert_rows_match(
     images: list[torch.Tensor],
     artifacts: list[Artifact],
     rows: list[np.ndarray[Any, Any] | InferenceFailed],
+    *,
+    atol: float = 1e-4,
 ) -> None:
     for image, made, row in zip(images, artifacts, rows, strict=True):
         expected = adapter_of(made, vit.config)(vit, image[None]).softmax(-1)[0]
         assert not isinstance(row, InferenceFailed)
         assert row.dtype == np.float32
-        np.testing.assert_allclose(row, expected.numpy(), atol=1e-4)
+        np.testing.assert_allclose(row, expected.numpy(), atol=atol)
 
 
 @pytest.mark.parametrize("options", BATCHES.values(), ids=BATCHES)
@@ -123,6 +127,21 @@ def test_a_mixed_batch_is_answered_as_each_adapter_alone_would(
     assert not isinstance(rows[5], InferenceFailed)
     np.testing.assert_array_equal(rows[5], [1.0])  # the null slot's one class
     assert_rows_match(vit, images[:1], artifacts[:1], engine.infer(images[:1], slots[:1]))
+
+
+def test_half_precision_answers_within_its_rounding(
+    vit: Backbone, cache: GraphCache, tiny_pictures: Pictures
+) -> None:
+    half = random_backbone(**TINY)  # as on a GPU; a CPU computes it too, slowly
+    bank = AdapterBank(half.config, device=CPU, dtype=torch.float16, slots_per_layout=4)
+    engine = OnnxEngine(lambda: half, bank, device=CPU, dtype=torch.float16, cache=cache, threads=1)
+    engine.start()
+    artifacts = [artifact(vit, seed, PromptConfig(count=3), count) for seed, count in enumerate((3, 20))]
+    images = tiny_pictures(2)
+
+    rows = engine.infer(images, [insert(bank, made) for made in artifacts])
+
+    assert_rows_match(vit, images, artifacts, rows, atol=0.02)
 
 
 def test_adapters_come_and_go_while_batches_run(
