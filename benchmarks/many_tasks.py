@@ -1,0 +1,171 @@
+"""What many tasks cost: batches of one task against mixed ones, and against the bare ViT.
+
+    python -m benchmarks.many_tasks --backbone vit_tiny_patch16_224.augreg_in21k_ft_in1k --batch 16
+
+Retention is the throughput with T resident tasks over that with one, rows drawn uniformly, by Zipf's law, or
+all distinct. Adapter overhead is the throughput of the mixed engine over that of a bare timm ViT with as many
+tokens (registers in place of prompts), same precision and batch. All sides are timed in turn in one run.
+Writes benchmarks/results/many_tasks-<backbone>-<device>.json.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone
+from adapters.device import choose_device, choose_dtype
+from benchmarks.interleaved import Call, Ratio, interleave, ratio
+from benchmarks.machine import write_result
+from benchmarks.resident import Resident, make_resident, pictures
+
+PROMPTS = 10
+TASKS = (1, 10, 100, 1000)
+ONE_TASK, BARE = "1 task", "bare ViT"
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = _parser().parse_args()
+    figures = measure(options)
+    for name, figure in figures["retention"].items():
+        print(f"{name}: {_shown(figure)} of one task's throughput")
+    print(f"adapter overhead: {_shown(figures['overhead'])} of the bare ViT's throughput")
+    print(f"memory: {figures['bytes_per_task']:,} bytes a task")
+    kind = torch.device(figures["device"]).type
+    print(write_result(f"many_tasks-{options.backbone}-{kind}", figures))
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Every figure of one backbone, batch size, device and precision."""
+    backbone = load_backbone(options.backbone, weights=options.weights, image_size=options.image_size)
+    flags = {"device": options.device, "precision": options.precision, "torch_threads": options.threads}
+    resident = make_resident(
+        backbone, max(options.tasks), weights=options.weights, max_batch=options.batch, **flags
+    )
+    device = choose_device(options.device)
+    dtype = choose_dtype(options.precision, device)
+    sides = mixed_sides(resident, options.tasks, options.batch, backbone.config.image_size)
+    sides[BARE] = bare_vit(backbone, options.batch, device, dtype)
+    times = interleave(sides, options.rounds, warm=2)
+    return {
+        "backbone": backbone.config.name,
+        "image_size": backbone.config.image_size,
+        "batch": options.batch,
+        "device": str(device),
+        "precision": str(dtype).removeprefix("torch."),
+        "prompts": PROMPTS,
+        "rounds": options.rounds,
+        "pictures_per_s": {name: round(options.batch / float(np.median(t)), 1) for name, t in times.items()},
+        "retention": {
+            name: rounded(ratio(times[ONE_TASK], own))
+            for name, own in times.items()
+            if name not in {ONE_TASK, BARE}
+        },
+        "overhead": rounded(ratio(times[BARE], times[_mixed(options.tasks)])),
+        "bytes_per_task": bytes_per_task(resident),
+    }
+
+
+def mixed_sides(resident: Resident, tasks: list[int], batch: int, image_size: int) -> dict[str, Call]:
+    """Name → one batch of it, over the pictures that all of them share."""
+    images = pictures(batch, image_size)
+    sides: dict[str, Call] = {ONE_TASK: partial(resident.answer, images, [0] * batch)}
+    for count in tasks:
+        for name, draw in DRAWS.items():
+            if count > 1:
+                rows = [int(row) for row in draw(np.random.default_rng(0), count, batch)]
+                sides[f"{count} tasks, {name}"] = partial(resident.answer, images, rows)
+    return sides
+
+
+def bare_vit(backbone: Backbone, batch: int, device: torch.device, dtype: torch.dtype) -> Call:
+    """The timm model alone, with registers for prompts: pictures in, features out, on the device's clock."""
+    config = backbone.config
+    vit = type(backbone.vit)(
+        img_size=config.image_size,
+        patch_size=config.patch_size,
+        embed_dim=config.width,
+        depth=config.depth,
+        num_heads=_heads(backbone),
+        num_classes=0,
+        reg_tokens=PROMPTS,
+    )
+    bare = Backbone(vit.eval(), config).prepare(device, dtype)
+    images = torch.stack(pictures(batch, config.image_size))
+
+    @torch.inference_mode()
+    def run() -> None:
+        bare.vit(bare.normalize(images.to(device)).to(dtype)).cpu()
+
+    return run
+
+
+def _heads(backbone: Backbone) -> int:
+    blocks: Any = backbone.vit.blocks
+    return int(blocks[0].attn.num_heads)
+
+
+def bytes_per_task(resident: Resident) -> int:
+    """Bytes of the layout's stacked tensors for each slot, and of a head of its bucket."""
+    slot = resident.slots[0]
+    layout = sum(tensor.nbytes // len(tensor) for tensor in resident.bank.tensors(slot.layout))
+    width = resident.bank.tensors(slot.layout)[0].shape[-1]
+    itemsize = resident.bank.tensors(slot.layout)[0].element_size()
+    return layout + slot.head.class_capacity * (width * itemsize + 4)
+
+
+def rounded(measured: Ratio) -> dict[str, float]:
+    """Four digits of a ratio."""
+    return {key: float(f"{value:.4g}") for key, value in asdict(measured).items()}
+
+
+def _uniform(random: np.random.Generator, tasks: int, batch: int) -> Any:
+    return random.integers(tasks, size=batch)
+
+
+def _zipf(random: np.random.Generator, tasks: int, batch: int) -> Any:
+    weights = 1 / np.arange(1, tasks + 1)
+    return random.choice(tasks, size=batch, p=weights / weights.sum())
+
+
+def _distinct(random: np.random.Generator, tasks: int, batch: int) -> Any:
+    return np.resize(random.permutation(tasks), batch)
+
+
+DRAWS: dict[str, Callable[[np.random.Generator, int, int], Any]] = {
+    "uniform": _uniform, "zipf": _zipf, "distinct": _distinct,
+}  # fmt: skip
+
+
+def _mixed(tasks: list[int]) -> str:
+    return f"{max(tasks)} tasks, distinct"
+
+
+def _shown(figure: dict[str, float]) -> str:
+    return f"{figure['median']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--backbone", default=EMBEDDED_BACKBONE, metavar="NAME", help="timm's name")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights (.safetensors)")
+    parser.add_argument("--image-size", type=int, metavar="PX")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
+    parser.add_argument("--batch", type=int, default=32, metavar="N")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N")
+    parser.add_argument("--tasks", type=int, nargs="+", default=list(TASKS), metavar="N")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

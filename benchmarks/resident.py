@@ -1,0 +1,79 @@
+"""Engines as the service makes them, with a bank full of random adapters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapters.backbone import Backbone
+from adapters.bank import AdapterBank
+from adapters.config import AdapterConfig, PromptConfig
+from adapters.dvpt import Adapter
+from adapters.layout import Slot
+from service.engine import Engine
+from service.engine.choice import choose_engine, make_engine
+from service.settings import settings_from
+
+
+@dataclass(frozen=True)
+class Resident:
+    """An engine, started and warm, and the slots of its bank's adapters."""
+
+    engine: Engine
+    bank: AdapterBank
+    slots: list[Slot]
+
+    def answer(self, images: Sequence[Tensor], rows: Sequence[int]) -> list[Any]:
+        """One batch: picture by picture the task it is for."""
+        return self.engine.infer(images, [self.slots[row] for row in rows])
+
+
+def make_resident(
+    backbone: Backbone,
+    tasks: int,
+    *,
+    engine: str = "torch",
+    weights: Path | None = None,
+    classes: int = 10,
+    options: PromptConfig | None = None,
+    **flags: Any,
+) -> Resident:
+    """The engine that the service would make of these settings. Raises ConfigError for what is not there."""
+    settings = settings_from({"store": ".", "engine": engine, "weights": weights} | flags)
+    choice = choose_engine(settings)
+    bank = AdapterBank(backbone.config, device=choice.device, dtype=choice.dtype, slots_per_layout=tasks)
+    slots = fill(bank, backbone, tasks, classes, options or PromptConfig())
+    made = make_engine(choice, settings, backbone.config, bank)
+    made.start()
+    made.warm(slots[0].layout)
+    return Resident(made, bank, slots)
+
+
+def fill(
+    bank: AdapterBank, backbone: Backbone, count: int, classes: int, options: PromptConfig
+) -> list[Slot]:
+    """Insert `count` random adapters; what they answer does not matter, only that they differ."""
+    config = AdapterConfig(
+        method="dvpt",
+        prompts=options,
+        classes=tuple(str(index) for index in range(classes)),
+        backbone_sha256=backbone.config.sha256,
+        tensors_sha256="0" * 64,
+    )
+    torch.manual_seed(0)
+    tensors = Adapter(options, backbone.config, classes).state_dict()
+    # Drawing a thousand adapters anew takes minutes; the same one, scaled, differs as well.
+    return [
+        bank.insert(config, {name: value * (1 + index / count) for name, value in tensors.items()})
+        for index in range(count)
+    ]
+
+
+def pictures(count: int, image_size: int) -> list[Tensor]:
+    """Random pictures [3, H, W] uint8."""
+    generator = torch.Generator().manual_seed(1)
+    shape = (count, 3, image_size, image_size)
+    return list(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
