@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from adapters.backbone import Backbone
 from training.config import TrainConfig
-from training.methods.heads import new_head
+from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe
 
 FULL_RECIPE = Recipe(epochs=15, lr=3e-4)
@@ -23,7 +23,7 @@ TOKEN_BATCH = 64
 Chosen = Callable[[str], bool]
 
 
-class BackboneMethod:
+class BackboneMethod(ComparisonMethod):
     """Trains float32 copies of the backbone's parameters that `chosen` picks by name, and a head.
 
     The copies are cast to the backbone's type in each step, so that bfloat16 loses no small update.
@@ -39,20 +39,11 @@ class BackboneMethod:
         chosen: Chosen,
         frozen_blocks: int = 0,
     ) -> None:
-        self._backbone = backbone
-        self._frozen_blocks = frozen_blocks
         own = {name: value for name, value in backbone.vit.named_parameters() if chosen(name)}
         self._copies = _copies(own)
-        self._head = new_head(
-            backbone.config.width, class_count, config.head_layers or 1, config.head_dropout
-        )
-        self.module = nn.ModuleDict({"backbone": self._copies, "head": self._head})
+        super().__init__(backbone, config, class_count, {"backbone": self._copies})
+        self._frozen_blocks = frozen_blocks
         self._tail = _Tail(backbone, frozen_blocks)
-
-    @property
-    def head(self) -> nn.Module:
-        """Maps features to classes."""
-        return self._head
 
     @torch.no_grad()
     def inputs(self, images: Tensor) -> Tensor:
@@ -70,9 +61,6 @@ class BackboneMethod:
             f"vit.{name}": value.to(self._backbone.dtype) for name, value in self._copies.named_parameters()
         }
         return cast("Tensor", self.head(functional_call(self._tail, trained, (inputs,))))
-
-    def adapter(self) -> None:
-        """None: a backbone that one task has changed cannot be shared."""
 
     def _through_frozen(self, images: Tensor) -> Tensor:
         tokens = self._backbone.embed(images)

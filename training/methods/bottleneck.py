@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from adapters.backbone import Backbone
 from training.config import TrainConfig
-from training.methods.heads import new_head
+from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe
 
 RECIPE = Recipe(epochs=15, lr=1e-3)
@@ -40,36 +40,20 @@ class Bottleneck(nn.Module):
         return cast("Tensor", x + self.up(F.gelu(self.down(x)))).to(hidden.dtype)
 
 
-class BottleneckMethod:
+class BottleneckMethod(ComparisonMethod):
     """Trains a bottleneck for each block, and a head; nothing can be cached."""
 
-    module: nn.Module
-
     def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
-        self._backbone = backbone
         width, depth = backbone.config.width, backbone.config.depth
         reduction, init = config.adapter_reduction, config.adapter_init
         self._added = nn.ModuleList(Bottleneck(width, reduction, init) for _ in range(depth))
-        self._head = new_head(width, class_count, config.head_layers or 1, config.head_dropout)
-        self.module = nn.ModuleDict({"blocks": self._added, "head": self._head})
-
-    @property
-    def head(self) -> nn.Module:
-        """Maps features to classes."""
-        return self._head
-
-    def inputs(self, images: Tensor) -> Tensor:
-        """The pixels themselves."""
-        return images
+        super().__init__(backbone, config, class_count, {"blocks": self._added})
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Pixels [B, 3, H, W] uint8 → logits [B, C]."""
         with self._attached():
             features = self._backbone.encode(self._backbone.embed(inputs))
         return cast("Tensor", self.head(features))
-
-    def adapter(self) -> None:
-        """None: the service runs prompts, not bottlenecks."""
 
     @contextmanager
     def _attached(self) -> Iterator[None]:

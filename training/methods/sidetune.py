@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from adapters.backbone import Backbone
 from training.config import TrainConfig
 from training.errors import MethodUnsuitable
-from training.methods.heads import new_head
+from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe
 
 RECIPE = Recipe(epochs=15, lr=1e-3)
@@ -38,13 +38,11 @@ class SideNetwork(nn.Module):
         return cast("Tensor", share * features + (1 - share) * side)
 
 
-class SidetuneMethod:
+class SidetuneMethod(ComparisonMethod):
     """Trains the side network, its share, and a head; the frozen forward needs no gradients.
 
     Raises MethodUnsuitable for inputs that AlexNet's convolutions leave nothing of.
     """
-
-    module: nn.Module
 
     def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
         size = backbone.config.image_size
@@ -53,20 +51,8 @@ class SidetuneMethod:
                 f"sidetune's side network needs inputs of at least {SMALLEST_PX} pixels, not {size}; "
                 "give a larger --image-size"
             )
-        self._backbone = backbone
-        width = backbone.config.width
-        self._side = SideNetwork(width)
-        self._head = new_head(width, class_count, config.head_layers or 1, config.head_dropout)
-        self.module = nn.ModuleDict({"side": self._side, "head": self._head})
-
-    @property
-    def head(self) -> nn.Module:
-        """Maps features to classes."""
-        return self._head
-
-    def inputs(self, images: Tensor) -> Tensor:
-        """The pixels themselves, which the side network sees."""
-        return images
+        self._side = SideNetwork(backbone.config.width)
+        super().__init__(backbone, config, class_count, {"side": self._side})
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Pixels [B, 3, H, W] uint8 → logits [B, C]."""
@@ -74,6 +60,3 @@ class SidetuneMethod:
             features = self._backbone.encode(self._backbone.embed(inputs)).float()
         pixels = self._backbone.normalize(inputs)
         return cast("Tensor", self.head(self._side(pixels, features)))
-
-    def adapter(self) -> None:
-        """None: the service runs no side networks."""
