@@ -87,12 +87,21 @@ class Backbone(nn.Module):
         count = 0 if prompts is None else prompts.shape[2]
         for layer, block in enumerate(self.vit.blocks):
             if prompts is not None and layer < prompts.shape[1]:
-                behind = prefix if layer == 0 else prefix + count
-                x = torch.cat([x[:, :prefix], prompts[:, layer].to(x.dtype), x[:, behind:]], dim=1)
+                x = _with_prompts(x, prompts[:, layer].to(x.dtype), prefix, fresh=layer == 0)
             x = block(x)
         if count:
             x = torch.cat([x[:, :prefix], x[:, prefix + count :]], dim=1)
         return self.vit.forward_head(self.vit.norm(x), pre_logits=True)
+
+
+def _with_prompts(tokens: Tensor, prompts: Tensor, prefix: int, *, fresh: bool) -> Tensor:
+    """Put prompts [B, P, D] behind the prefix, in place of the layer before's unless `fresh`."""
+    count = prompts.shape[1]
+    if not fresh and not torch.is_grad_enabled():
+        tokens[:, prefix : prefix + count] = prompts  # saves a copy of all tokens in each layer
+        return tokens
+    behind = prefix if fresh else prefix + count
+    return torch.cat([tokens[:, :prefix], prompts, tokens[:, behind:]], dim=1)
 
 
 def load_backbone(
