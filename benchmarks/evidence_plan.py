@@ -112,6 +112,24 @@ READINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+REGULARIZERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "none": {},
+        "drop-path-0.1": {"drop_path": 0.1},
+        "drop-path-0.2": {"drop_path": 0.2},
+        "smoothing-0.1": {"label_smoothing": 0.1},
+        "decay-0.05": {"weight_decay": 0.05},
+        "drop-path-0.1-smoothing-0.1": {"drop_path": 0.1, "label_smoothing": 0.1},
+        "drop-path-0.1-dropout-0.1": {"drop_path": 0.1, "prompt_dropout": 0.1},
+        "drop-path-0.2-smoothing-0.1": {"drop_path": 0.2, "label_smoothing": 0.1},
+    }
+)
+REGULARIZED = (
+    ("dvpt", DVPT, 1e-2), ("vpt", {"method": "vpt"}, 1e-2), ("full", {"method": "full"}, 3e-4),
+    ("bias", {"method": "bias"}, 1e-2),
+)  # fmt: skip
+
+
 def trials(suite: str, known: Sequence[Known]) -> list[Trial]:
     """What the suite consists of, as far as it is known: what depends on a selection comes after it."""
     return list(SUITES[suite](known))
@@ -147,6 +165,16 @@ def _readings(known: Sequence[Known]) -> Iterator[Trial]:
         yield Trial("readings", "eurosat", name, 1e-2, seed, "test", SMALL_PX, extra={**DVPT, **options})
 
 
+def _regularizers(known: Sequence[Known]) -> Iterator[Trial]:
+    """What keeps a method from learning its thousand pictures by heart; DVPT's first, then the peers'."""
+    del known
+    for seed, (method, options, lr), name in product(SEEDS, REGULARIZED, REGULARIZERS):
+        extra = {**options, **REGULARIZERS[name]}
+        if method in {"dvpt", "vpt"} or "prompt_dropout" not in extra:
+            variant = f"{method}-{name}"
+            yield Trial("regularizers", "eurosat", variant, lr, seed, "test", SMALL_PX, extra=extra)
+
+
 def _scale(known: Sequence[Known]) -> Iterator[Trial]:
     """Parts of the thousand training pictures, at each method's learning rate of the methods suite."""
     compared = [variant for variant in METHODS if variant.name in {"dvpt", "linear", "full"}]
@@ -162,6 +190,7 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "readings": _readings,
         "methods-64": lambda known: _methods("methods-64", METHODS, SMALL_PX, known),
         "methods-224": lambda known: _methods("methods-224", MAIN, FULL_PX, known),
+        "regularizers": _regularizers,
         "scale": _scale,
     }
 )
