@@ -8,7 +8,7 @@ CUDA ONNX Runtime computes in float16, and so does a torch engine beside it.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone
 from adapters.bank import AdapterBank
 from adapters.errors import ConfigError
 from adapters.layout import Slot
-from benchmarks.interleaved import Ratio, interleave, ratio
+from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.short import fill
 from service.engine import Engine
@@ -133,11 +133,6 @@ def summary(
         "throughput_to_reference": rounded(ratio(times[REFERENCE], times[name])),
         **agreement,
     }
-
-
-def rounded(measured: Ratio) -> dict[str, float]:
-    """Four digits of a ratio."""
-    return {key: float(f"{value:.4g}") for key, value in asdict(measured).items()}
 
 
 def _parser() -> argparse.ArgumentParser:

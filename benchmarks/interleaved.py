@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -50,3 +50,8 @@ def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Ratio:
     draws = np.random.default_rng(0).integers(len(pairs), size=(ROUNDS, len(pairs)))
     low, high = np.quantile(np.median(pairs[draws], axis=1), [0.025, 0.975])
     return Ratio(float(np.median(pairs)), float(low), float(high))
+
+
+def rounded(measured: Ratio) -> dict[str, float]:
+    """Four digits of a ratio, for a result file."""
+    return {key: float(f"{value:.4g}") for key, value in asdict(measured).items()}

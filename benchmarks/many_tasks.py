@@ -10,7 +10,6 @@ Writes benchmarks/results/many_tasks-<backbone>-<device>.json.
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import torch
 
 from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone
 from adapters.device import choose_device, choose_dtype
-from benchmarks.interleaved import Call, Ratio, interleave, ratio
+from benchmarks.interleaved import Call, interleave, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.resident import Resident, make_resident, pictures
 
@@ -118,11 +117,6 @@ def bytes_per_task(resident: Resident) -> int:
     width = resident.bank.tensors(slot.layout)[0].shape[-1]
     itemsize = resident.bank.tensors(slot.layout)[0].element_size()
     return layout + slot.head.class_capacity * (width * itemsize + 4)
-
-
-def rounded(measured: Ratio) -> dict[str, float]:
-    """Four digits of a ratio."""
-    return {key: float(f"{value:.4g}") for key, value in asdict(measured).items()}
 
 
 def _uniform(random: np.random.Generator, tasks: int, batch: int) -> Any:

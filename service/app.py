@@ -1,7 +1,7 @@
 """Wiring: settings in, application out. No logic of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from adapters.bank import AdapterBank
+from adapters.config import BackboneConfig
 from adapters.layout import Layout
 from adapters.preprocess import silence_pillow
 from adapters.store import Store
@@ -17,7 +18,7 @@ from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
-from service.engine.choice import choose_engine, make_engine
+from service.engine.choice import EngineChoice, choose_engine, make_engine
 from service.handlers import add_problem_handlers
 from service.lifecycle import Lifecycle, Phase
 from service.limits import RequestLimits
@@ -32,6 +33,7 @@ from service.startup import Startup
 from service.watch import Watch
 
 ClassifyBatcher = Batcher[Payload, Probabilities]
+NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,12 @@ class Threads:
         self.engine.shutdown(cancel_futures=True)
 
 
-def create_service(settings: Settings, store: Store) -> Service:
+def create_service(settings: Settings, store: Store, new_engine: NewEngine = make_engine) -> Service:
     """Wire the service of one store. Raises ConfigError for a device or engine that is not there."""
     silence_pillow()
     metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
-    engine, bank = _engine(settings, store, metrics)
+    engine, bank = _engine(settings, store, metrics, new_engine)
     batcher = _batcher(settings, engine, threads, metrics, lifecycle)
     residency = _residency(store, bank, engine, batcher, threads, metrics)
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
@@ -119,12 +121,14 @@ def request_limits(settings: Settings) -> RequestLimits:
     )
 
 
-def _engine(settings: Settings, store: Store, metrics: Metrics) -> tuple[Engine, AdapterBank]:
+def _engine(
+    settings: Settings, store: Store, metrics: Metrics, new_engine: NewEngine
+) -> tuple[Engine, AdapterBank]:
     choice = choose_engine(settings)
     metrics.engine_info.labels(choice.name, choice.device.type, choice.precision).set(1)
     slots = settings.slots_per_layout
     bank = AdapterBank(store.backbone, device=choice.device, dtype=choice.dtype, slots_per_layout=slots)
-    return make_engine(choice, settings, store.backbone, bank), bank
+    return new_engine(choice, settings, store.backbone, bank), bank
 
 
 def _batcher(

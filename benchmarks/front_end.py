@@ -1,0 +1,147 @@
+"""What the request path costs beside decoding: CPU of the server for each picture, the engine instant.
+
+    python -m benchmarks.front_end
+
+Each round asks the running service and, in turn, decodes and resizes the same files bare, in one thread. The
+client is another process and is not counted. Writes benchmarks/results/front_end.json.
+"""
+
+import argparse
+import asyncio
+import io
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adapters.backbone import random_backbone
+from adapters.config import PreprocessConfig
+from adapters.preprocess import decode, preprocess
+from benchmarks.http_load import Ask, ready, run_load, several, single
+from benchmarks.interleaved import Ratio, ratio, rounded
+from benchmarks.machine import write_result
+from benchmarks.random_store import random_store
+
+PORT = 8123
+CLOCK_HZ = os.sysconf("SC_CLK_TCK")
+VIT = "vit_tiny_patch16_224"
+INPUT_PX = 224
+FILES = 32
+
+
+@dataclass(frozen=True)
+class Case:
+    """Pictures of one size, asked for one or several at a time."""
+
+    name: str
+    side_px: int
+    pictures_per_request: int
+    pictures: int
+
+
+CASES = (
+    Case("64 px, one a request", 64, 1, 1200),
+    Case("500 px, one a request", 500, 1, 320),
+    Case("500 px, eight a request", 500, 8, 320),
+)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--connections", type=int, default=16)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = random_store(Path(folder), random_backbone(VIT), tasks=20)
+        with model_service(Path(folder), PORT) as process:
+            asyncio.run(ready(PORT))
+            figures = {
+                case.name: measure(case, tasks, process.pid, options.rounds, options.connections)
+                for case in CASES
+            }
+    for name, figure in figures.items():
+        server, bare = figure["server_us_per_picture"], figure["bare_us_per_picture"]
+        print(f"{name}: {server:.0f} us against {bare:.0f} us bare, {figure['ratio']}")
+    print(write_result("front_end", {"input_px": INPUT_PX, "connections": options.connections} | figures))
+
+
+@contextmanager
+def model_service(store: Path, port: int, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The real service with an engine that answers at once, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.model_service", "--store", str(store), "--port", str(port)]
+    with subprocess.Popen([*command, *flags], stderr=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def measure(case: Case, tasks: Sequence[str], pid: int, rounds: int, connections: int) -> dict[str, Any]:
+    """CPU time of the server and of bare decoding, round by round."""
+    files = [photograph(case.side_px, seed) for seed in range(FILES)]
+    asks = list(_asks(case, tasks, files))
+    requests = case.pictures // case.pictures_per_request
+    asyncio.run(run_load(PORT, asks, connections=connections, requests=requests // 4))
+    server_s, bare_s = [], []
+    for _ in range(rounds):
+        before = cpu_seconds(pid)
+        load = asyncio.run(run_load(PORT, asks, connections=connections, requests=requests))
+        server_s.append((cpu_seconds(pid) - before) / (requests * case.pictures_per_request))
+        if set(load.statuses) != {200}:
+            raise RuntimeError(f"{case.name}: {load.statuses}")
+        bare_s.append(_bare(files, case.pictures) / case.pictures)
+    measured: Ratio = ratio(server_s, bare_s)
+    return {
+        "server_us_per_picture": round(1e6 * float(np.median(server_s)), 1),
+        "bare_us_per_picture": round(1e6 * float(np.median(bare_s)), 1),
+        "ratio": rounded(measured),
+    }
+
+
+def photograph(side_px: int, seed: int) -> bytes:
+    """A JPEG about as hard to decode as a photograph: smooth shapes under some noise."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (9, 9, 3), dtype=np.uint8))
+    smooth = np.asarray(coarse.resize((side_px, side_px), Image.Resampling.BICUBIC), dtype=np.float32)
+    noisy = np.clip(smooth + random.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far, all of its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_HZ
+
+
+def _asks(case: Case, tasks: Sequence[str], files: Sequence[bytes]) -> Iterator[Ask]:
+    for number, task in enumerate(tasks):
+        chosen = [files[(number + offset) % len(files)] for offset in range(case.pictures_per_request)]
+        yield single(task, chosen[0]) if len(chosen) == 1 else several(task, chosen)
+
+
+def _bare(files: Sequence[bytes], count: int) -> float:
+    """CPU seconds of decoding and resizing alone, through the service's own functions."""
+    config = PreprocessConfig()
+    before = resource.getrusage(resource.RUSAGE_THREAD)
+    for number in range(count):
+        preprocess(decode(files[number % len(files)]), config, INPUT_PX)
+    after = resource.getrusage(resource.RUSAGE_THREAD)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""A store of random adapters, for what does not depend on their answers."""
+
+from pathlib import Path
+
+import torch
+
+from adapters.artifact import new_artifact
+from adapters.backbone import Backbone
+from adapters.config import PreprocessConfig, PromptConfig
+from adapters.dvpt import Adapter
+from adapters.store import Store
+
+
+def random_store(root: Path, backbone: Backbone, tasks: int, classes: int = 10) -> list[str]:
+    """Publish `tasks` adapters under `task-0000`, `task-0001`, … and give their names."""
+    store = Store.create(root, backbone.config)
+    options = PromptConfig()
+    torch.manual_seed(0)
+    adapter = Adapter(options, backbone.config, classes)
+    names = [f"task-{number:04d}" for number in range(tasks)]
+    artifact = new_artifact(
+        adapter,
+        method="dvpt",
+        classes=[str(index) for index in range(classes)],
+        backbone=backbone.config,
+        preprocess=PreprocessConfig(),
+        provenance={},
+    )
+    for name in names:
+        store.publish(name, artifact)
+    return names
