@@ -23,7 +23,8 @@ from service.errors import (
     Overloaded,
     ServiceError,
 )
-from service.fair_queue import FairQueue, Job, Span
+from service.fair_queue import FairQueue
+from service.turns import Job, Span
 
 RECOVERY_BATCHES = 100
 
@@ -168,7 +169,7 @@ class Batcher(Generic[P, R]):
         """Launch batches until cancelled."""
         while True:
             await self._work.wait()
-            spans, expired = self._queue.take(self._limit, self._clock())
+            spans, expired = self._queue.take(self._limit, self._clock(), self._times.fixed_pictures())
             for request in expired:
                 self._observer.pictures_left(request.row_count - request.next_row)
                 _fail(request, DeadlineExceeded("the timeout passed while the pictures waited for a batch"))

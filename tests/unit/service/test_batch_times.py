@@ -40,3 +40,30 @@ def test_a_queue_takes_its_full_batches_and_the_rest() -> None:
     times.learn(1, 0.25)
 
     assert times.expect_queue_s(17, 8) == 2.25
+
+
+def test_what_every_batch_takes_is_told_in_pictures() -> None:
+    times = BatchTimes()
+    assert times.fixed_pictures() is None
+    times.learn(3, 1.15)
+    assert times.fixed_pictures() is None
+    times.learn(200, 11.0)
+    assert times.fixed_pictures() == 20
+    times.learn(5, 1.25)
+    assert times.fixed_pictures() == 20
+
+
+def test_batches_that_gain_nothing_have_no_fixed_time() -> None:
+    times = BatchTimes()
+    for pictures in (1, 8, 64):
+        times.learn(pictures, 0.02 * pictures)
+
+    assert times.fixed_pictures() == 0
+
+
+def test_times_that_do_not_grow_tell_nothing() -> None:
+    times = BatchTimes()
+    times.learn(1, 5.0)  # the first of all, with what it sets up
+    times.learn(64, 1.0)
+
+    assert times.fixed_pictures() is None

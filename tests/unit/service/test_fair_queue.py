@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.fair_queue import DEFAULT_QUANTUM, FairQueue, Job
+from service.fair_queue import DEFAULT_QUANTUM, FairQueue
+from service.turns import Job, Span
 
 FOREVER = 1e9
 
@@ -21,10 +22,19 @@ def filled(jobs: Sequence[Job]) -> FairQueue[Job]:
     return queue
 
 
-def take(queue: FairQueue[Job], limit: int, now_s: float = 0.0) -> tuple[list[tuple[Job, int]], list[Job]]:
+def take(
+    queue: FairQueue[Job], limit: int, now_s: float = 0.0, fixed_pictures: int | None = None
+) -> tuple[list[tuple[Job, int]], list[Job]]:
     """A batch as single rows, and the expired jobs."""
-    spans, expired = queue.take(limit, now_s)
+    spans, expired = queue.take(limit, now_s, fixed_pictures)
     return [(each, row) for each, first, last in spans for row in range(first, last)], expired
+
+
+def pictures_of(spans: Sequence[Span[Job]]) -> Counter[str]:
+    served: Counter[str] = Counter()
+    for each, first, last in spans:
+        served[each.task] += last - first
+    return served
 
 
 def test_an_empty_queue_gives_nothing() -> None:
@@ -77,6 +87,61 @@ def test_a_turn_that_the_batch_cut_short_goes_on_in_the_next() -> None:
     assert [row for _, row in take(queue, 6)[0]] == [0, 1, 2, 3, 0, 1]
     queue.push(job("a", 4))
     assert take(queue, 2)[0] == [(second, 2), (second, 3)]
+
+
+def test_a_flood_lengthens_a_batch_of_others_by_its_fixed_time_at_most() -> None:
+    queue = filled([job("flood", 1000), job("light", 1)])
+
+    rows = queue.take(256, 0.0, fixed_pictures=20)[0]
+
+    assert pictures_of(rows) == {"flood": 20, "light": 1}
+
+
+def test_a_flood_in_a_group_of_its_own_gets_its_turn_and_what_the_other_groups_spend() -> None:
+    queue = filled([job("light", 1), job("flood", 1000, group="own")])
+    queue.take(256, 0.0, fixed_pictures=20)
+    queue.push(job("light", 1))
+
+    assert pictures_of(queue.take(256, 0.1, fixed_pictures=20)[0]) == {"flood": DEFAULT_QUANTUM}
+    queue.take(256, 0.2, fixed_pictures=20)
+    for group in "xyz":
+        queue.push(job(f"light {group}", 1, group=group))
+    assert pictures_of(queue.take(256, 0.3, fixed_pictures=20)[0]) == {"flood": 2 * 20}
+
+
+def test_who_floods_alone_has_the_whole_batch() -> None:
+    queue = filled([job("flood", 1000), job("light", 1)])
+    queue.take(256, 0.0, fixed_pictures=20)
+
+    assert pictures_of(queue.take(256, 0.5, fixed_pictures=20)[0]) == {"flood": 20}
+    assert pictures_of(queue.take(256, 1.5, fixed_pictures=20)[0]) == {"flood": 256}
+
+
+def test_a_small_request_of_its_own_does_not_hold_a_task_back() -> None:
+    queue = filled([job("bulk", 1)])
+    queue.take(256, 0.0, fixed_pictures=20)
+    queue.push(job("bulk", 300))
+
+    assert pictures_of(queue.take(256, 0.1, fixed_pictures=20)[0]) == {"bulk": 256}
+
+
+def test_tasks_that_all_have_much_fill_the_batch() -> None:
+    queue = filled([job("a", 500), job("b", 200), job("c", 100)])
+
+    assert sum(pictures_of(queue.take(256, 0.0, fixed_pictures=20)[0]).values()) == 256
+
+
+def test_a_flood_that_expired_does_not_bound_the_next_group() -> None:
+    queue = filled([job("light", 1)])
+    queue.take(256, 0.0, fixed_pictures=20)
+    queue.push(job("flood", 500, deadline_s=0.2))
+    for task in "abc":
+        queue.push(job(task, 100, group="other"))
+
+    spans, expired = queue.take(64, 0.5, fixed_pictures=0)
+
+    assert [each.task for each in expired] == ["flood"]
+    assert sum(pictures_of(spans).values()) == 64
 
 
 def test_shares_are_even_between_backlogged_tasks() -> None:
@@ -162,16 +227,16 @@ ARRIVALS = st.lists(
 )
 
 
-@given(ARRIVALS, st.integers(1, 16), st.sets(st.integers(0, 29)))
+@given(ARRIVALS, st.integers(1, 16), st.sets(st.integers(0, 29)), st.none() | st.integers(0, 20))
 def test_every_picture_is_handed_out_once_or_discarded(
-    arrivals: list[tuple[str, str, int]], limit: int, cancelled: set[int]
+    arrivals: list[tuple[str, str, int]], limit: int, cancelled: set[int], fixed_pictures: int | None
 ) -> None:
     jobs = [job(task, pictures, group) for task, group, pictures in arrivals]
     queue = filled(jobs)
     discarded = {each: queue.discard(each) for index, each in enumerate(jobs) if index in cancelled}
     seen: Counter[tuple[Job, int]] = Counter()
 
-    while rows := take(queue, limit)[0]:
+    while rows := take(queue, limit, fixed_pictures=fixed_pictures)[0]:
         assert len(rows) <= limit
         assert len({each.group for each, _ in rows}) == 1
         seen.update(rows)
@@ -200,9 +265,12 @@ WAITING = st.lists(
 )
 
 
-@given(WAITING, WAITING, st.integers(1, 32))
+@given(WAITING, WAITING, st.integers(1, 32), st.none() | st.integers(0, 40))
 def test_a_lone_picture_waits_for_one_turn_of_each_task_before_it_and_no_longer(
-    before: list[tuple[str, str, int]], after: list[tuple[str, str, int]], limit: int
+    before: list[tuple[str, str, int]],
+    after: list[tuple[str, str, int]],
+    limit: int,
+    fixed_pictures: int | None,
 ) -> None:
     queue = filled([job(task, pictures, group) for task, group, pictures in before])
     turns = Counter(group for _, group in {(task, group) for task, group, _ in before})
@@ -213,7 +281,7 @@ def test_a_lone_picture_waits_for_one_turn_of_each_task_before_it_and_no_longer(
 
     batches = 0
     while lone.queued:
-        take(queue, limit)
+        take(queue, limit, fixed_pictures=fixed_pictures)
         batches += 1
 
     assert batches <= 1 + sum(-(-count * DEFAULT_QUANTUM // limit) for count in turns.values())
