@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -47,8 +47,8 @@ class Outcome:
     p99_ms: float
     longest_ms: float
     longest_lone_queue_ms: float
-    bound_ms: float
-    refused: float
+    answered: int
+    refused: int
     flood_pictures: int
     mean_batch: float
     busy: float
@@ -69,8 +69,12 @@ class _Record:
 
 def simulate(traffic: Traffic, model: EngineModel, limits: Limits) -> Outcome:
     """Run the traffic through the batcher to the last answer."""
+    return replay(arrivals(traffic), model, limits)
+
+
+def replay(requests: Sequence[Arrival], model: EngineModel, limits: Limits) -> Outcome:
+    """Run requests, in order of time, through the batcher to the last answer."""
     record = _Record()
-    requests = arrivals(traffic)
 
     def leap(seconds: float) -> None:
         if batcher.waiting and not engine.running:
@@ -95,11 +99,11 @@ def simulate(traffic: Traffic, model: EngineModel, limits: Limits) -> Outcome:
         p99_ms=_quantile_ms(record.latencies_s, 0.99),
         longest_ms=_quantile_ms(record.latencies_s, 1.0),
         longest_lone_queue_ms=1000 * max(record.lone_queue_s, default=0.0),
-        bound_ms=1000 * longest_turn_s(traffic, model, limits.max_batch),
-        refused=record.refused / max(1, record.refused + len(record.latencies_s)),
+        answered=len(record.latencies_s),
+        refused=record.refused,
         flood_pictures=record.flood_pictures,
-        mean_batch=float(np.mean(engine.batches)),
-        busy=engine.busy_s / elapsed_s,
+        mean_batch=sum(engine.batches) / max(1, len(engine.batches)),
+        busy=engine.busy_s / elapsed_s if elapsed_s else 0.0,
         idle_with_work_s=record.idle_with_work_s,
     )
 
@@ -158,7 +162,7 @@ async def _client(batcher: Batcher[None, None], arrival: Arrival, record: _Recor
 
 
 def _quantile_ms(latencies_s: list[float], share: float) -> float:
-    return 1000 * float(np.quantile(latencies_s, share))
+    return 1000 * float(np.quantile(latencies_s, share)) if latencies_s else 0.0
 
 
 def _no_device(error: DeviceLost) -> None:
