@@ -133,7 +133,7 @@ def flood(model: EngineModel, seconds: float, docs: Path) -> list[dict[str, Any]
             "same, served in order of arrival": simulate(same, model, Limits(BATCH, fair=False)),
         }
         for name, outcome in sides.items():
-            times = outcome.p99_ms / sides[UNDISTURBED].p99_ms
+            times = round(outcome.p99_ms / sides[UNDISTURBED].p99_ms, 3)
             row = {"layouts": layouts, "load": load, "who": name, "times_undisturbed": times}
             row |= asdict(outcome) | {"flood_per_s": outcome.flood_pictures / seconds}
             rows.append(row)

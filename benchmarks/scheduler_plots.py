@@ -21,6 +21,7 @@ def plot_cost(growth: Mapping[str, Mapping[str, Series]], path: Path) -> None:
         for side, series in sides.items():
             axes.plot(list(series), list(series.values()), marker="o", markersize=3, label=side)
         _finish_cost(axes, name)
+    panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("processor time for a picture, µs")
     panels[0].legend(fontsize=8)
     figure.savefig(path, dpi=DPI)
@@ -51,5 +52,5 @@ def plot_flood(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _finish_cost(axes: Axes, name: str) -> None:
     axes.axhline(LIMIT_US, color="tab:red", linestyle="--", linewidth=1, label="limit")
-    axes.set(xscale="log", xlabel=name, ylim=(0, None))
+    axes.set(xscale="log", xlabel=name)
     axes.grid(alpha=0.3)

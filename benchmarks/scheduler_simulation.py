@@ -98,12 +98,12 @@ def replay(requests: Sequence[Arrival], model: EngineModel, limits: Limits) -> O
         p50_ms=_quantile_ms(record.latencies_s, 0.5),
         p99_ms=_quantile_ms(record.latencies_s, 0.99),
         longest_ms=_quantile_ms(record.latencies_s, 1.0),
-        longest_lone_queue_ms=1000 * max(record.lone_queue_s, default=0.0),
+        longest_lone_queue_ms=_quantile_ms(record.lone_queue_s, 1.0),
         answered=len(record.latencies_s),
         refused=record.refused,
         flood_pictures=record.flood_pictures,
-        mean_batch=sum(engine.batches) / max(1, len(engine.batches)),
-        busy=engine.busy_s / elapsed_s if elapsed_s else 0.0,
+        mean_batch=round(sum(engine.batches) / max(1, len(engine.batches)), 2),
+        busy=round(engine.busy_s / elapsed_s, 4) if elapsed_s else 0.0,
         idle_with_work_s=record.idle_with_work_s,
     )
 
@@ -162,7 +162,7 @@ async def _client(batcher: Batcher[None, None], arrival: Arrival, record: _Recor
 
 
 def _quantile_ms(latencies_s: list[float], share: float) -> float:
-    return 1000 * float(np.quantile(latencies_s, share)) if latencies_s else 0.0
+    return round(1000 * float(np.quantile(latencies_s, share)), 3) if latencies_s else 0.0
 
 
 def _no_device(error: DeviceLost) -> None:
