@@ -175,6 +175,14 @@ def _regularizers(known: Sequence[Known]) -> Iterator[Trial]:
             yield Trial("regularizers", "eurosat", variant, lr, seed, "test", SMALL_PX, extra=extra)
 
 
+def _prompts(known: Sequence[Known]) -> Iterator[Trial]:
+    """More prompts than the default ten, as VPT publishes for some tasks (a hundred for EuroSAT)."""
+    del known
+    for seed, count, method in product(SEEDS, (50, 100), ("dvpt", "vpt")):
+        extra = {"method": method, "prompt_count": count}
+        yield Trial("prompts-224", "eurosat", f"{method}-{count}", 1e-2, seed, "test", FULL_PX, extra=extra)
+
+
 def _scale(known: Sequence[Known]) -> Iterator[Trial]:
     """Parts of the thousand training pictures, at each method's learning rate of the methods suite."""
     compared = [variant for variant in METHODS if variant.name in {"dvpt", "linear", "full"}]
@@ -191,6 +199,7 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "methods-64": lambda known: _methods("methods-64", METHODS, SMALL_PX, known),
         "methods-224": lambda known: _methods("methods-224", MAIN, FULL_PX, known),
         "regularizers": _regularizers,
+        "prompts-224": _prompts,
         "scale": _scale,
     }
 )
