@@ -14,11 +14,15 @@ from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 64_000_000
+RESIZE_GAP = 2
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_px: int = 0) -> Image.Image:
     """Bytes → upright RGB picture; of an animation, the first frame.
+
+    A JPEG far larger than `least_px` a side is decoded at a half, a quarter or an eighth of its size, but
+    never smaller than that: its decoder leaves high frequencies out, which resizing would average away.
 
     Raises PictureFormat for a format that is not read, PictureTooLarge beyond `max_pixels`, and
     PictureDamaged for bytes that do not decode.
@@ -29,6 +33,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
                 raise PictureTooLarge(
                     f"{picture.width}x{picture.height} pixels; at most {max_pixels} are read"
                 )
+            if least_px:
+                picture.draft(None, (least_px, least_px))
             return to_rgb(picture)
     except PictureTooLarge:
         raise
@@ -50,10 +56,16 @@ def silence_pillow() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def read_picture(path: Path) -> Image.Image:
+def least_px(config: PreprocessConfig, image_size: int) -> int:
+    """How many pixels a side a decoded picture needs, so that resizing it is as good as from the whole."""
+    short = image_size if config.fit == "squash" else round(image_size * config.resize_ratio)
+    return RESIZE_GAP * short
+
+
+def read_picture(path: Path, least_px: int = 0) -> Image.Image:
     """Decode a picture file, for training; its errors name the file."""
     try:
-        return decode(path.read_bytes())
+        return decode(path.read_bytes(), least_px=least_px)
     except PictureDamaged as error:
         raise PictureDamaged(f"{path}: {error}") from error
     except PictureFormat as error:

@@ -25,7 +25,7 @@ from PIL import Image
 
 from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig
-from adapters.preprocess import decode, preprocess
+from adapters.preprocess import decode, least_px, preprocess
 from benchmarks.http_load import Ask, ready, run_load, several, single
 from benchmarks.interleaved import Ratio, ratio, rounded
 from benchmarks.machine import write_result
@@ -138,7 +138,8 @@ def _bare(files: Sequence[bytes], count: int) -> float:
     config = PreprocessConfig()
     before = resource.getrusage(resource.RUSAGE_THREAD)
     for number in range(count):
-        preprocess(decode(files[number % len(files)]), config, INPUT_PX)
+        data = files[number % len(files)]
+        preprocess(decode(data, least_px=least_px(config, INPUT_PX)), config, INPUT_PX)
     after = resource.getrusage(resource.RUSAGE_THREAD)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

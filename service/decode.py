@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.preprocess import decode, preprocess
+from adapters.preprocess import decode, least_px, preprocess
 from service.errors import PictureRefused
 
 
@@ -47,7 +47,8 @@ class Decoder:
 
     def _fit(self, data: bytes, index: int, config: PreprocessConfig) -> Tensor:
         try:
-            picture = decode(data, max_pixels=self._max_pixels)
+            least = least_px(config, self._image_size)
+            picture = decode(data, max_pixels=self._max_pixels, least_px=least)
         except PictureError as error:
             raise PictureRefused(index, error) from error
         return preprocess(picture, config, self._image_size)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.preprocess import preprocess, read_picture
+from adapters.preprocess import least_px, preprocess, read_picture
 from training.data.source import Split
 from training.errors import DataUnusable
 
@@ -60,7 +60,8 @@ class Decoder:
 
     def _decode(self, source: Path | Image.Image) -> Tensor | str:
         try:
-            picture = source if isinstance(source, Image.Image) else read_picture(source)
+            least = least_px(self.preprocess, self.image_size)
+            picture = source if isinstance(source, Image.Image) else read_picture(source, least)
         except (PictureError, OSError) as error:
             return str(error)
         return preprocess(picture, self.preprocess, self.image_size)

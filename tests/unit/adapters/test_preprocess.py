@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureError, PictureFormat, PictureTooLarge
-from adapters.preprocess import decode, preprocess, read_picture
+from adapters.preprocess import decode, least_px, preprocess, read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -135,3 +136,38 @@ def test_the_crop_is_the_centre_of_the_resized_picture() -> None:
     resized = picture.resize((80, 40), Image.Resampling.BILINEAR)
     expected = np.asarray(resized.crop((24, 4, 56, 36)))[:, :, 0].astype(int)
     assert np.abs(preprocess(picture, config, 32)[0].numpy() - expected).max() <= 1
+
+
+def photograph(width: int, height: int) -> bytes:
+    """A JPEG with coarse and fine detail and some noise."""
+    random = np.random.default_rng(0)
+    pixels = random.normal(0, 6, (height, width, 3))
+    for columns, weight in ((4, 0.5), (32, 0.3), (128, 0.2)):
+        grid = random.integers(0, 256, (columns * height // width + 1, columns, 3), dtype=np.uint8)
+        pixels += weight * np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop"])
+@pytest.mark.parametrize(("side", "image_size"), [(2000, 224), (2000, 64), (900, 64)])
+def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(
+    fit: Literal["squash", "crop"], side: int, image_size: int
+) -> None:
+    config = PreprocessConfig(fit=fit)
+    data, least = photograph(side, side * 3 // 4), least_px(config, image_size)
+    small = decode(data, least_px=least)
+    assert least <= min(small.size) < side * 3 // 4
+    whole = preprocess(decode(data), config, image_size).float()
+    difference = (preprocess(small, config, image_size).float() - whole).abs()
+    assert difference.mean() < 1.5
+    assert difference.max() <= 12
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_near_the_input_s_size_is_decoded_whole(kind: str) -> None:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(photograph(256, 256))).save(buffer, kind)
+    least = least_px(PreprocessConfig(), 224)
+    assert decode(buffer.getvalue(), least_px=least) == decode(buffer.getvalue())
