@@ -1,0 +1,129 @@
+"""JPEG decoders against each other: bytes to the backbone's pixels, on small, middling and large files.
+
+    python -m benchmarks.decoders
+
+Files: EuroSAT (64 px) and DTD (about 300 to 640 px) below DVPT_DATA_ROOT, and photographs of 12 megapixels
+that are drawn here. Decoders that are not installed are left out: simplejpeg and opencv-python-headless are
+no dependencies of the project. Each side ends with the same uint8 tensor [3, 224, 224]; what differs from the
+service's own path is told in levels. Writes benchmarks/results/decoders.json.
+"""
+
+import argparse
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.config import PreprocessConfig
+from adapters.preprocess import decode, least_px, preprocess
+from benchmarks.front_end import photograph
+from benchmarks.interleaved import interleave, ratio, rounded
+from benchmarks.machine import write_result
+
+CONFIG = PreprocessConfig()
+INPUT_PX = 224
+REFERENCE = "Pillow, whole"
+Fit = Callable[[bytes], Tensor]
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=9)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    figures = {name: measure(files, options.rounds) for name, files in file_sets().items()}
+    for name, sides in figures.items():
+        for decoder, figure in sides.items():
+            print(f"{name}, {decoder}: {figure}")
+    print(write_result("decoders", figures))
+
+
+def file_sets() -> dict[str, list[bytes]]:
+    """Names of kinds of files, and a few of each."""
+    root = Path(os.environ["DVPT_DATA_ROOT"])
+    eurosat = sorted((root / "vtab-1k/eurosat/images").rglob("*.jpg"))[:40]
+    textures = sorted((root / "imagefolder/dtd10/test").rglob("*.jpg"))[:20]
+    return {
+        "EuroSAT": [path.read_bytes() for path in eurosat],
+        "DTD": [path.read_bytes() for path in textures],
+        "12 megapixels": [photograph(3464, seed) for seed in range(2)],
+    }
+
+
+def measure(files: Sequence[bytes], rounds: int) -> dict[str, Any]:
+    """Milliseconds a picture, speed against whole decoding with Pillow, and difference in levels."""
+    sides = decoders()
+    times = interleave({name: partial(_all, fit, files) for name, fit in sides.items()}, rounds)
+    expected = [sides[REFERENCE](data).float() for data in files]
+    return {
+        name: {
+            "ms_per_picture": round(1000 * float(np.median(times[name])) / len(files), 3),
+            "speed_up": rounded(ratio(times[REFERENCE], times[name])),
+            "mean_levels": round(_mean_difference(fit, files, expected), 3),
+        }
+        for name, fit in sides.items()
+    }
+
+
+def decoders() -> dict[str, Fit]:
+    """Every decoder that is here: whole, and with DCT scaling where it has it."""
+    sides: dict[str, Fit] = {
+        REFERENCE: lambda data: preprocess(decode(data), CONFIG, INPUT_PX),
+        "Pillow, DCT scaling (the service)": lambda data: preprocess(
+            decode(data, least_px=least_px(CONFIG, INPUT_PX)), CONFIG, INPUT_PX
+        ),
+    }
+    for module, name, fit in (
+        ("torchvision.io", "torchvision", _torchvision),
+        ("simplejpeg", "simplejpeg, DCT scaling, Pillow's resize", _simplejpeg),
+        ("cv2", "OpenCV", _opencv),
+    ):
+        try:
+            sides[name] = partial(fit, importlib.import_module(module))
+        except ImportError:
+            print(f"{name}: not installed, left out")
+    return sides
+
+
+def _torchvision(io: Any, data: bytes) -> Tensor:
+    pixels = io.decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=io.ImageReadMode.RGB)
+    resized = F.interpolate(pixels.unsqueeze(0).float(), (INPUT_PX, INPUT_PX), mode="bicubic", antialias=True)
+    return resized.squeeze(0).round().clamp(0, 255).to(torch.uint8)
+
+
+def _simplejpeg(library: Any, data: bytes) -> Tensor:
+    least = least_px(CONFIG, INPUT_PX)
+    pixels = library.decode_jpeg(data, min_height=least, min_width=least, min_factor=1)
+    return preprocess(Image.fromarray(pixels), CONFIG, INPUT_PX)
+
+
+def _opencv(library: Any, data: bytes) -> Tensor:
+    pixels = library.imdecode(np.frombuffer(data, np.uint8), library.IMREAD_COLOR)[:, :, ::-1]
+    how = library.INTER_AREA if min(pixels.shape[:2]) > INPUT_PX else library.INTER_CUBIC
+    resized = library.resize(pixels, (INPUT_PX, INPUT_PX), interpolation=how)
+    return torch.from_numpy(resized.transpose(2, 0, 1).copy())
+
+
+def _all(fit: Fit, files: Sequence[bytes]) -> None:
+    for data in files:
+        fit(data)
+
+
+def _mean_difference(fit: Fit, files: Sequence[bytes], expected: Sequence[Tensor]) -> float:
+    pairs = zip(files, expected, strict=True)
+    return float(np.mean([(fit(data).float() - whole).abs().mean().item() for data, whole in pairs]))
+
+
+if __name__ == "__main__":
+    main()
