@@ -19,11 +19,12 @@ from torch import Tensor
 
 from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone
 from adapters.bank import AdapterBank
+from adapters.config import PromptConfig
 from adapters.errors import ConfigError
 from adapters.layout import Slot
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
-from benchmarks.short import fill
+from benchmarks.resident import fill
 from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
 from service.errors import InferenceFailed
@@ -32,6 +33,7 @@ from service.settings import settings_from
 SIDES = {"cpu": ("torch fp32", "torch bf16", "onnx fp32"), "cuda": ("torch fp32", "torch bf16", "torch fp16",
          "onnx fp16", "onnx fp32")}  # fmt: skip
 REFERENCE = "torch fp32"
+CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def make_side(name: str, options: argparse.Namespace, backbone: Backbone) -> Sid
         backbone.config, device=choice.device, dtype=choice.dtype, slots_per_layout=options.tasks
     )
     torch.manual_seed(0)
-    slots = fill(bank, backbone, options.tasks)
+    slots = fill(bank, backbone, options.tasks, CLASSES, PromptConfig())
     engine = make_engine(choice, settings, backbone.config, bank)
     engine.start()
     engine.warm(slots[0].layout)

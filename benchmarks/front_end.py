@@ -11,11 +11,8 @@ import asyncio
 import io
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +23,11 @@ from PIL import Image
 from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig
 from adapters.preprocess import decode, least_px, preprocess
-from benchmarks.http_load import Ask, ready, run_load, several, single
+from benchmarks.http_load import Ask, run_load, several, single
 from benchmarks.interleaved import Ratio, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
+from benchmarks.running import running
 
 PORT = 8123
 CLOCK_HZ = os.sysconf("SC_CLK_TCK")
@@ -65,8 +63,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), random_backbone(VIT), tasks=20)
-        with model_service(Path(folder), PORT) as process:
-            asyncio.run(ready(PORT))
+        with running("benchmarks.model_service", Path(folder), PORT) as process:
             figures = {
                 case.name: measure(case, tasks, process.pid, options.rounds, options.connections)
                 for case in CASES
@@ -75,17 +72,6 @@ def main() -> None:
         server, bare = figure["server_us_per_picture"], figure["bare_us_per_picture"]
         print(f"{name}: {server:.0f} us against {bare:.0f} us bare, {figure['ratio']}")
     print(write_result("front_end", {"input_px": INPUT_PX, "connections": options.connections} | figures))
-
-
-@contextmanager
-def model_service(store: Path, port: int, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The real service with an engine that answers at once, in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.model_service", "--store", str(store), "--port", str(port)]
-    with subprocess.Popen([*command, *flags], stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
 
 
 def measure(case: Case, tasks: Sequence[str], pid: int, rounds: int, connections: int) -> dict[str, Any]:

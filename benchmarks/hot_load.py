@@ -8,13 +8,10 @@ without 20 publishes a second beside it. Writes benchmarks/results/hot_load-<bac
 
 import argparse
 import asyncio
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +21,11 @@ from adapters.artifact import Artifact
 from adapters.backbone import EMBEDDED_BACKBONE, load_backbone
 from adapters.store import Store
 from benchmarks.front_end import photograph
-from benchmarks.http_load import ready, run_load, single
+from benchmarks.http_load import run_load, single
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
+from benchmarks.running import running
 
 PORT = 8125
 LOADS_PER_S = 20
@@ -44,7 +42,12 @@ def main() -> None:
         tasks = random_store(root, backbone, TASKS)
         store = Store.open(root)
         artifact = store.load(tasks[0], 1)
-        with started_service(root, options) as start:
+        weights = ["--weights", options.weights] if options.weights else []
+        flags = ("--device", options.device, "--torch-threads", 1, "--watch-interval-s", 0.01, *weights)
+        with running("service.cli", root, PORT, *flags) as service:
+            start = {"process_to_ready_ms": round(service.ready_ms, 1)} | _parts(
+                service.log, service.ready_ms
+            )
             first_ms = [first_answer_ms(store, artifact, f"new-{number}") for number in range(LOADED)]
             others = asyncio.run(latency_of_others(store, artifact, tasks, options))
     figures = {
@@ -57,29 +60,6 @@ def main() -> None:
     for name, figure in figures.items():
         print(f"{name}: {figure}")
     print(write_result(f"hot_load-{options.backbone}-{options.device.partition(':')[0]}", figures))
-
-
-@contextmanager
-def started_service(root: Path, options: argparse.Namespace) -> Iterator[dict[str, float]]:
-    """`dvpt-serve`, and how long each part of its start took."""
-    command = [
-        sys.executable, "-m", "service.cli", "--store", str(root), "--port", str(PORT), "--device",
-        options.device, "--torch-threads", "1", "--watch-interval-s", "0.01",
-        *(["--weights", str(options.weights)] if options.weights else []),
-    ]  # fmt: skip
-    began = time.monotonic()
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        lines: list[str] = []
-        reader = threading.Thread(target=lambda: lines.extend(process.stderr or ()), daemon=True)
-        reader.start()
-        try:
-            asyncio.run(ready(PORT))
-            ready_ms = 1000 * (time.monotonic() - began)
-            yield {"process_to_ready_ms": round(ready_ms, 1)} | _parts(lines, ready_ms)
-        finally:
-            process.terminate()
-            process.wait()
-            reader.join()
 
 
 def first_answer_ms(store: Store, artifact: Artifact, task: str) -> float:
@@ -134,7 +114,9 @@ def _parts(lines: Sequence[str], ready_ms: float) -> dict[str, float]:
             parts = {name: float(fields[name]) for name in ("backbone_ms", "adapters_ms", "warm_up_ms")}
             return {
                 name: round(value, 1)
-                for name, value in ({"imports_ms": ready_ms - sum(parts.values())} | parts).items()
+                for name, value in (
+                    {"process_to_ready_ms": ready_ms, "imports_ms": ready_ms - sum(parts.values())} | parts
+                ).items()
             }
     raise RuntimeError("the service did not tell of its start")
 

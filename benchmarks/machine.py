@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path("benchmarks/results")
+RESULTS = Path(os.environ.get("BENCHMARK_RESULTS", "benchmarks/results"))
 PACKAGES = ("torch", "timm", "numpy", "pillow", "onnxruntime")
 
 

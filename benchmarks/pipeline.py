@@ -8,11 +8,7 @@ have the same settings. Writes benchmarks/results/pipeline-<backbone>-<device>.j
 
 import argparse
 import asyncio
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +16,12 @@ import numpy as np
 
 from adapters.backbone import EMBEDDED_BACKBONE, load_backbone
 from benchmarks.front_end import photograph
-from benchmarks.http_load import ready, run_load, single
+from benchmarks.http_load import run_load, single
 from benchmarks.interleaved import ratio, rounded, seconds
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
 from benchmarks.resident import make_resident, pictures
+from benchmarks.running import running
 
 PORT = 8124
 FILES = 32
@@ -42,16 +39,16 @@ def main() -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Rounds of both sides, and their ratio."""
     backbone = load_backbone(options.backbone, weights=options.weights)
-    flags = {"device": options.device, "torch_threads": options.threads, "max_batch": options.batch}
-    resident = make_resident(backbone, options.tasks, weights=options.weights, **flags)
+    settings = {"device": options.device, "torch_threads": options.threads, "max_batch": options.batch}
+    resident = make_resident(backbone, options.tasks, weights=options.weights, **settings)
     images = pictures(options.batch, backbone.config.image_size)
     rows = [int(row) for row in np.random.default_rng(0).integers(options.tasks, size=options.batch)]
     files = [photograph(options.side_px, seed) for seed in range(FILES)]
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), backbone, options.tasks)
         asks = [single(task, files[number % FILES]) for number, task in enumerate(tasks)]
-        with real_service(Path(folder), options):
-            asyncio.run(ready(PORT))
+        flags = (*serve_flags(options), "--max-batch", options.batch)
+        with running("service.cli", Path(folder), PORT, *flags):
             http_s, bare_s = [], []
             for _ in range(options.rounds + 1):  # the first warms both up
                 bare_s.append(seconds(lambda: resident.answer(images, rows)) / options.batch)
@@ -70,20 +67,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@contextmanager
-def real_service(store: Path, options: argparse.Namespace) -> Iterator[subprocess.Popen[bytes]]:
-    """`dvpt-serve` in a process of its own."""
-    command = [
-        sys.executable, "-m", "service.cli", "--store", str(store), "--port", str(PORT),
-        "--device", options.device, "--torch-threads", str(options.threads),
-        "--max-batch", str(options.batch),
-        *(["--weights", str(options.weights)] if options.weights else []),
-    ]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
+def serve_flags(options: argparse.Namespace) -> list[object]:
+    """The service's engine with the same settings."""
+    weights = ["--weights", options.weights] if options.weights else []
+    return ["--device", options.device, "--torch-threads", options.threads, *weights]
 
 
 def _parser() -> argparse.ArgumentParser:
