@@ -27,6 +27,8 @@ def write_report(rows: Sequence[Row]) -> None:
         _methods(rows, "methods-224", "## Methods, EuroSAT at 224 pixels"),
         _methods(rows, "methods-64", "## Methods, EuroSAT at 64 pixels"),
         _readings(rows),
+        _list(rows, "prompts-224", "## More prompts, EuroSAT at 224 pixels"),
+        _list(rows, "regularizers", "## Regularizers, EuroSAT at 64 pixels"),
         _scale(rows),
     ]
     REPORT.write_text("\n\n".join(part for part in parts if part) + "\n")
@@ -43,7 +45,7 @@ Learning rates are chosen on val200 after training on train800 with seed 0, from
 table; then train800 and val200 together are trained on with each seed, and the last epoch is tested once on 3,000
 pictures. Backbone: `{BACKBONE}`.
 
-    python -m benchmarks.evidence run readings methods-64 scale methods-224
+    python -m benchmarks.evidence run methods-224 readings prompts-224 methods-64 regularizers scale
     python -m benchmarks.evidence report
 
 Every finished run is a row of `benchmarks/results/evidence.csv`, with a bit for each test picture. Differences carry the
@@ -105,6 +107,22 @@ def _readings(rows: Sequence[Row]) -> str:
         f"## Readings of DVPT, EuroSAT at 64 pixels\n\nAll at learning rate {rate:g}, VPT beside them.\n\n"
         + table(header, lines)
     )
+
+
+def _list(rows: Sequence[Row], suite: str, title: str) -> str:
+    """Accuracies of a suite, variant by variant as they were planned."""
+    tested = _by_variant(row for row in rows if row.suite == suite)
+    if not tested:
+        return ""
+    header = ("variant", "trained parameters", "learning rate", "seeds", "accuracy", "s a run")
+    lines = [
+        (
+            name, f"{group[0].parameters:,}", f"{group[0].lr:g}", str(len(group)), _accuracy(group),
+            f"{np.mean([row.train_seconds for row in group]):.0f}",
+        )
+        for name, group in tested.items()
+    ]  # fmt: skip
+    return f"{title}\n\n{table(header, lines)}"
 
 
 def _scale(rows: Sequence[Row]) -> str:

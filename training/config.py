@@ -87,7 +87,7 @@ class TrainConfig(StrictModel):
     lr: float | None = knob(
         None,
         OPTIMIZATION,
-        "peak learning rate (default: 0.01; bias 0.003; partial, adapter, sidetune 0.001; full 0.0003)",
+        "peak learning rate (default: 0.01; partial, adapter, sidetune 0.001; full 0.0003)",
         gt=0,
     )
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)

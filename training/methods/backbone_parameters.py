@@ -17,7 +17,7 @@ from training.methods.method import Recipe
 
 FULL_RECIPE = Recipe(epochs=15, lr=3e-4)
 PARTIAL_RECIPE = Recipe(epochs=15, lr=1e-3)
-BIAS_RECIPE = Recipe(epochs=15, lr=3e-3)
+BIAS_RECIPE = Recipe(epochs=15, lr=1e-2)
 TOKEN_BATCH = 64
 
 Chosen = Callable[[str], bool]
