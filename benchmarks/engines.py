@@ -10,21 +10,20 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone
+from adapters.backbone import Backbone, load_backbone
 from adapters.bank import AdapterBank
 from adapters.config import PromptConfig
 from adapters.errors import ConfigError
 from adapters.layout import Slot
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
-from benchmarks.resident import fill
+from benchmarks.resident import add_engine_flags, fill
 from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
 from service.errors import InferenceFailed
@@ -139,9 +138,7 @@ def summary(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description="Compare the engines.")
-    parser.add_argument("--backbone", default=EMBEDDED_BACKBONE, metavar="NAME", help="timm's name")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights (.safetensors)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    add_engine_flags(parser)
     parser.add_argument("--batch", type=int, default=16, metavar="N", help="pictures in a batch")
     parser.add_argument("--tasks", type=int, default=100, metavar="N", help="adapters in the bank")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from adapters.artifact import Artifact
-from adapters.backbone import EMBEDDED_BACKBONE, load_backbone
+from adapters.backbone import load_backbone
 from adapters.store import Store
 from benchmarks.front_end import photograph
 from benchmarks.http_load import run_load, single
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
+from benchmarks.resident import add_engine_flags
 from benchmarks.running import running
 
 PORT = 8125
@@ -125,9 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--backbone", default=EMBEDDED_BACKBONE, metavar="NAME", help="timm's name")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights (.safetensors)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    add_engine_flags(parser)
     parser.add_argument("--requests", type=int, default=400, metavar="N", help="in a round")
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     return parser

@@ -11,17 +11,16 @@ Writes benchmarks/results/many_tasks-<backbone>-<device>.json.
 import argparse
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone
+from adapters.backbone import Backbone, load_backbone
 from adapters.device import choose_device, choose_dtype
 from benchmarks.interleaved import Call, interleave, ratio, rounded
 from benchmarks.machine import write_result
-from benchmarks.resident import Resident, make_resident, pictures
+from benchmarks.resident import Resident, add_engine_flags, make_resident, pictures
 
 PROMPTS = 10
 TASKS = (1, 10, 100, 1000)
@@ -149,10 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--backbone", default=EMBEDDED_BACKBONE, metavar="NAME", help="timm's name")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights (.safetensors)")
+    add_engine_flags(parser)
     parser.add_argument("--image-size", type=int, metavar="PX")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
     parser.add_argument("--batch", type=int, default=32, metavar="N")

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from adapters.backbone import EMBEDDED_BACKBONE, load_backbone
+from adapters.backbone import load_backbone
 from benchmarks.front_end import photograph
 from benchmarks.http_load import run_load, single
 from benchmarks.interleaved import ratio, rounded, seconds
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
-from benchmarks.resident import make_resident, pictures
+from benchmarks.resident import add_engine_flags, make_resident, pictures
 from benchmarks.running import running
 
 PORT = 8124
@@ -77,9 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--backbone", default=EMBEDDED_BACKBONE, metavar="NAME", help="timm's name")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights (.safetensors)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
+    add_engine_flags(parser)
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the engine, on a CPU")
     parser.add_argument("--batch", type=int, default=32, metavar="N")
     parser.add_argument("--tasks", type=int, default=100, metavar="N")

@@ -1,5 +1,6 @@
 """Engines as the service makes them, with a bank full of random adapters."""
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone
+from adapters.backbone import EMBEDDED_BACKBONE, Backbone
 from adapters.bank import AdapterBank
 from adapters.config import AdapterConfig, PromptConfig
 from adapters.dvpt import Adapter
@@ -16,6 +17,13 @@ from adapters.layout import Slot
 from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
 from service.settings import settings_from
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """`--backbone`, `--weights` and `--device`, which all benchmarks of an engine take."""
+    parser.add_argument("--backbone", default=EMBEDDED_BACKBONE, metavar="NAME", help="timm's name")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights (.safetensors)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,11 @@ class Settings(BaseSettings):
         description="threads of the forward pass on a CPU; 0 leaves it to the engine",
     )
     graph_layouts: int = Field(
-        default=8,
+        default=0,
         ge=0,
         le=1024,
-        description="most layouts whose batches are captured as CUDA graphs; 0 captures none",
+        description="most layouts whose batches are captured as CUDA graphs; 0 captures none, which is the "
+        "default until replays are verified on a GPU",
     )
     onnx_cache: Path = Field(
         default_factory=default_onnx_cache, description="where the onnx engine keeps the exported backbone"
