@@ -27,6 +27,7 @@ def write_report(rows: Sequence[Row]) -> None:
         _methods(rows, "methods-224", "## Methods, EuroSAT at 224 pixels"),
         _methods(rows, "methods-64", "## Methods, EuroSAT at 64 pixels"),
         _readings(rows),
+        _list(rows, "recipe-224", "## Against learning by heart, EuroSAT at 224 pixels"),
         _list(rows, "prompts-224", "## More prompts, EuroSAT at 224 pixels"),
         _list(rows, "regularizers", "## Regularizers, EuroSAT at 64 pixels"),
         _scale(rows),
@@ -46,7 +47,7 @@ table; then train800 and val200 together are trained on with each seed, and the 
 pictures. Backbone: `{BACKBONE}`. Readings, more prompts and regularizers are compared at
 one learning rate, without a selection of their own.
 
-    python -m benchmarks.evidence run methods-224 readings prompts-224 methods-64 regularizers scale
+    python -m benchmarks.evidence run methods-224 readings recipe-224 prompts-224 methods-64 regularizers scale
     python -m benchmarks.evidence report
 
 Every finished run is a row of `benchmarks/results/evidence.csv`, with a bit for each test picture. The rows at 224 px of

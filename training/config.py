@@ -94,6 +94,9 @@ class TrainConfig(StrictModel):
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
+    clip_grad: float = knob(
+        0.0, OPTIMIZATION, "the gradient's norm is scaled down to this where it is more; 0 leaves it", ge=0
+    )
     label_smoothing: float = knob(
         0.0, OPTIMIZATION, "part of each label that is spread evenly over the classes", ge=0, lt=1
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from tqdm import tqdm
@@ -163,6 +163,9 @@ class Training:
 
     def update(self) -> None:
         """Take the step that the gradients say, and forget them."""
+        if self._config.clip_grad:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._method.module.parameters(), self._config.clip_grad)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)

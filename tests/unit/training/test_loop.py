@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils import parameters_to_vector
 
 from adapters.backbone import Backbone
 from training.config import TrainConfig
@@ -140,6 +141,26 @@ def test_an_update_that_no_loss_shows_does_not_reach_the_checkpoint(
     with pytest.raises(Diverged, match=r"is not finite at step 1 \(epoch 1"):
         training.fit(pictures(), run, lambda _: None, lambda: 0.5)
     assert run.load() is None
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_step_is_no_longer_than_the_clipped_gradient(
+    backbone: Backbone, new_config: New, tmp_path: Path, precision: str
+) -> None:
+    def step_length(clip_grad: float) -> float:
+        config = new_config(
+            epochs=1, lr=1.0, clip_grad=clip_grad, optimizer="sgd", weight_decay=0.0, warmup=0.0,
+            batch_size=21, precision=precision,
+        )  # fmt: skip
+        training = new_training(backbone, config)
+        before = parameters_to_vector(training._method.module.parameters()).detach().clone()
+        fit(training, tmp_path, f"clip-{clip_grad}")
+        after = parameters_to_vector(training._method.module.parameters()).detach()
+        return float((after - before).norm())
+
+    assert step_length(0.001) == pytest.approx(0.001, rel=1e-3)
+    assert step_length(1e6) == pytest.approx(step_length(0), rel=1e-6)
+    assert step_length(0) > 0.002
 
 
 def test_label_smoothing_raises_the_least_loss(backbone: Backbone, new_config: New, tmp_path: Path) -> None:
