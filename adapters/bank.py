@@ -69,6 +69,13 @@ class AdapterBank:
             self._live.add(slot)
             return slot
 
+    def read(self, config: AdapterConfig, slot: Slot) -> dict[str, Tensor]:
+        """The tensors of a live slot on the host, in the bank's precision, as `insert` takes them again."""
+        with self._lock:
+            self.require_live([slot])
+            rows = self._layouts[slot.layout].read(slot.index, config.prompts)
+            return rows | self._heads[slot.head].read(slot.head_index, slot.class_count)
+
     def remove(self, slot: Slot) -> None:
         """Free the slots of an adapter; a second call changes nothing."""
         with self._lock:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.layout import HeadShape
-from adapters.slots import FreeSlots
+from adapters.slots import FreeSlots, host_copy
 
 INITIAL_CAPACITY = 16
 
@@ -47,6 +47,17 @@ class HeadBank(FreeSlots):
         self.bias[slot].fill_(-torch.inf)
         self.weight[slot, :class_count].copy_(tensors[f"head.{self._hidden}.weight"])
         self.bias[slot, :class_count].copy_(tensors[f"head.{self._hidden}.bias"])
+
+    @torch.inference_mode()
+    def read(self, slot: int, class_count: int) -> dict[str, Tensor]:
+        """Copies, on the host, of what `write` was given."""
+        tensors = {}
+        for layer in range(self._hidden):
+            tensors[f"head.{layer}.weight"] = host_copy(self.hidden_weight[slot, layer])
+            tensors[f"head.{layer}.bias"] = host_copy(self.hidden_bias[slot, layer])
+        tensors[f"head.{self._hidden}.weight"] = host_copy(self.weight[slot, :class_count])
+        tensors[f"head.{self._hidden}.bias"] = host_copy(self.bias[slot, :class_count])
+        return tensors
 
     def logits(self, features: Tensor, index: Tensor) -> Tensor:
         """Features [b, D] and slots [b] → float32 logits [b, C].

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from adapters.config import BackboneConfig, PromptConfig
 from adapters.layout import Layout
 from adapters.meta_net import meta_input, output_rows
-from adapters.slots import FreeSlots
+from adapters.slots import FreeSlots, host_copy
 
 
 class LayoutBank(FreeSlots):
@@ -68,6 +68,18 @@ class LayoutBank(FreeSlots):
             else:
                 weight[slot].zero_()
                 bias[slot].zero_()
+
+    @torch.inference_mode()
+    def read(self, slot: int, options: PromptConfig) -> dict[str, Tensor]:
+        """Copies, on the host, of what `write` was given."""
+        if options.count == 0:
+            return {}
+        tensors = {"prompts": host_copy(self.prompts[slot])}
+        if options.meta_net != "none":
+            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+                tensors[f"meta_net.{layer}.weight"] = host_copy(weight[slot])
+                tensors[f"meta_net.{layer}.bias"] = host_copy(bias[slot])
+        return tensors
 
     def prompts_for(self, patches: Tensor, index: Tensor) -> Tensor | None:
         """Patch tokens [B, N, D] and slots [B] → P + π [B, L, P, D] float32; None without prompts.

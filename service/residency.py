@@ -19,7 +19,10 @@ from service.metrics import Metrics
 
 @dataclass(eq=False, slots=True)
 class Resident:
-    """One version of a task in memory. Only `Residency` changes it."""
+    """One version of a task in memory. Only `Residency` changes it.
+
+    `tensors` are empty while it is in a slot: the bank's rows are then the only copy.
+    """
 
     task: str
     version: int
@@ -134,7 +137,7 @@ class Residency:
             raise
         self._on_host.discard(resident)
         self._in_slots.setdefault(resident.layout, OrderedDict())[resident] = None
-        resident.slot = slot
+        resident.slot, resident.tensors = slot, {}
         self._room_may_be.set()  # it has no lease yet
         self._count()
 
@@ -142,11 +145,16 @@ class Residency:
         """Send the least recently used adapter without a lease to host memory, or wait for a lease to end."""
         residents = self._in_slots.get(layout, OrderedDict())
         idle = next((resident for resident in residents if not resident.leases), None)
-        if idle is None or idle.slot is None:
+        if idle is None:
             self._room_may_be.clear()
             await self._room_may_be.wait()
             return
-        slot, idle.slot = idle.slot, None
+        async with self.lease(idle) as slot:  # so that nothing frees it meanwhile
+            loop = asyncio.get_running_loop()
+            tensors = await loop.run_in_executor(self._loader, self._bank.read, idle.config, slot)
+        if idle.leases or idle.slot is None:
+            return  # wanted again, or gone for good
+        idle.slot, idle.tensors = None, tensors
         del residents[idle]
         self._on_host.add(idle)
         self._metrics.evictions.inc()

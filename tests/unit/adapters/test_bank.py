@@ -152,6 +152,40 @@ def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -
     assert_rows_match(backbone, bank, [second])
 
 
+@pytest.mark.parametrize("head_layers", [1, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        PromptConfig(count=3),
+        PromptConfig(count=2, deep=False, meta_net="specific", dynamic_layers="all"),
+        PromptConfig(count=3, meta_net="none"),
+        PromptConfig(count=0, meta_net="none"),
+    ],
+)
+def test_a_slot_is_read_as_it_was_written(
+    backbone: Backbone, options: PromptConfig, head_layers: int
+) -> None:
+    bank, config = new_bank(backbone), config_of(options, 5, head_layers)
+    first, second = (insert(bank, backbone, options, 5, head_layers) for _ in range(2))
+    expected = {name: tensor.clone() for name, tensor in first.adapter.state_dict().items()}
+
+    found = bank.read(config, first.slot)
+    bank.remove(first.slot)
+    bank.insert(config, second.adapter.state_dict())  # over the slot that was read
+
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_freed_slot_is_not_read(backbone: Backbone) -> None:
+    bank, options = new_bank(backbone), PromptConfig(count=1)
+    slot = insert(bank, backbone, options, 2).slot
+    bank.remove(slot)
+
+    with pytest.raises(ValueError, match="holds no adapter"):
+        bank.read(config_of(options, 2, 1), slot)
+
+
 def test_removing_twice_frees_once(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=2)
     one, _ = (insert(bank, backbone, PromptConfig(count=1), 2) for _ in range(2))

@@ -1,16 +1,18 @@
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 import pytest
 import torch
+from torch import Tensor
 
 from adapters.artifact import Artifact
 from adapters.backbone import Backbone
 from adapters.bank import AdapterBank
-from adapters.config import PromptConfig
-from adapters.layout import Layout
+from adapters.config import AdapterConfig, PromptConfig
+from adapters.layout import Layout, Slot
 from service.metrics import Metrics
 from service.residency import Residency, Resident
 
@@ -64,6 +66,12 @@ def house(backbone: Backbone) -> Iterator[House]:
         yield House(backbone, loader)
 
 
+def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
 async def tick() -> None:
     """Give tasks and the loader's threads time to come to rest."""
     for _ in range(20):
@@ -102,6 +110,74 @@ async def test_the_least_recently_used_makes_room(
     assert recent.slot is not None
     assert third.slot is not None
     assert house.bank.slots == {recent.slot, third.slot}
+
+
+async def test_what_is_in_a_slot_is_not_kept_on_the_host_as_well(
+    house: House, make_artifact: Callable[..., Artifact]
+) -> None:
+    residents = [await house.add(make_artifact(seed)) for seed in range(3)]
+
+    assert [len(resident.tensors) > 0 for resident in residents] == [False, False, True]
+
+
+async def test_an_evicted_adapter_comes_back_as_it_was(
+    house: House, make_artifact: Callable[..., Artifact]
+) -> None:
+    artifacts = [make_artifact(seed) for seed in range(3)]
+    residents = [await house.add(artifact) for artifact in artifacts]
+    await house.use(residents[2])
+
+    assert residents[0].slot is None
+    assert_same(residents[0].tensors, artifacts[0].tensors)
+    await house.use(residents[0])
+    assert residents[0].slot is not None
+    assert_same(house.bank.read(residents[0].config, residents[0].slot), artifacts[0].tensors)
+
+
+async def test_an_adapter_asked_for_while_it_is_leaving_stays(
+    house: House, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = [await house.add(make_artifact(seed)) for seed in range(3)]
+    reading, may_read, read = threading.Event(), threading.Event(), house.bank.read
+
+    def slow_read(config: AdapterConfig, slot: Slot) -> dict[str, Tensor]:
+        reading.set()
+        assert may_read.wait(60)
+        return read(config, slot)
+
+    monkeypatch.setattr(house.bank, "read", slow_read)
+    arriving = asyncio.create_task(house.use(third))
+    await asyncio.to_thread(reading.wait, 60)
+    async with house.residency.lease(first) as slot:
+        may_read.set()
+        await arriving
+        assert slot in house.bank.slots
+        assert second.slot is None
+
+
+async def test_an_adapter_retired_while_it_is_leaving_goes(
+    house: House, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = [await house.add(make_artifact(seed)) for seed in range(3)]
+    read = house.bank.read
+    loop = asyncio.get_running_loop()
+
+    def retiring_read(config: AdapterConfig, slot: Slot) -> dict[str, Tensor]:
+        if slot == first.slot:
+            asyncio.run_coroutine_threadsafe(retire(first), loop).result(60)
+        return read(config, slot)
+
+    async def retire(resident: Resident) -> None:
+        house.residency.retire(resident)
+
+    monkeypatch.setattr(house.bank, "read", retiring_read)
+    await house.use(third)
+    await house.residency.close()
+
+    assert first.slot is None
+    assert len(first.tensors) == 0
+    assert house.bank.slots == {resident.slot for resident in (second, third) if resident.slot}
+    assert third.slot is not None
 
 
 async def test_another_layout_has_slots_of_its_own(
