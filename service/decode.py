@@ -33,6 +33,8 @@ class Decoder:
             for first in range(0, len(pictures), share)
         ]
         try:
+            if len(parts) == 1:
+                return await parts[0]  # most requests: nothing to gather
             return [pixels for part in await asyncio.gather(*parts) for pixels in part]
         finally:
             for part in parts:
