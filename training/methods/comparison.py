@@ -18,9 +18,7 @@ class ComparisonMethod:
         self, backbone: Backbone, config: TrainConfig, class_count: int, added: Mapping[str, nn.Module]
     ) -> None:
         self._backbone = backbone
-        self._head = new_head(
-            backbone.config.width, class_count, config.head_layers or 1, config.head_dropout
-        )
+        self._head = new_head(backbone, config, class_count)
         self.module = nn.ModuleDict({**added, "head": self._head})
 
     @property

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adapters.backbone import Backbone
 from adapters.dvpt import Head
+from training.config import TrainConfig
 
 
 class MlpHead(nn.Module):
@@ -52,9 +54,12 @@ def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
     return scale, state["bias"] - state["running_mean"] * scale
 
 
-def new_head(width: int, class_count: int, layers: int, dropout: float) -> nn.Module:
-    """A linear head, or Mlp-k for k = `layers` > 1."""
-    return Head(width, class_count) if layers == 1 else MlpHead(width, class_count, layers, dropout)
+def new_head(backbone: Backbone, config: TrainConfig, class_count: int) -> nn.Module:
+    """A linear head on the backbone's features, or Mlp-k for k = `config.head_layers` > 1."""
+    width, layers = backbone.config.width, config.head_layers or 1
+    if layers == 1:
+        return Head(width, class_count)
+    return MlpHead(width, class_count, layers, config.head_dropout)
 
 
 def plain_head(head: nn.Module) -> Head:

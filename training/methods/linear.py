@@ -25,9 +25,7 @@ class LinearMethod:
         self._backbone = backbone
         self._options = config.prompts
         self._class_count = class_count
-        self.module = new_head(
-            backbone.config.width, class_count, config.head_layers or 1, config.head_dropout
-        )
+        self.module = new_head(backbone, config, class_count)
 
     @property
     def head(self) -> nn.Module:

@@ -25,9 +25,7 @@ class PromptMethod:
         self._adapter = Adapter(
             config.prompts, backbone.config, class_count, prompt_dropout=config.prompt_dropout
         )
-        self._adapter.head = new_head(
-            backbone.config.width, class_count, config.head_layers or 1, config.head_dropout
-        )
+        self._adapter.head = new_head(backbone, config, class_count)
         self.module = self._adapter
 
     @property

@@ -1,8 +1,12 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
+from adapters.backbone import Backbone
 from adapters.dvpt import Head
+from training.config import TrainConfig
 from training.methods.heads import MlpHead, new_head, plain_head
 
 
@@ -28,8 +32,8 @@ def test_folding_leaves_the_trained_head_alone() -> None:
     assert all(torch.equal(before[name], value) for name, value in head.state_dict().items())
 
 
-def test_one_layer_is_a_plain_linear_head() -> None:
-    head = new_head(8, 3, 1, 0.1)
+def test_one_layer_is_a_plain_linear_head(backbone: Backbone, new_config: Callable[..., TrainConfig]) -> None:
+    head = new_head(backbone, new_config(), 3)
     assert isinstance(head, Head)
     assert plain_head(head) is head
 
