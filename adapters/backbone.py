@@ -17,8 +17,10 @@ from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
+from adapters.blocks import class_token_through, reads_class_token_alone, with_prompts
 from adapters.config import BackboneConfig, Channels
 from adapters.errors import BackboneMismatch, BackboneWeights, UnsupportedBackbone
+from adapters.patches import FoldedPatches
 
 EMBEDDED_BACKBONE = "vit_dvpt_patch8_64.formula"
 DEFAULT_BACKBONE = "vit_base_patch16_224.orig_in21k"
@@ -33,6 +35,7 @@ class Backbone(nn.Module):
 
     mean: Tensor
     std: Tensor
+    _folded: FoldedPatches | None
 
     def __init__(self, vit: VisionTransformer, config: BackboneConfig) -> None:
         super().__init__()
@@ -40,10 +43,25 @@ class Backbone(nn.Module):
         self.config = config
         self.register_buffer("mean", _channels(config.mean), persistent=False)
         self.register_buffer("std", _channels(config.std), persistent=False)
+        self._folded = None
+        self.class_token_alone = False
+
+    def for_inference(self) -> Self:
+        """Leave out what only training needs, before `prepare` casts the weights; they must not change later.
+
+        The normalization is folded into the patch embedding in float32, and the last block computes nothing
+        but the class token where no other is read.
+        """
+        if self.vit.patch_embed.flatten:
+            self._folded = FoldedPatches(self.vit.patch_embed, self.mean, self.std)
+        self.class_token_alone = reads_class_token_alone(self.vit)
+        return self
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move everything to `device` and cast the weights, not the normalization, to `dtype`."""
         self.vit.to(device=device, dtype=dtype)
+        if self._folded is not None:
+            self._folded.to(device=device, dtype=dtype)
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         return self
 
@@ -69,7 +87,10 @@ class Backbone(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Pictures [B, 3, H, W] uint8 → tokens E₀ behind the prefix [B, prefix + N, D]."""
-        x = self.vit.patch_embed(self.normalize(images).to(self.dtype))
+        if self._folded is not None:
+            x = self._folded(images)
+        else:
+            x = self.vit.patch_embed(self.normalize(images).to(self.dtype))
         x = self.vit.patch_drop(self.vit._pos_embed(x))  # noqa: SLF001 - timm has no public name for it
         return cast("Tensor", self.vit.norm_pre(x))
 
@@ -85,23 +106,16 @@ class Backbone(nn.Module):
         """
         prefix, x = self.prefix_count, tokens
         count = 0 if prompts is None else prompts.shape[2]
+        prompts = None if prompts is None else prompts.to(tokens.dtype)
+        last = len(self.vit.blocks) - 1
         for layer, block in enumerate(self.vit.blocks):
             if prompts is not None and layer < prompts.shape[1]:
-                x = _with_prompts(x, prompts[:, layer].to(x.dtype), prefix, fresh=layer == 0)
-            x = block(x)
-        if count:
+                x = with_prompts(x, prompts[:, layer], prefix, fresh=layer == 0)
+            short = self.class_token_alone and layer == last
+            x = class_token_through(block, x) if short else block(x)
+        if count and not self.class_token_alone:
             x = torch.cat([x[:, :prefix], x[:, prefix + count :]], dim=1)
         return self.vit.forward_head(self.vit.norm(x), pre_logits=True)
-
-
-def _with_prompts(tokens: Tensor, prompts: Tensor, prefix: int, *, fresh: bool) -> Tensor:
-    """Put prompts [B, P, D] behind the prefix, in place of the layer before's unless `fresh`."""
-    count = prompts.shape[1]
-    if not fresh and not torch.is_grad_enabled():
-        tokens[:, prefix : prefix + count] = prompts  # saves a copy of all tokens in each layer
-        return tokens
-    behind = prefix if fresh else prefix + count
-    return torch.cat([tokens[:, :prefix], prompts, tokens[:, behind:]], dim=1)
 
 
 def load_backbone(

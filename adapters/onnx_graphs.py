@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from adapters.backbone import Backbone
+from adapters.blocks import class_token_through
 from adapters.errors import ConfigError
 
 ENGINE_OPSET = 23  # the first with attention as one operator
@@ -50,8 +51,10 @@ class Encode(nn.Module):
         for layer, block in enumerate(cast("Iterable[nn.Module]", vit.blocks)):
             if layer:
                 x = torch.cat([x[:, :prefix], later[:, layer - 1], x[:, behind:]], dim=1)
-            x = block(x)
-        x = torch.cat([x[:, :prefix], x[:, prefix + first.shape[1] :]], dim=1)
+            short = self.backbone.class_token_alone and layer == len(vit.blocks) - 1
+            x = class_token_through(block, x) if short else block(x)
+        if not self.backbone.class_token_alone:
+            x = torch.cat([x[:, :prefix], x[:, prefix + first.shape[1] :]], dim=1)
         return vit.forward_head(vit.norm(x), pre_logits=True).float()
 
 

@@ -19,7 +19,7 @@ from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
 Opened = TypeVar("Opened")
-REVISION = 1  # of the graphs that adapters.onnx_graphs writes
+REVISION = 2  # of the graphs that adapters.onnx_graphs writes
 MODEL_FILE = "model.onnx"
 EXPORTERS = ("torch", "timm", "onnx", "onnxscript")
 

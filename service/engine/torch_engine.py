@@ -56,7 +56,7 @@ class TorchEngine:
             torch.set_num_threads(self._threads)  # of this thread, which is the engine's
         with device_faults():
             backbone = open_backbone(self._config, weights=self._weights)
-            self._backbone = backbone.prepare(self._device, self._dtype)
+            self._backbone = backbone.for_inference().prepare(self._device, self._dtype)
             if self._device.type == "cuda" and self._graph_layouts:
                 self._graphs = Graphs(
                     self._forward, CudaCapture(), self._device, self._config.image_size, self._graph_layouts

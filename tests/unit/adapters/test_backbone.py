@@ -72,6 +72,47 @@ def test_shallow_prompts_are_carried_on(backbone: Backbone) -> None:
     assert torch.allclose(backbone.encode(tokens, prompts), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("count", [0, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_for_inference_the_features_stay_the_same(kind: str, count: int) -> None:
+    name, overrides = KINDS[kind]
+    whole, short = (random_backbone(name, **overrides) for _ in range(2))
+    short.for_inference()
+    images = pictures(whole)
+    shape = (len(images), whole.config.depth, count, whole.config.width)
+    prompts = torch.randn(shape) if count else None
+    with torch.no_grad():
+        expected = whole.encode(whole.embed(images), prompts)
+        torch.testing.assert_close(short.encode(short.embed(images), prompts), expected, rtol=0, atol=2e-5)
+
+
+def test_for_inference_the_last_block_spares_the_other_tokens() -> None:
+    backbone = random_backbone(**TINY).for_inference()
+    blocks: Any = backbone.vit.blocks
+    seen: list[int] = []
+    for block in blocks:
+        block.mlp.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    backbone.encode(backbone.embed(pictures(backbone)))
+    assert seen == [65, 1]
+
+
+@pytest.mark.parametrize("normalization", ["half", "imagenet"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_folded_normalization_rounds_no_more_than_a_separate_one(
+    dtype: torch.dtype, normalization: str
+) -> None:
+    name = {"half": "vit_tiny_patch16_224", "imagenet": "deit_tiny_patch16_224"}[normalization]
+    exact, separate, folded = (random_backbone(name, img_size=64, **TINY) for _ in range(3))
+    images = pictures(exact)
+    cpu = torch.device("cpu")
+    expected = exact.embed(images)
+    errors = [
+        (backbone.prepare(cpu, dtype).embed(images).float() - expected).square().mean().sqrt()
+        for backbone in (separate, folded.for_inference())
+    ]
+    assert errors[1] <= errors[0]
+
+
 def test_the_weights_are_frozen_and_normalization_keeps_its_precision() -> None:
     backbone = random_backbone("deit_tiny_patch16_224", img_size=32, **TINY)
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
