@@ -2,16 +2,30 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone
 from adapters.config import AdapterConfig, BackboneConfig
 from adapters.errors import BankFull
 from adapters.head_bank import HeadBank
 from adapters.layout import HeadShape, Layout, Slot
 from adapters.layout_bank import LayoutBank
+from adapters.rows import Rows
+
+
+class Encoder(Protocol):
+    """The backbone's part of the forward pass: `Backbone`, or what runs it otherwise."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] uint8 → tokens E₀ behind the prefix [B, prefix + N, D]."""
+
+    def patch_tokens(self, tokens: Tensor) -> Tensor:
+        """The patch tokens E₀ [B, N, D] alone."""
+
+    def encode(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
+        """Tokens [B, prefix + N, D] and prompts [B, L, P, D] → pooled features [B, D]."""
 
 
 class AdapterBank:
@@ -96,14 +110,19 @@ class AdapterBank:
         """Patch tokens [B, N, D] and slot indices [B] → each row's P(x) [B, L, P, D]."""
         return self._layouts[layout].prompts_for(patches, index)
 
-    def logits(self, features: Tensor, slots: Sequence[Slot]) -> Tensor:
+    def locate(self, slots: Sequence[Slot]) -> Rows:
+        """Slots of one layout → where their rows lie. Raises ValueError as `require_live` does."""
+        self.require_live(slots)
+        return Rows.of(slots, self._device)
+
+    def logits(self, features: Tensor, rows: Rows) -> Tensor:
         """Features [B, D] → float32 logits [B, C], C the widest bucket present, −∞ beyond a row's classes."""
-        widest = max(slot.head.class_capacity for slot in slots)
-        logits = features.new_full((len(slots), widest), -torch.inf, dtype=torch.float32)
-        for shape in {slot.head for slot in slots}:
-            rows = [row for row, slot in enumerate(slots) if slot.head == shape]
-            index = self._index([slots[row].head_index for row in rows])
-            positions = self._index(rows)
+        if len(rows.heads) == 1:
+            shape, _, index = rows.heads[0]
+            return self._heads[shape].logits(features, index)
+        widest = max(shape.class_capacity for shape, _, _ in rows.heads)
+        logits = features.new_full((len(features), widest), -torch.inf, dtype=torch.float32)
+        for shape, positions, index in rows.heads:
             logits[positions, : shape.class_capacity] = self._heads[shape].logits(features[positions], index)
         return logits
 
@@ -114,9 +133,6 @@ class AdapterBank:
         gone = [slot for slot in slots if slot.index != 0 and slot not in self._live]
         if gone:
             raise ValueError(f"slot {gone[0].index} of layout {gone[0].layout} holds no adapter")
-
-    def _index(self, values: list[int]) -> Tensor:
-        return torch.tensor(values, device=self._device)
 
     def _layout_bank(self, layout: Layout) -> LayoutBank:
         if layout not in self._layouts:
@@ -132,19 +148,18 @@ class AdapterBank:
 
 
 @torch.inference_mode()
-def forward_mixed(backbone: Backbone, bank: AdapterBank, images: Tensor, slots: Sequence[Slot]) -> Tensor:
+def forward_mixed(backbone: Encoder, bank: AdapterBank, images: Tensor, slots: Sequence[Slot]) -> Tensor:
     """Answer pictures [B, 3, H, W] uint8 of many tasks in one pass → logits [B, C] float32.
 
     Row b runs under the adapter in `slots[b]`; columns beyond its classes are −∞.
     """
-    bank.require_live(slots)
-    index = torch.tensor([slot.index for slot in slots], device=images.device)
-    return bank.logits(features_mixed(backbone, bank, slots[0].layout, images, index), slots)
+    rows = bank.locate(slots)
+    return bank.logits(features_mixed(backbone, bank, rows.layout, images, rows.index), rows)
 
 
 @torch.inference_mode()
 def features_mixed(
-    backbone: Backbone, bank: AdapterBank, layout: Layout, images: Tensor, index: Tensor
+    backbone: Encoder, bank: AdapterBank, layout: Layout, images: Tensor, index: Tensor
 ) -> Tensor:
     """Pictures [B, 3, H, W] uint8 and their rows [B] in a layout's tensors → features [B, D].
 

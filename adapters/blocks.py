@@ -12,7 +12,7 @@ from torch.nn import functional as F
 def with_prompts(tokens: Tensor, prompts: Tensor, prefix: int, *, fresh: bool) -> Tensor:
     """Put prompts [B, P, D] behind the prefix, in place of the layer before's unless `fresh`."""
     count = prompts.shape[1]
-    if not fresh and not torch.is_grad_enabled():
+    if not fresh and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
         tokens[:, prefix : prefix + count] = prompts  # saves a copy of all tokens in each layer
         return tokens
     behind = prefix if fresh else prefix + count

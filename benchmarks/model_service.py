@@ -37,12 +37,20 @@ class ModelEngine:
     def warm(self, layout: Layout) -> None:
         """Nothing to warm."""
 
+    def stage(self, image: Tensor) -> Tensor:
+        """There is no device."""
+        return image
+
     def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
         """Wait as long as the model says."""
-        wait_s = self._fixed_s + self._per_picture_s * len(images)
+        self.wait(len(images))
+        return [np.full(slot.class_count, 1 / slot.class_count, dtype=np.float32) for slot in slots]
+
+    def wait(self, pictures: int) -> None:
+        """Take the time of one batch."""
+        wait_s = self._fixed_s + self._per_picture_s * pictures
         if wait_s:
             time.sleep(wait_s)
-        return [np.full(slot.class_count, 1 / slot.class_count, dtype=np.float32) for slot in slots]
 
 
 def main() -> int:

@@ -76,6 +76,7 @@ def create_service(settings: Settings, store: Store, new_engine: NewEngine = mak
         threads=settings.decode_threads,
         image_size=store.backbone.image_size,
         max_pixels=settings.max_pixels,
+        stage=engine.stage,
     )
     startup = Startup(lifecycle, engine, threads.engine, batcher, watch)
 

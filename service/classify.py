@@ -8,6 +8,7 @@ from time import monotonic
 from starlette.requests import Request
 from torch import Tensor
 
+from adapters.config import PreprocessConfig
 from adapters.layout import Slot
 from service.answers import Timing, classify_answer
 from service.batcher import Batcher
@@ -15,7 +16,7 @@ from service.bodies import read_pictures
 from service.connection import cancel_on_disconnect
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
-from service.errors import DeadlineExceeded, Draining, InferenceFailed
+from service.errors import DeadlineExceeded, DeviceLost, Draining, InferenceFailed
 from service.lifecycle import Lifecycle
 from service.limits import RequestLimits
 from service.metrics import Metrics
@@ -81,7 +82,7 @@ class Classifier:
     ) -> bytes:
         async with self.registry.lease(task, query.version, query.label) as lease:
             started_s = monotonic()
-            images = await self.decoder.decode(pictures, lease.config.preprocess)
+            images = await self._decode(pictures, lease.config.preprocess)
             decode_s = monotonic() - started_s
             payloads = [(image, lease.slot) for image in images]
             answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
@@ -91,3 +92,11 @@ class Classifier:
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
         return classify_answer(lease, answered.results, query.top_k, timing)
+
+    async def _decode(self, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
+        try:
+            return await self.decoder.decode(pictures, config)
+        except DeviceLost as error:  # on the way to the device; no batch may ever run again to find out
+            self.lifecycle.fail(str(error))
+            self.batcher.close(error)
+            raise

@@ -1,7 +1,7 @@
 """Bytes → the pixels a version wants, in a bounded pool of threads, off the event loop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from torch import Tensor
@@ -13,17 +13,24 @@ from service.errors import PictureRefused
 
 
 class Decoder:
-    """Decodes a request's pictures in as few thread hops as there are threads to use."""
+    """Decodes a request's pictures in as few thread hops as there are threads to use.
 
-    def __init__(self, *, threads: int, image_size: int, max_pixels: int) -> None:
+    `stage` gives a picture to the engine on the thread that decoded it.
+    """
+
+    def __init__(
+        self, *, threads: int, image_size: int, max_pixels: int, stage: Callable[[Tensor], Tensor]
+    ) -> None:
         self._threads = threads
         self._image_size = image_size
         self._max_pixels = max_pixels
+        self._stage = stage
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     async def decode(self, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
-        """Encoded pictures → pixels [3, H, W] uint8 each. Raises PictureRefused for the first unusable one.
+        """Encoded pictures → staged pixels [3, H, W] uint8 each.
 
+        Raises PictureRefused for the first unusable one, and what `stage` raises.
         Cancelling spares the pictures that no thread has begun with.
         """
         loop = asyncio.get_running_loop()
@@ -53,4 +60,4 @@ class Decoder:
             picture = decode(data, max_pixels=self._max_pixels, least_px=least)
         except PictureError as error:
             raise PictureRefused(index, error) from error
-        return preprocess(picture, config, self._image_size)
+        return self._stage(preprocess(picture, config, self._image_size))

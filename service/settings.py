@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         description="most layouts whose batches are captured as CUDA graphs; 0 captures none, which is the "
         "default until replays are verified on a GPU",
     )
+    compile: bool = Field(
+        default=False,
+        description="run the torch engine's backbone through torch.compile: faster batches, a start that is "
+        "longer by a minute or more; on a CPU it needs a C++ compiler",
+    )
     onnx_cache: Path = Field(
         default_factory=default_onnx_cache, description="where the onnx engine keeps the exported backbone"
     )

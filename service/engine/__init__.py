@@ -22,8 +22,14 @@ class Engine(Protocol):
     def warm(self, layout: Layout) -> None:
         """Run a batch of null slots, so that the layout's first request pays for no first time."""
 
+    def stage(self, image: Tensor) -> Tensor:
+        """A picture [3, H, W] uint8 in host memory → what `infer` takes, on its way to the device.
+
+        May run on many threads, while a batch runs. Raises OutOfDeviceMemory, DeviceLost.
+        """
+
     def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
-        """Pictures [3, H, W] uint8 and their slots, all of one layout → each row's probabilities [C].
+        """Staged pictures and their slots, all of one layout → each row's probabilities [C].
 
         A row whose answer is not finite gets its error instead. Raises OutOfDeviceMemory, DeviceLost.
         """

@@ -12,7 +12,7 @@ from adapters.device import DTYPES, choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.onnx_graphs import require_onnx
 from service.engine import Engine
-from service.engine.torch_engine import TorchEngine
+from service.engine.torch_engine import TorchEngine, Tuning
 from service.settings import Settings
 
 ONNX_PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp16", "fp32")}  # the first is what auto takes
@@ -54,11 +54,14 @@ def make_engine(
     """The engine, not yet started."""
     device, dtype, threads = choice.device, choice.dtype, settings.torch_threads
     if choice.name == "torch":
+        tuning = Tuning(
+            threads=threads,
+            graph_layouts=settings.graph_layouts,
+            most_rows=settings.max_batch,
+            compiled=settings.compile,
+        )
         weights = settings.weights
-        return TorchEngine(
-            backbone, bank, device=device, dtype=dtype, weights=weights, threads=threads,
-            graph_layouts=settings.graph_layouts, most_rows=settings.max_batch,
-        )  # fmt: skip
+        return TorchEngine(backbone, bank, device=device, dtype=dtype, weights=weights, tuning=tuning)
     from service.engine.onnx_cache import GraphCache  # noqa: PLC0415 - what the onnx extra installs
     from service.engine.onnx_engine import OnnxEngine  # noqa: PLC0415
 

@@ -31,14 +31,21 @@ class Captured:
 
 
 class Graphs:
-    """Captured passes, one for each layout and bucket, up to `most_layouts` layouts.
+    """Captured passes, one for each layout and bucket, up to `most_layouts` layouts and `most_rows` rows.
 
     Rows that fill a bucket up are of the layout's null slot and show nothing. What is not captured runs as
     it is, and the log says why.
     """
 
     def __init__(
-        self, forward: Features, capture: Capture, device: torch.device, image_size: int, most_layouts: int
+        self,
+        forward: Features,
+        capture: Capture,
+        device: torch.device,
+        image_size: int,
+        *,
+        most_layouts: int,
+        most_rows: int,
     ) -> None:
         self._forward = forward
         self._capture = capture
@@ -46,31 +53,34 @@ class Graphs:
         self._captured: dict[tuple[Layout, int], Captured] = {}
         self._layouts: set[Layout] = set()
         self._refused: set[Layout] = set()
-        shape = (BUCKETS[-1], 3, image_size, image_size)
-        self._images = torch.zeros(shape, dtype=torch.uint8, device=device)
-        self._index = torch.zeros(BUCKETS[-1], dtype=torch.long, device=device)
+        self._most_rows = bucket_of(most_rows) or BUCKETS[-1]
+        shape = (self._most_rows, 3, image_size, image_size)
+        self.images = torch.zeros(shape, dtype=torch.uint8, device=device)
+        self._index = torch.zeros(self._most_rows, dtype=torch.long, device=device)
 
     def features(self, layout: Layout, images: Tensor, index: Tensor) -> Tensor:
-        """Features [B, D] of pictures [B, 3, H, W] and rows [B]; the next call overwrites them."""
+        """Features [B, D] of pictures [B, 3, H, W] and rows [B], all on the device.
+
+        The next call overwrites them.
+        """
         count = len(images)
         captured = self._find(layout, count)
         if captured is None:
-            device = self._images.device
-            return self._forward(layout, images.to(device, non_blocking=True), index.to(device))
-        self._images[:count].copy_(images, non_blocking=True)
+            return self._forward(layout, images, index)
+        self.images[:count].copy_(images, non_blocking=True)
         self._index[:count].copy_(index, non_blocking=True)
         self._index[count : bucket_of(count)].zero_()
         captured.replay()
         return captured.result[:count]
 
-    def warm(self, layout: Layout, most_rows: int) -> None:
-        """Capture every bucket up to `most_rows`, the largest first: the others then fit into its memory."""
-        for bucket in reversed([size for size in BUCKETS if size <= bucket_of(most_rows)]):
+    def warm(self, layout: Layout) -> None:
+        """Capture every bucket, the largest first: the others then fit into its memory."""
+        for bucket in reversed([size for size in BUCKETS if size <= self._most_rows]):
             self._find(layout, bucket)
 
     def _find(self, layout: Layout, count: int) -> Captured | None:
         bucket = bucket_of(count)
-        if layout in self._refused or not bucket:
+        if layout in self._refused or not 0 < bucket <= self._most_rows:
             return None
         key = (layout, bucket)
         if key not in self._captured:
@@ -81,7 +91,7 @@ class Graphs:
         return self._captured.get(key)
 
     def _add(self, layout: Layout, bucket: int) -> None:
-        images, index = self._images[:bucket], self._index[:bucket]
+        images, index = self.images[:bucket], self._index[:bucket]
         index.zero_()
         try:
             self._captured[layout, bucket] = self._capture(lambda: self._forward(layout, images, index))

@@ -78,11 +78,14 @@ class OnnxEngine:
     def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
         """Pictures [3, H, W] uint8 and their slots → each row's probabilities [C] over its own classes."""
         forward = self._started()
-        with device_faults(), torch.inference_mode():
-            self._bank.require_live(slots)
-            with forward.on_stream():
-                features = forward.features(torch.stack(list(images)), slots)
-                return answer_rows(self._bank.logits(features, slots), slots)
+        with device_faults(), torch.inference_mode(), forward.on_stream():
+            rows = self._bank.locate(slots)
+            features = forward.features(torch.stack(list(images)), rows)
+            return answer_rows(self._bank.logits(features, rows), slots)
+
+    def stage(self, image: Tensor) -> Tensor:
+        """Pictures go to the device as a batch."""
+        return image
 
     def _started(self) -> OnnxForward:
         if self._forward is None:

@@ -1,6 +1,6 @@
 """The chain of graphs that answers a batch, up to the heads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -8,9 +8,10 @@ from torch import Tensor
 
 from adapters.backbone import Backbone
 from adapters.bank import AdapterBank
-from adapters.layout import Layout, Slot
+from adapters.layout import Layout
 from adapters.onnx_dvpt import dvpt_graph, dvpt_inputs
 from adapters.onnx_graphs import token_count, write_embed, write_encode
+from adapters.rows import Rows
 from service.engine.onnx_cache import GraphCache
 from service.engine.onnx_session import BoundGraph, SessionMaker
 
@@ -30,17 +31,15 @@ class OnnxForward:
         self._encode = cache.open("encode", backbone, write_encode, maker.open)
         self._dvpt: dict[Layout, BoundGraph] = {}
 
-    def features(self, images: Tensor, slots: Sequence[Slot]) -> Tensor:
+    def features(self, images: Tensor, rows: Rows) -> Tensor:
         """Pictures [B, 3, H, W] uint8 in host memory, rows of one layout → features [B, D] float32."""
-        device, layout = self._maker.device, slots[0].layout
-        index = torch.tensor([slot.index for slot in slots])
+        device = self._maker.device
         if device.type == "cuda":
             images = images.pin_memory().to(device, non_blocking=True)
-            index = index.to(device)
-        tokens = self._empty(len(slots), self._tokens, self._width)
+        tokens = self._empty(len(images), self._tokens, self._width)
         self._embed.run({"images": images}, {"tokens": tokens})
-        prompts = self._prompts(layout, tokens, index)
-        features = torch.empty(len(slots), self._width, device=device)
+        prompts = self._prompts(rows.layout, tokens, rows.index)
+        features = torch.empty(len(images), self._width, device=device)
         self._encode.run({"tokens": tokens, **prompts}, {"features": features})
         return features
 

@@ -2,30 +2,44 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone, open_backbone
-from adapters.bank import AdapterBank, features_mixed
+from adapters.backbone import open_backbone
+from adapters.bank import AdapterBank, Encoder, features_mixed
 from adapters.config import BackboneConfig
 from adapters.layout import Layout, Slot
 from service.engine import Probabilities
+from service.engine.compiled import CompiledBackbone
 from service.engine.device_faults import device_faults
 from service.engine.graphs import CudaCapture, Graphs
 from service.engine.rows import answer_rows
+from service.engine.staging import CudaStaging
 from service.errors import InferenceFailed
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
 
 
-class TorchEngine:
-    """Runs mixed batches on one device in one precision; the bank's device and precision are the same.
+@dataclass(frozen=True)
+class Tuning:
+    """What is done for speed; 0 `threads` leaves their number to torch.
 
-    On CUDA up to `graph_layouts` layouts are captured, in batches of up to `most_rows`.
+    On CUDA up to `graph_layouts` layouts are captured, in batches of up to `most_rows`; where `compiled`, it
+    is the compiled pass that is captured.
     """
+
+    threads: int = 0
+    graph_layouts: int = 0
+    most_rows: int = 64
+    compiled: bool = False
+
+
+class TorchEngine:
+    """Runs mixed batches on one device in one precision; the bank's device and precision are the same."""
 
     def __init__(
         self,
@@ -35,32 +49,28 @@ class TorchEngine:
         device: torch.device,
         dtype: torch.dtype,
         weights: Path | None = None,
-        threads: int = 0,
-        graph_layouts: int = 0,
-        most_rows: int = 64,
+        tuning: Tuning | None = None,
     ) -> None:
         self._config = config
         self._bank = bank
         self._device = device
         self._dtype = dtype
         self._weights = weights
-        self._threads = threads
-        self._graph_layouts = graph_layouts
-        self._most_rows = most_rows
-        self._backbone: Backbone | None = None
+        self._tuning = tuning or Tuning()
+        self._staging = CudaStaging(device) if device.type == "cuda" else None
+        self._encoder: Encoder | None = None
         self._graphs: Graphs | None = None
 
     def start(self) -> None:
         """Load the backbone. Raises BackboneError or BackboneMismatch."""
-        if self._threads:
-            torch.set_num_threads(self._threads)  # of this thread, which is the engine's
+        if self._tuning.threads:
+            torch.set_num_threads(self._tuning.threads)  # of this thread, which is the engine's
         with device_faults():
-            backbone = open_backbone(self._config, weights=self._weights)
-            self._backbone = backbone.for_inference().prepare(self._device, self._dtype)
-            if self._device.type == "cuda" and self._graph_layouts:
-                self._graphs = Graphs(
-                    self._forward, CudaCapture(), self._device, self._config.image_size, self._graph_layouts
-                )
+            backbone = open_backbone(self._config, weights=self._weights).for_inference()
+            backbone.prepare(self._device, self._dtype)
+            self._encoder = CompiledBackbone(backbone, self._device) if self._tuning.compiled else backbone
+            if self._device.type == "cuda" and self._tuning.graph_layouts:
+                self._graphs = self._new_graphs()
         log_event(
             logger,
             logging.INFO,
@@ -70,38 +80,47 @@ class TorchEngine:
             device=self._device,
             precision=str(self._dtype).removeprefix("torch."),
             threads=torch.get_num_threads(),
+            compiled=self._tuning.compiled,
         )
 
     def warm(self, layout: Layout) -> None:
-        """Capture the layout's batches, and run one null row."""
+        """Capture the layout's batches, and run null rows; compiled, one alone is a case of its own."""
         size, null_slot = self._config.image_size, self._bank.null_slot(layout)
         if self._graphs:
             with device_faults():
-                self._graphs.warm(layout, self._most_rows)
-        self.infer([torch.zeros(3, size, size, dtype=torch.uint8)], [null_slot])
+                self._graphs.warm(layout)
+        image = self.stage(torch.zeros(3, size, size, dtype=torch.uint8))
+        for rows in (2, 1) if self._tuning.compiled else (1,):
+            self.infer([image] * rows, [null_slot] * rows)
+
+    def stage(self, image: Tensor) -> Tensor:
+        """A picture [3, H, W] uint8 → the same on the device."""
+        if self._staging is None:
+            return image
+        with device_faults():
+            return self._staging(image)
 
     @torch.inference_mode()
     def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
         """Pictures [3, H, W] uint8 and their slots → each row's probabilities [C] over its own classes."""
         with device_faults():
-            self._bank.require_live(slots)
-            index = torch.tensor([slot.index for slot in slots])
-            features = self._features(slots[0].layout, self._stack(images), index)
-            return answer_rows(self._bank.logits(features, slots), slots)
-
-    def _features(self, layout: Layout, images: Tensor, index: Tensor) -> Tensor:
-        if self._graphs:
-            return self._graphs.features(layout, images, index)
-        return self._forward(layout, images.to(self._device, non_blocking=True), index.to(self._device))
+            rows = self._bank.locate(slots)
+            pictures = torch.stack(list(images)).to(self._device, non_blocking=True)
+            run = self._graphs.features if self._graphs else self._forward
+            features = run(rows.layout, pictures, rows.index)
+            return answer_rows(self._bank.logits(features, rows), slots)
 
     def _forward(self, layout: Layout, images: Tensor, index: Tensor) -> Tensor:
-        if self._backbone is None:
+        if self._encoder is None:
             raise InferenceFailed("the engine was not started")
-        return features_mixed(self._backbone, self._bank, layout, images, index)
+        return features_mixed(self._encoder, self._bank, layout, images, index)
 
-    def _stack(self, images: Sequence[Tensor]) -> Tensor:
-        """Pictures as [B, 3, H, W] on the host, in pinned memory where they go on to CUDA."""
-        if self._device.type != "cuda":
-            return torch.stack(list(images))
-        pinned = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=True)
-        return torch.stack(list(images), out=pinned)
+    def _new_graphs(self) -> Graphs:
+        return Graphs(
+            self._forward,
+            CudaCapture(),
+            self._device,
+            self._config.image_size,
+            most_layouts=self._tuning.graph_layouts,
+            most_rows=self._tuning.most_rows,
+        )

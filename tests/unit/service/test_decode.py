@@ -25,7 +25,7 @@ def png(shade: int, size: tuple[int, int] = (40, 30)) -> bytes:
 
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
-    made = Decoder(threads=3, image_size=32, max_pixels=10_000)
+    made = Decoder(threads=3, image_size=32, max_pixels=10_000, stage=lambda image: image)
     yield made
     made.close()
 

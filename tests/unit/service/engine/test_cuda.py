@@ -1,6 +1,7 @@
 """What only a GPU can show; skipped without one."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,11 @@ from adapters.artifact import Artifact
 from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from adapters.bank import AdapterBank
 from adapters.layout import Slot
-from service.engine.torch_engine import TorchEngine
+from service.engine.torch_engine import TorchEngine, Tuning
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 MakeArtifact = Callable[..., Artifact]
-NewEngine = Callable[[AdapterBank, torch.dtype, int], TorchEngine]
+NewEngine = Callable[..., TorchEngine]
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +32,12 @@ def new_engine(backbone: Backbone, tmp_path: Path) -> NewEngine:
     weights = tmp_path / f"{EMBEDDED_BACKBONE}.safetensors"
     save_file({name: value.contiguous() for name, value in backbone.vit.state_dict().items()}, weights)
 
-    def make(bank: AdapterBank, dtype: torch.dtype, graph_layouts: int) -> TorchEngine:
+    def make(
+        bank: AdapterBank, dtype: torch.dtype, graph_layouts: int = 0, *, compiled: bool = False
+    ) -> TorchEngine:
         engine = TorchEngine(
             backbone.config, bank, device=torch.device("cuda"), dtype=dtype, weights=weights,
-            graph_layouts=graph_layouts,
+            tuning=Tuning(graph_layouts=graph_layouts, compiled=compiled),
         )  # fmt: skip
         engine.start()
         return engine
@@ -83,3 +86,44 @@ def test_an_adapter_loaded_after_the_capture_is_seen(
         seen += answers(engine, image, [slot])
         bank.remove(slot)
     assert not np.allclose(seen[0], seen[1])
+
+
+@pytest.mark.parametrize("graph_layouts", [0, 1])
+def test_compiled_rows_are_the_eager_ones_on_mixed_slots(
+    backbone: Backbone, new_engine: NewEngine, make_artifact: MakeArtifact, graph_layouts: int
+) -> None:
+    bank = new_bank(backbone, torch.float32)
+    eager, compiled = (
+        new_engine(bank, torch.float32),
+        new_engine(bank, torch.float32, graph_layouts, compiled=True),
+    )
+    artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(4)]
+    slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
+    images = list(torch.randint(0, 256, (9, 3, 64, 64), dtype=torch.uint8))
+    for count in (1, 4, 9):
+        rows = [slots[row % 4] for row in range(count)]
+        expected = answers(eager, images[:count], rows)
+        for row, own in zip(answers(compiled, images[:count], rows), expected, strict=True):
+            np.testing.assert_allclose(row, own, atol=1e-4)
+
+
+def test_pictures_staged_on_many_threads_while_batches_run_are_answered_as_they_are(
+    backbone: Backbone, new_engine: NewEngine, make_artifact: MakeArtifact
+) -> None:
+    bank = new_bank(backbone, torch.float32)
+    engine = new_engine(bank, torch.float32)
+    artifact = make_artifact(1, class_count=5)
+    slot = bank.insert(artifact.config, artifact.tensors)
+    images = list(torch.randint(0, 256, (256, 3, 64, 64), dtype=torch.uint8))
+    expected = answers(engine, images, [slot] * len(images))
+    with ThreadPoolExecutor(8) as pool:
+        # Memory of answered pictures goes back to the threads' streams while later ones are staged.
+        staged = [pool.submit(engine.stage, image) for image in images]
+        for first in range(0, len(images), 16):
+            batch = [staged[row].result() for row in range(first, first + 16)]
+            assert all(image.device.type == "cuda" for image in batch)
+            staged[first : first + 16] = [pool.submit(lambda: torch.empty(0))] * 16
+            own = answers(engine, batch, [slot] * 16)
+            del batch
+            for row, alone in zip(own, expected[first : first + 16], strict=True):
+                np.testing.assert_allclose(row, alone, atol=1e-5)

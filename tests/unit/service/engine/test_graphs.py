@@ -41,8 +41,8 @@ def sums(layout: Layout, images: Tensor, index: Tensor) -> Tensor:
     return images.float().sum(dim=(1, 2, 3)).unsqueeze(1) + 1000 * index.unsqueeze(1)
 
 
-def new_graphs(recorder: Recorder, most_layouts: int = 2) -> Graphs:
-    return Graphs(sums, recorder, CPU, SIZE, most_layouts)
+def new_graphs(recorder: Recorder, most_layouts: int = 2, most_rows: int = 64) -> Graphs:
+    return Graphs(sums, recorder, CPU, SIZE, most_layouts=most_layouts, most_rows=most_rows)
 
 
 def batch(count: int) -> tuple[Tensor, Tensor]:
@@ -69,8 +69,8 @@ def test_rows_of_an_earlier_batch_do_not_show() -> None:
 
 def test_warming_captures_the_largest_bucket_first_and_every_batch_after_it_replays() -> None:
     recorder = Recorder()
-    graphs = new_graphs(recorder)
-    graphs.warm(BARE, 20)
+    graphs = new_graphs(recorder, most_rows=20)
+    graphs.warm(BARE)
     assert recorder.rows == [32, 16, 8, 4, 2, 1]
     for count in range(1, 33):
         graphs.features(BARE, *batch(count))
@@ -93,17 +93,25 @@ def test_a_pass_that_cannot_be_captured_runs_as_it_is(caplog: pytest.LogCaptureF
     def refuse(_: Callable[[], Tensor]) -> Captured:
         raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
-    graphs = Graphs(sums, refuse, CPU, SIZE, 2)
+    graphs = Graphs(sums, refuse, CPU, SIZE, most_layouts=2, most_rows=64)
     with caplog.at_level(logging.WARNING):
         torch.testing.assert_close(graphs.features(BARE, *batch(2)), sums(BARE, *batch(2)))
     assert "graph_not_captured" in caplog.text
 
 
-def test_more_rows_than_the_largest_bucket_run_as_they_are() -> None:
+@pytest.mark.parametrize(("most_rows", "held"), [(1, 1), (20, 32), (64, 64), (4096, 512)])
+def test_no_more_memory_is_held_than_the_largest_batch_needs(most_rows: int, held: int) -> None:
+    images = new_graphs(Recorder(), most_rows=most_rows).images
+    assert images.shape == (held, 3, SIZE, SIZE)
+
+
+@pytest.mark.parametrize(("most_rows", "count"), [(20, 33), (4096, 600)])
+def test_more_rows_than_the_largest_bucket_run_as_they_are(most_rows: int, count: int) -> None:
     recorder = Recorder()
     images, index = batch(2)
-    many = (images[:1].expand(600, -1, -1, -1), index[:1].expand(600))
-    torch.testing.assert_close(new_graphs(recorder).features(BARE, *many), sums(BARE, *many))
+    many = (images[:1].expand(count, -1, -1, -1), index[:1].expand(count))
+    graphs = new_graphs(recorder, most_rows=most_rows)
+    torch.testing.assert_close(graphs.features(BARE, *many), sums(BARE, *many))
     assert not recorder.rows
 
 

@@ -142,7 +142,7 @@ def test_captured_batches_answer_as_the_others(
         captured.append(len(result))
         return Captured(result, lambda: result.copy_(run()))
 
-    engine._graphs = Graphs(engine._forward, capture, CPU, 64, most_layouts=2)
+    engine._graphs = Graphs(engine._forward, capture, CPU, 64, most_layouts=2, most_rows=64)
     for count in (3, 1, 2):
         for row, own in zip(engine.infer(images[:count], slots[:count]), expected, strict=False):
             assert isinstance(row, np.ndarray)

@@ -1,0 +1,54 @@
+"""The backbone through torch.compile; where that fails, as it is."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+
+from adapters.backbone import Backbone
+from service.logs import log_event
+
+logger = logging.getLogger("service.engine")
+Compile = Callable[..., Callable[..., Tensor]]
+
+
+class CompiledBackbone:
+    """Compiles the backbone's two parts, each once for batches and prompts of any number.
+
+    A single picture, a single prompt, and deep, shallow or no prompts are compiled apart. Adapters are
+    inputs: a new one needs nothing. The first error is logged, and from then on all runs as it is.
+    """
+
+    def __init__(self, backbone: Backbone, device: torch.device, compiler: Compile = torch.compile) -> None:
+        self._backbone = backbone
+        # On a CPU the gain lies in weights packed for its matrix units, which are then constants.
+        options: dict[str, Any] = {"freezing": True} if device.type == "cpu" else {}
+        # Without a full graph, torch would give up on a part, or after too many shapes, by itself.
+        self._embed = compiler(backbone.embed, dynamic=True, fullgraph=True, options=options)
+        self._encode = compiler(backbone.encode, dynamic=True, fullgraph=True, options=options)
+        self.failed = False
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Pictures [B, 3, H, W] uint8 → tokens E₀ behind the prefix [B, prefix + N, D]."""
+        return self._run(self._embed, self._backbone.embed, images)
+
+    def patch_tokens(self, tokens: Tensor) -> Tensor:
+        """The patch tokens E₀ [B, N, D] alone."""
+        return self._backbone.patch_tokens(tokens)
+
+    def encode(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
+        """Tokens [B, prefix + N, D] and prompts [B, L, P, D] → pooled features [B, D]."""
+        return self._run(self._encode, self._backbone.encode, tokens, prompts)
+
+    def _run(self, compiled: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Any) -> Tensor:
+        if not self.failed:
+            try:
+                return compiled(*inputs)
+            except (TorchDynamoException, FailOnRecompileLimitHit) as error:
+                self.failed = True
+                reason = str(error).strip().partition("\n")[0]
+                log_event(logger, logging.WARNING, "compile_failed", kind=type(error).__name__, reason=reason)
+        return plain(*inputs)
