@@ -3,7 +3,8 @@
     python -m benchmarks.engines --backbone vit_tiny_patch16_224.augreg_in21k_ft_in1k --batch 16 --tasks 100
 
 Each engine is built as the service builds it and answers the same batches, in turn, in one process. On
-CUDA ONNX Runtime computes in float16, and so does a torch engine beside it.
+CUDA ONNX Runtime computes in float16, and so does a torch engine beside it. `--compile` adds torch.compile,
+which takes a minute or more before it starts; what the service says of an engine is printed.
 """
 
 import argparse
@@ -27,10 +28,12 @@ from benchmarks.resident import add_engine_flags, fill
 from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
 from service.errors import InferenceFailed
+from service.logs import configure_logging
 from service.settings import settings_from
 
 SIDES = {"cpu": ("torch fp32", "torch bf16", "onnx fp32"), "cuda": ("torch fp32", "torch bf16", "torch fp16",
          "onnx fp16", "onnx fp32")}  # fmt: skip
+COMPILED = ("torch bf16 compiled",)
 REFERENCE = "torch fp32"
 CLASSES = 10
 
@@ -46,9 +49,11 @@ class Side:
 def main() -> None:
     """Measure, print, and write `benchmarks/results/engines-….json`."""
     options = _parser().parse_args()
+    configure_logging()
     backbone = load_backbone(options.backbone, weights=options.weights)
     kind = torch.device(options.device).type
-    sides, left_out = make_sides(SIDES[kind], options, backbone)
+    names = (*SIDES[kind], *(COMPILED if options.compile else ()))
+    sides, left_out = make_sides(names, options, backbone)
     images, rows = drawn(options.batch, options.tasks, backbone.config.image_size)
     calls = {name: partial(answer, side, images, rows) for name, side in sides.items()}
     agreement = {name: agree(calls[REFERENCE](), call()) for name, call in calls.items()}
@@ -86,8 +91,9 @@ def make_sides(
 
 def make_side(name: str, options: argparse.Namespace, backbone: Backbone) -> Side:
     """The engine as the service makes and starts it, with `--tasks` random adapters in its bank."""
-    engine_name, precision = name.split()
+    engine_name, precision, *compiled = name.split()
     flags: dict[str, Any] = {"store": ".", "engine": engine_name, "precision": precision}
+    flags |= {"compile": bool(compiled)}
     flags |= {"device": options.device, "torch_threads": options.threads, "weights": options.weights}
     settings = settings_from(flags)
     choice = choose_engine(settings)
@@ -143,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tasks", type=int, default=100, metavar="N", help="adapters in the bank")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="batches of each engine")
+    parser.add_argument("--compile", action="store_true", help="torch.compile as well")
     return parser
 
 

@@ -12,13 +12,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from service.cores import available_cores
+
 ENV_PREFIX = "DVPT_"
 MAX_PIXELS = 64_000_000  # that of adapters.preprocess, whose import would take seconds of torch
-
-
-def default_decode_threads() -> int:
-    """One thread for each core this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_onnx_cache() -> Path:
@@ -65,7 +62,7 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         le=1024,
-        description="threads of the forward pass on a CPU; 0 leaves it to the engine",
+        description="threads of the forward pass on a CPU; 0 takes one for each physical core it may use",
     )
     graph_layouts: int = Field(
         default=0,
@@ -83,7 +80,7 @@ class Settings(BaseSettings):
         default_factory=default_onnx_cache, description="where the onnx engine keeps the exported backbone"
     )
     decode_threads: int = Field(
-        default_factory=default_decode_threads, ge=1, le=1024, description="threads that decode pictures"
+        default_factory=available_cores, ge=1, le=1024, description="threads that decode pictures"
     )
     max_batch: int = Field(default=64, ge=1, le=4096, description="most pictures in one forward pass")
     slots_per_layout: int = Field(

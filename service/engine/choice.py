@@ -11,6 +11,7 @@ from adapters.config import BackboneConfig
 from adapters.device import DTYPES, choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.onnx_graphs import require_onnx
+from service.cores import available_cores
 from service.engine import Engine
 from service.engine.torch_engine import TorchEngine, Tuning
 from service.settings import Settings
@@ -48,11 +49,21 @@ def choose_engine(settings: Settings) -> EngineChoice:
     return EngineChoice("onnx", device, DTYPES[precision])
 
 
+def engine_threads(settings: Settings, device: torch.device) -> int:
+    """Threads of a forward pass on a CPU: one for each physical core, no more than a container may use.
+
+    0 leaves it to the library, on CUDA, where next to nothing runs on them.
+    """
+    if settings.torch_threads or device.type != "cpu":
+        return settings.torch_threads
+    return min(torch.get_num_threads(), available_cores())
+
+
 def make_engine(
     choice: EngineChoice, settings: Settings, backbone: BackboneConfig, bank: AdapterBank
 ) -> Engine:
     """The engine, not yet started."""
-    device, dtype, threads = choice.device, choice.dtype, settings.torch_threads
+    device, dtype, threads = choice.device, choice.dtype, engine_threads(settings, choice.device)
     if choice.name == "torch":
         tuning = Tuning(
             threads=threads,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+from torch._inductor import config
 
 from adapters.backbone import Backbone
 from service.logs import log_event
@@ -24,11 +25,12 @@ class CompiledBackbone:
 
     def __init__(self, backbone: Backbone, device: torch.device, compiler: Compile = torch.compile) -> None:
         self._backbone = backbone
-        # On a CPU the gain lies in weights packed for its matrix units, which are then constants.
-        options: dict[str, Any] = {"freezing": True} if device.type == "cpu" else {}
+        # On a CPU the gain lies in weights packed for its matrix units, which are then constants. As an
+        # option of the compiler this would come too late: the weights would be inputs already.
+        self._config = {"freezing": device.type == "cpu"}
         # Without a full graph, torch would give up on a part, or after too many shapes, by itself.
-        self._embed = compiler(backbone.embed, dynamic=True, fullgraph=True, options=options)
-        self._encode = compiler(backbone.encode, dynamic=True, fullgraph=True, options=options)
+        self._embed = compiler(backbone.embed, dynamic=True, fullgraph=True)
+        self._encode = compiler(backbone.encode, dynamic=True, fullgraph=True)
         self.failed = False
 
     def embed(self, images: Tensor) -> Tensor:
@@ -46,7 +48,8 @@ class CompiledBackbone:
     def _run(self, compiled: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Any) -> Tensor:
         if not self.failed:
             try:
-                return compiled(*inputs)
+                with config.patch(self._config):
+                    return compiled(*inputs)
             except (TorchDynamoException, FailOnRecompileLimitHit) as error:
                 self.failed = True
                 reason = str(error).strip().partition("\n")[0]

@@ -8,12 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from adapters.backbone import open_backbone
+from adapters.backbone import Backbone, open_backbone
 from adapters.bank import AdapterBank, Encoder, features_mixed
 from adapters.config import BackboneConfig
 from adapters.layout import Layout, Slot
 from service.engine import Probabilities
-from service.engine.compiled import CompiledBackbone
 from service.engine.device_faults import device_faults
 from service.engine.graphs import CudaCapture, Graphs
 from service.engine.rows import answer_rows
@@ -68,7 +67,7 @@ class TorchEngine:
         with device_faults():
             backbone = open_backbone(self._config, weights=self._weights).for_inference()
             backbone.prepare(self._device, self._dtype)
-            self._encoder = CompiledBackbone(backbone, self._device) if self._tuning.compiled else backbone
+            self._encoder = _compiled(backbone, self._device) if self._tuning.compiled else backbone
             if self._device.type == "cuda" and self._tuning.graph_layouts:
                 self._graphs = self._new_graphs()
         log_event(
@@ -124,3 +123,9 @@ class TorchEngine:
             most_layouts=self._tuning.graph_layouts,
             most_rows=self._tuning.most_rows,
         )
+
+
+def _compiled(backbone: Backbone, device: torch.device) -> Encoder:
+    from service.engine.compiled import CompiledBackbone  # noqa: PLC0415 - a second of imports
+
+    return CompiledBackbone(backbone, device)

@@ -12,7 +12,8 @@ from adapters.backbone import Backbone
 from adapters.bank import AdapterBank
 from adapters.device import choose_dtype
 from adapters.errors import ConfigError
-from service.engine.choice import EngineChoice, choose_engine, make_engine
+from service.engine import choice
+from service.engine.choice import EngineChoice, choose_engine, engine_threads, make_engine
 from service.engine.onnx_engine import OnnxEngine
 from service.engine.onnx_session import require_provider
 from service.engine.torch_engine import TorchEngine
@@ -55,6 +56,15 @@ def test_onnx_without_its_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_cuda_without_its_provider_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"has no CUDAExecutionProvider.*install onnxruntime-gpu"):
         require_provider(torch.device("cuda"))
+
+
+def test_a_cpu_s_threads_are_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(choice, "available_cores", lambda: 3)
+
+    assert engine_threads(settings(), CPU) == 3
+    assert engine_threads(settings(torch_threads=5), CPU) == 5
+    assert engine_threads(settings(), torch.device("cuda")) == 0
 
 
 def test_the_engine_is_the_chosen_one(backbone: Backbone, tmp_path: Path) -> None:
