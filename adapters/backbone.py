@@ -130,7 +130,7 @@ def load_backbone(
     Raises UnsupportedBackbone for anything but a plain square timm ViT, BackboneWeights for weights that
     are missing, unreadable or of another architecture.
     """
-    vit = _build(name)
+    vit = _build_empty(name)
     if name == EMBEDDED_BACKBONE and weights is None:
         with resources.as_file(resources.files("adapters") / "assets" / f"{name}.safetensors") as asset:
             state = _read_weights(asset)
@@ -186,6 +186,13 @@ def weights_digest(state: Mapping[str, Tensor]) -> str:
             digest.update(f"{name}{tuple(tensor.shape)}".encode())
             digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
+
+
+def _build_empty(name: str) -> VisionTransformer:
+    """The module, its weights not yet written: drawing a ViT-B's takes longer than reading them."""
+    with torch.device("meta"):
+        vit = _build(name)
+    return vit.to_empty(device="cpu")
 
 
 def _build(name: str, **overrides: Any) -> VisionTransformer:

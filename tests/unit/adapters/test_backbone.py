@@ -196,3 +196,12 @@ def test_a_store_refuses_other_weights_of_the_same_architecture(tmp_path: Path) 
     assert open_backbone(config, weights=tmp_path / "one.safetensors").config == config
     with pytest.raises(BackboneMismatch, match=config.sha256):
         open_backbone(config, weights=tmp_path / "two.safetensors")
+
+
+def test_loading_draws_no_random_weights() -> None:
+    before = torch.get_rng_state()
+
+    backbone = load_backbone(EMBEDDED_BACKBONE)
+
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not any(tensor.is_meta for tensor in backbone.vit.state_dict().values())
