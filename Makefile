@@ -50,6 +50,7 @@ lock: $(READY)
 	$(COMPILE) --extra service --extra training --extra client --extra onnx --extra dev -o requirements.lock
 	$(COMPILE) --constraint requirements.lock --extra service -o docker/service.lock
 	$(COMPILE) --constraint requirements.lock --extra training -o docker/training.lock
+	$(COMPILE) --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo

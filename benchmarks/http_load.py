@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -28,7 +28,7 @@ class Ask:
 
 def single(task: str, picture: bytes, kind: str = "image/jpeg") -> Ask:
     """One picture as the body."""
-    return Ask(_request(task, kind, picture), 1)
+    return Ask(post(_path(task), kind, picture), 1)
 
 
 def several(task: str, pictures: Sequence[bytes]) -> Ask:
@@ -40,7 +40,7 @@ def several(task: str, pictures: Sequence[bytes]) -> Ask:
         for picture in pictures
     )
     kind = f"multipart/form-data; boundary={edge.decode()}"
-    return Ask(_request(task, kind, parts + b"--" + edge + b"--\r\n"), len(pictures))
+    return Ask(post(_path(task), kind, parts + b"--" + edge + b"--\r\n"), len(pictures))
 
 
 async def run_load(port: int, asks: Sequence[Ask], *, connections: int, requests: int) -> Load:
@@ -57,7 +57,9 @@ async def run_load(port: int, asks: Sequence[Ask], *, connections: int, requests
             left -= 1
             began = time.perf_counter()
             writer.write(next(source).head_and_body)
-            status = await _answer(reader)
+            status, body = await read_answer(reader)
+            if status == 200:
+                json.loads(body)
             load.seconds.append(time.perf_counter() - began)
             load.statuses[status] = load.statuses.get(status, 0) + 1
         writer.close()
@@ -68,14 +70,16 @@ async def run_load(port: int, asks: Sequence[Ask], *, connections: int, requests
     return load
 
 
-async def ready(port: int, timeout_s: float = 120) -> None:
-    """Wait until the service says that it is ready."""
+async def ready(port: int, ended: Callable[[], object] = lambda: None, timeout_s: float = 120) -> None:
+    """Wait until the service says that it is ready. Raises RuntimeError where `ended` gives its exit code."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
+        if (code := ended()) is not None:
+            raise RuntimeError(f"what was to listen on port {port} ended with {code}")
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
-            status = await _answer(reader)
+            status, _ = await read_answer(reader)
             writer.close()
             if status == 200:
                 return
@@ -85,23 +89,31 @@ async def ready(port: int, timeout_s: float = 120) -> None:
     raise TimeoutError(f"nothing was ready on port {port} within {timeout_s:g} s")
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
-    head = await reader.readuntil(b"\r\n\r\n")
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next answer."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
     status = int(head[9:12])
-    length = next(
-        int(line.partition(b":")[2])
-        for line in head.lower().split(b"\r\n")
-        if line.startswith(b"content-length:")
-    )
-    body = await reader.readexactly(length)
-    if status == 200 and length:
-        json.loads(body)
-    return status
+    for line in head.split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return status, await reader.readexactly(int(line.partition(b":")[2]))
+    return status, await _chunked(reader)
 
 
-def _request(task: str, kind: str, body: bytes) -> bytes:
-    head = (
-        f"POST /v1/tasks/{task}/classify HTTP/1.1\r\nhost: 127.0.0.1\r\n"
-        f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+async def _chunked(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while length := int(await reader.readuntil(b"\r\n"), 16):
+        body += await reader.readexactly(length)
+        await reader.readexactly(2)
+    await reader.readexactly(2)
+    return body
+
+
+def post(path: str, kind: str, body: bytes, header: str = "") -> bytes:
+    """The bytes of a POST; `header` is one more line."""
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\n"
+    head += f"{header}\r\n" if header else ""
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _path(task: str) -> str:
+    return f"/v1/tasks/{task}/classify"

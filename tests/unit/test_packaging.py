@@ -16,6 +16,7 @@ LOCKS = {
     "requirements.lock": ("service", "training", "client", "onnx", "dev"),
     "docker/service.lock": ("service",),
     "docker/training.lock": ("training",),
+    "benchmarks/peers.lock": ("service", "peers"),
 }
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
