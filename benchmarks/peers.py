@@ -270,10 +270,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=64, metavar="N", help="the largest, of every server")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the forward pass")
     parser.add_argument("--side-px", type=int, default=256, metavar="PX", help="of the pictures sent")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.3, 0.5, 0.7, 0.85, 1.0])
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.4, 0.6, 0.8, 1.0])
     parser.add_argument("--rounds", type=int, default=2, metavar="N")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a step, at least")
-    parser.add_argument("--requests", type=int, default=100, help="of a step, at least")
+    parser.add_argument("--requests", type=int, default=80, help="of a step, at least")
     parser.add_argument("--litserve-wait-ms", type=float, help="its batch_timeout (default: 1, vit 10)")
     parser.add_argument("--ray-wait-ms", type=float, help="its batch_wait_timeout_s (default: 30, vit 10)")
     return parser
