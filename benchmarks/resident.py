@@ -1,7 +1,7 @@
 """Engines as the service makes them, with a bank full of random adapters."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,13 +71,18 @@ def fill(
         backbone_sha256=backbone.config.sha256,
         tensors_sha256="0" * 64,
     )
+    return [bank.insert(config, tensors) for tensors in random_tensors(backbone, count, classes, options)]
+
+
+def random_tensors(
+    backbone: Backbone, count: int, classes: int, options: PromptConfig
+) -> Iterator[dict[str, Tensor]]:
+    """Tensors of `count` adapters, the same ones each time."""
     torch.manual_seed(0)
     tensors = Adapter(options, backbone.config, classes).state_dict()
     # Drawing a thousand adapters anew takes minutes; the same one, scaled, differs as well.
-    return [
-        bank.insert(config, {name: value * (1 + index / count) for name, value in tensors.items()})
-        for index in range(count)
-    ]
+    for index in range(count):
+        yield {name: value * (1 + index / count) for name, value in tensors.items()}
 
 
 def pictures(count: int, image_size: int) -> list[Tensor]:

@@ -1,0 +1,119 @@
+"""All that only a GPU can show, within ten minutes: correctness first, then every figure, one result file.
+
+    python -m benchmarks.gpu
+    python -m benchmarks.gpu --device cpu --quick      # the same way, small, where there is no GPU
+
+Each part is a benchmark or test of its own in a process of its own, with a limit of time; what fails or comes
+too late is recorded and ends nothing. Weights are random. Writes benchmarks/results/gpu-<device>.json and the
+parts' own files to runs/gpu.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters.backbone import EMBEDDED_BACKBONE
+from benchmarks.machine import write_result
+from benchmarks.random_weights import open_weights
+
+VIT = "vit_base_patch16_224"
+PARTS = Path("runs/gpu")
+TAIL_CHARACTERS = 2000
+TESTS = ("tests/unit/service/engine", "tests/unit/adapters/test_bank.py")
+
+
+@dataclass(frozen=True)
+class Part:
+    """`python -m` with these words, for at most `limit_s`."""
+
+    name: str
+    words: Sequence[object]
+    limit_s: float
+
+
+def main() -> int:
+    """Run the parts in order, print what each says, and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--device", default="cuda:0", help="cpu or cuda:N")
+    parser.add_argument("--quick", action="store_true", help="few rounds and the embedded backbone's shape")
+    parser.add_argument("--limit-s", type=float, default=570, help="for all parts together")
+    options = parser.parse_args()
+    ends = time.monotonic() + options.limit_s
+    PARTS.mkdir(parents=True, exist_ok=True)
+    figures = {}
+    with open_weights(EMBEDDED_BACKBONE if options.quick else VIT, None) as (_, weights):
+        for part in parts(options.device, weights, quick=options.quick):
+            figures[part.name] = run(part, ends - time.monotonic())
+            print(f"{part.name}: {figures[part.name]['state']}", flush=True)
+    print(write_result(f"gpu-{options.device.partition(':')[0]}", figures))
+    return 0 if all(figure["state"] == "done" for figure in figures.values()) else 1
+
+
+def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
+    """The most important first, since the last ones may find no time left."""
+    backbone = EMBEDDED_BACKBONE if quick else VIT
+    engine = ("--backbone", backbone, "--weights", weights, "--device", device)
+    few = ("--rounds", 3) if quick else ()
+    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 120)
+    yield Part("checks", ("benchmarks.device_checks", *engine), 90)
+    batches = (4, 8) if quick else (64, 128, 256)
+    yield Part("limit", ("benchmarks.device_limit", *engine, "--batches", *batches, *few), 120)
+    for size in batches[::2]:
+        words = ("benchmarks.many_tasks", *engine, "--precision", "bf16", "--batch", size, *few)
+        yield Part(f"many tasks, batch {size}", words, 60)
+    steps = ("--backbone", backbone, "--device", device, *few)
+    yield Part("training steps", ("benchmarks.training_steps", *steps), 60)
+    asked = ("--requests", 40) if quick else ("--requests", 4000)
+    yield Part("hot load", ("benchmarks.hot_load", *engine, *few), 100)
+    sizes = ("--batch", batches[0])
+    yield Part("pipeline", ("benchmarks.pipeline", *engine, *sizes, *asked, *few), 100)
+    yield Part("front end", ("benchmarks.front_end", "--rounds", 2 if quick else 3), 60)
+    limit = ("benchmarks.device_limit", *engine, "--compile", "--batches", batches[0], *few)
+    yield Part("limit, compiled", limit, 150)
+
+
+def run(part: Part, left_s: float) -> dict[str, Any]:
+    """The part's outcome, seconds, result file and last output."""
+    limit_s = min(part.limit_s, left_s)
+    if limit_s < 10:
+        return {"state": "skipped, no time left"}
+    command = [sys.executable, "-m", *map(str, part.words)]
+    folder = PARTS / part.name.replace(", ", "-").replace(" ", "-")
+    began = time.monotonic()
+    state, output = _run(command, os.environ | {"BENCHMARK_RESULTS": str(folder)}, limit_s)
+    results = [json.loads(path.read_text())["figures"] for path in folder.glob("*.json")]
+    return {
+        "state": state,
+        "command": " ".join(["python", *command[1:]]),
+        "seconds": round(time.monotonic() - began, 1),
+        "figures": results[0] if results else None,
+        "output": output[-TAIL_CHARACTERS:] if state != "done" or not results else "",
+    }
+
+
+def _run(command: Sequence[str], environment: dict[str, str], limit_s: float) -> tuple[str, str]:
+    """State and output; a process that does not end in time is killed with its children."""
+    with subprocess.Popen(
+        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            output, _ = process.communicate()
+            return f"stopped after {limit_s:.0f} s", output
+    return ("done" if process.returncode == 0 else f"failed with {process.returncode}"), output
+
+
+if __name__ == "__main__":
+    sys.exit(main())
