@@ -129,8 +129,8 @@ REGULARIZED = (
     ("bias", {"method": "bias"}, 1e-2),
 )  # fmt: skip
 RECIPES = (
-    ("dvpt", "drop-path-smoothing"), ("dvpt", "dropout"), ("dvpt", "clip"), ("bias", "drop-path-smoothing"),
-    ("full", "drop-path-smoothing"), ("vpt", "drop-path-smoothing"),
+    ("dvpt", "drop-path-smoothing"), ("bias", "drop-path-smoothing"), ("vpt", "drop-path-smoothing"),
+    ("full", "drop-path-smoothing"), ("dvpt", "dropout"), ("dvpt", "clip"),
 )  # fmt: skip
 RECIPE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
