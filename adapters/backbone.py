@@ -46,22 +46,19 @@ class Backbone(nn.Module):
         self._folded = None
         self.class_token_alone = False
 
-    def for_inference(self) -> Self:
-        """Leave out what only training needs, before `prepare` casts the weights; they must not change later.
-
-        The normalization is folded into the patch embedding in float32, and the last block computes nothing
-        but the class token where no other is read.
-        """
-        if self.vit.patch_embed.flatten:
-            self._folded = FoldedPatches(self.vit.patch_embed, self.mean, self.std)
-        self.class_token_alone = reads_class_token_alone(self.vit)
-        return self
-
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Move everything to `device` and cast the weights, not the normalization, to `dtype`."""
-        self.vit.to(device=device, dtype=dtype)
+        """Move everything to `device` and cast the weights to `dtype`, for training and serving alike.
+
+        Before the cast the normalization is folded into a copy of the patch embedding's weights; `embed`
+        uses it for as long as they are the same parameters. Without gradients the last block computes
+        nothing but the class token from now on, where no other is read.
+        """
+        if self._folded is None and self.vit.patch_embed.flatten:
+            self._folded = FoldedPatches(self.vit.patch_embed, self.mean, self.std)
         if self._folded is not None:
             self._folded.to(device=device, dtype=dtype)
+        self.class_token_alone = reads_class_token_alone(self.vit)
+        self.vit.to(device=device, dtype=dtype)
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         return self
 
@@ -87,7 +84,7 @@ class Backbone(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Pictures [B, 3, H, W] uint8 → tokens E₀ behind the prefix [B, prefix + N, D]."""
-        if self._folded is not None:
+        if self._folded is not None and self._folded.is_of(self.vit.patch_embed):
             x = self._folded(images)
         else:
             x = self.vit.patch_embed(self.normalize(images).to(self.dtype))
@@ -107,13 +104,13 @@ class Backbone(nn.Module):
         prefix, x = self.prefix_count, tokens
         count = 0 if prompts is None else prompts.shape[2]
         prompts = None if prompts is None else prompts.to(tokens.dtype)
+        alone = self.class_token_alone and not torch.is_grad_enabled()
         last = len(self.vit.blocks) - 1
         for layer, block in enumerate(self.vit.blocks):
             if prompts is not None and layer < prompts.shape[1]:
                 x = with_prompts(x, prompts[:, layer], prefix, fresh=layer == 0)
-            short = self.class_token_alone and layer == last
-            x = class_token_through(block, x) if short else block(x)
-        if count and not self.class_token_alone:
+            x = class_token_through(block, x) if alone and layer == last else block(x)
+        if count and not alone:
             x = torch.cat([x[:, :prefix], x[:, prefix + count :]], dim=1)
         return self.vit.forward_head(self.vit.norm(x), pre_logits=True)
 

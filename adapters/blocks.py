@@ -32,15 +32,16 @@ def reads_class_token_alone(vit: VisionTransformer) -> bool:
 
 
 def class_token_through(block: nn.Module, tokens: Tensor) -> Tensor:
-    """Tokens [B, T, D] → the class token behind `block` [B, 1, D], in evaluation mode.
+    """Tokens [B, T, D] → the class token behind `block` [B, 1, D].
 
     As the last block computes it: keys and values of all tokens, all else of this one. The other tokens'
     queries and their way through the MLP, a twelfth of a ViT-B, would be thrown away.
     """
     block = cast("Block", block)
     first = tokens[:, :1]
-    x = first + block.ls1(_attend(cast("Attention", block.attn), block.norm1(tokens)))
-    return cast("Tensor", x + block.ls2(block.mlp(block.norm2(x))))
+    attended = _attend(cast("Attention", block.attn), block.norm1(tokens))
+    x = first + block.drop_path1(block.ls1(attended))
+    return cast("Tensor", x + block.drop_path2(block.ls2(block.mlp(block.norm2(x)))))
 
 
 def _attend(attention: Attention, tokens: Tensor) -> Tensor:

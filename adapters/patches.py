@@ -9,7 +9,7 @@ MIDDLE = 128.0
 
 
 class FoldedPatches(nn.Module):
-    """Pictures [B, 3, H, W] uint8 → patch tokens [B, N, D]: for inference, as the weights are a copy.
+    """Pictures [B, 3, H, W] uint8 → patch tokens [B, N, D] by a copy of the frozen weights.
 
     Pixels minus 128 are whole numbers that bfloat16 and float16 hold exactly, so that of the two roundings,
     of normalized pixels and of weights, the first falls away. Without the 128 the constant part of the
@@ -31,7 +31,14 @@ class FoldedPatches(nn.Module):
         self.register_buffer("middle", torch.tensor(MIDDLE), persistent=False)
         self._patch_size = int(embed.patch_size[0])
         self._grid = int(embed.img_size[0]) // self._patch_size
-        self._norm = (embed.norm,)  # in a tuple, so that it is no submodule under a second name
+        # In tuples, so that they are no parameters under a second name.
+        self._norm = (embed.norm,)
+        self._source = (embed.proj.weight, embed.proj.bias)
+
+    def is_of(self, embed: PatchEmbed) -> bool:
+        """Whether the weights are still those that were copied, and not trained ones put in their place."""
+        weight, bias = self._source
+        return embed.proj.weight is weight and embed.proj.bias is bias
 
     def forward(self, images: Tensor) -> Tensor:
         """Cut the pictures while a pixel is one byte, then multiply."""

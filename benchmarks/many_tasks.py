@@ -57,7 +57,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sides = mixed_sides(resident, options.tasks, options.batch, backbone.config.image_size)
     images = torch.stack(pictures(options.batch, backbone.config.image_size))
     sides[TIMM] = timm_pass(bare_vit(backbone).prepare(device, dtype), images)
-    sides[OWN] = own_pass(bare_vit(backbone).for_inference().prepare(device, dtype), images)
+    sides[OWN] = own_pass(bare_vit(backbone).prepare(device, dtype), images)
     times = interleave(sides, options.rounds, warm=2)
     return {
         "backbone": backbone.config.name,

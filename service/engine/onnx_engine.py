@@ -54,7 +54,7 @@ class OnnxEngine:
             torch.set_num_threads(self._threads)
         began_s = monotonic()
         with device_faults():
-            backbone = self._load().for_inference().prepare(torch.device("cpu"), self._dtype)
+            backbone = self._load().prepare(torch.device("cpu"), self._dtype)
             maker = SessionMaker.on(self._device, self._threads)
             self._forward = OnnxForward(backbone, self._bank, maker, self._cache)
         log_event(

@@ -65,7 +65,7 @@ class TorchEngine:
         if self._tuning.threads:
             torch.set_num_threads(self._tuning.threads)  # of this thread, which is the engine's
         with device_faults():
-            backbone = open_backbone(self._config, weights=self._weights).for_inference()
+            backbone = open_backbone(self._config, weights=self._weights)
             backbone.prepare(self._device, self._dtype)
             self._encoder = _compiled(backbone, self._device) if self._tuning.compiled else backbone
             if self._device.type == "cuda" and self._tuning.graph_layouts:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from huggingface_hub import HfApi
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from adapters.backbone import (
     EMBEDDED_BACKBONE,
@@ -18,7 +18,9 @@ from adapters.backbone import (
     weights_digest,
 )
 from adapters.errors import BackboneMismatch, BackboneWeights, UnsupportedBackbone
+from adapters.patches import FoldedPatches
 
+CPU = torch.device("cpu")
 TINY: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 2}
 KINDS = {
     "class token": ("vit_tiny_patch16_224", {"img_size": 32, **TINY}),
@@ -74,10 +76,10 @@ def test_shallow_prompts_are_carried_on(backbone: Backbone) -> None:
 
 @pytest.mark.parametrize("count", [0, 4])
 @pytest.mark.parametrize("kind", KINDS)
-def test_for_inference_the_features_stay_the_same(kind: str, count: int) -> None:
+def test_prepared_the_features_stay_the_same(kind: str, count: int) -> None:
     name, overrides = KINDS[kind]
     whole, short = (random_backbone(name, **overrides) for _ in range(2))
-    short.for_inference()
+    short.prepare(CPU, torch.float32)
     images = pictures(whole)
     shape = (len(images), whole.config.depth, count, whole.config.width)
     prompts = torch.randn(shape) if count else None
@@ -86,14 +88,27 @@ def test_for_inference_the_features_stay_the_same(kind: str, count: int) -> None
         torch.testing.assert_close(short.encode(short.embed(images), prompts), expected, rtol=0, atol=2e-5)
 
 
-def test_for_inference_the_last_block_spares_the_other_tokens() -> None:
-    backbone = random_backbone(**TINY).for_inference()
+@pytest.mark.parametrize(("gradients", "last"), [(False, 1), (True, 65)])
+def test_without_gradients_the_last_block_spares_the_other_tokens(gradients: bool, last: int) -> None:
+    backbone = random_backbone(**TINY).prepare(CPU, torch.float32)
     blocks: Any = backbone.vit.blocks
     seen: list[int] = []
     for block in blocks:
         block.mlp.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
-    backbone.encode(backbone.embed(pictures(backbone)))
-    assert seen == [65, 1]
+    with torch.set_grad_enabled(gradients):
+        backbone.encode(backbone.embed(pictures(backbone)))
+    assert seen == [65, last]
+
+
+def test_weights_put_in_place_of_the_folded_ones_are_seen() -> None:
+    backbone = random_backbone(**TINY).prepare(CPU, torch.float32)
+    images = pictures(backbone)
+    vit: Any = backbone.vit
+    projection = vit.patch_embed.proj
+    projection.weight = nn.Parameter(torch.zeros_like(projection.weight))
+    projection.bias = nn.Parameter(torch.ones_like(projection.bias))
+    tokens = backbone.patch_tokens(backbone.embed(images))
+    torch.testing.assert_close(tokens - 1, vit.pos_embed[:, 1:].expand_as(tokens))
 
 
 @pytest.mark.parametrize("normalization", ["half", "imagenet"])
@@ -102,15 +117,14 @@ def test_a_folded_normalization_rounds_no_more_than_a_separate_one(
     dtype: torch.dtype, normalization: str
 ) -> None:
     name = {"half": "vit_tiny_patch16_224", "imagenet": "deit_tiny_patch16_224"}[normalization]
-    exact, separate, folded = (random_backbone(name, img_size=64, **TINY) for _ in range(3))
+    exact, rounded = (random_backbone(name, img_size=64, **TINY) for _ in range(2))
     images = pictures(exact)
-    cpu = torch.device("cpu")
-    expected = exact.embed(images)
-    errors = [
-        (backbone.prepare(cpu, dtype).embed(images).float() - expected).square().mean().sqrt()
-        for backbone in (separate, folded.for_inference())
-    ]
-    assert errors[1] <= errors[0]
+    expected = exact.vit.patch_embed(exact.normalize(images))
+    folded = FoldedPatches(exact.vit.patch_embed, exact.mean, exact.std).to(dtype)(images)
+    rounded.prepare(CPU, dtype)
+    separate = rounded.vit.patch_embed(rounded.normalize(images).to(dtype))
+    errors = [(own.float() - expected).square().mean() for own in (folded, separate)]
+    assert errors[0] <= errors[1]
 
 
 def test_the_weights_are_frozen_and_normalization_keeps_its_precision() -> None:

@@ -24,15 +24,15 @@ BACKBONES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[*BACKBONES, "for inference"])
+@pytest.fixture(scope="module", params=[*BACKBONES, "prepared"])
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Backbone, Any, Any]:
     """A tiny backbone and its two graphs."""
     options = BACKBONES.get(request.param, {})
     backbone = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2, **options)
-    if request.param == "for inference":
-        backbone.for_inference()
+    if request.param == "prepared":
+        backbone.prepare(torch.device("cpu"), torch.float32)
     folder = tmp_path_factory.mktemp("graphs")
     write_embed(backbone, folder / "embed.onnx")
     write_encode(backbone, folder / "encode.onnx")

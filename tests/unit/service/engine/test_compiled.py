@@ -35,7 +35,7 @@ def failing_with(error: Exception) -> Callable[..., Callable[..., Tensor]]:
 def test_compiled_rows_are_the_plain_ones_on_mixed_slots(
     backbone: Backbone, make_artifact: MakeArtifact
 ) -> None:
-    backbone = copy.deepcopy(backbone).for_inference()
+    backbone = copy.deepcopy(backbone).prepare(CPU, torch.float32)
     bank = AdapterBank(backbone.config, device=CPU, dtype=torch.float32, slots_per_layout=8)
     artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(4)]
     slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
