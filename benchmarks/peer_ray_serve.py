@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_worker_niceness", "0")  # the others are not niced either
 os.environ.setdefault("RAY_SERVE_THROUGHPUT_OPTIMIZED", "1")  # is read at import
 
 import ray
