@@ -7,8 +7,8 @@ all distinct. Adapter overhead is the throughput of the mixed engine over that o
 tokens (registers in place of prompts), same precision and batch. There are two of it, both without a head
 and fed with pictures that are stacked already: timm's own model behind the usual normalization of uint8
 pictures, and the pass that the engine itself runs, without adapters. The second tells what adapters alone
-cost, as nothing that the engine does better than timm stands against it. All sides are timed in turn in one
-run.
+cost, as nothing that the engine does better than timm stands against it. All sides find the pictures on the
+device and are timed in turn in one run.
 Writes benchmarks/results/many_tasks-<backbone>-<device>.json.
 """
 
@@ -55,7 +55,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     device = choose_device(options.device)
     dtype = choose_dtype(options.precision, device)
     sides = mixed_sides(resident, options.tasks, options.batch, backbone.config.image_size)
-    images = torch.stack(pictures(options.batch, backbone.config.image_size))
+    images = torch.stack(pictures(options.batch, backbone.config.image_size)).to(device)
     sides[TIMM] = timm_pass(bare_vit(backbone).prepare(device, dtype), images)
     sides[OWN] = own_pass(bare_vit(backbone).prepare(device, dtype), images)
     times = interleave(sides, options.rounds, warm=2)
@@ -80,7 +80,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def mixed_sides(resident: Resident, tasks: list[int], batch: int, image_size: int) -> dict[str, Call]:
     """Name → one batch of it, over the pictures that all of them share."""
-    images = pictures(batch, image_size)
+    images = [resident.engine.stage(image) for image in pictures(batch, image_size)]
     sides: dict[str, Call] = {ONE_TASK: partial(resident.answer, images, [0] * batch)}
     for count in tasks:
         for name, draw in DRAWS.items():
@@ -110,7 +110,7 @@ def timm_pass(bare: Backbone, images: Tensor) -> Call:
 
     @torch.inference_mode()
     def run() -> None:
-        bare.vit(bare.normalize(images.to(bare.mean.device)).to(bare.dtype)).cpu()
+        bare.vit(bare.normalize(images).to(bare.dtype)).cpu()
 
     return run
 
@@ -120,7 +120,7 @@ def own_pass(bare: Backbone, images: Tensor) -> Call:
 
     @torch.inference_mode()
     def run() -> None:
-        bare.encode(bare.embed(images.to(bare.mean.device))).cpu()
+        bare.encode(bare.embed(images)).cpu()
 
     return run
 
