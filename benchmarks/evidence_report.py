@@ -118,7 +118,10 @@ def _recipes(rows: Sequence[Row]) -> str:
     tested = _by_variant(row for row in rows if row.suite == "recipe-224")
     if not tested:
         return ""
-    header = ("variant", "options", "seeds", "accuracy", "under the common recipe", "difference", "95 %")
+    header = (
+        "variant", "options", "seeds", "accuracy", "under the common recipe", "difference", "95 %",
+        "DVPT with these options minus it", "95 %",
+    )  # fmt: skip
     lines = []
     for name, group in tested.items():
         method, _, recipe = name.partition("-")
@@ -130,7 +133,15 @@ def _recipes(rows: Sequence[Row]) -> str:
         ]
         options = ", ".join(f"{key} {value}" for key, value in RECIPE[recipe].items())
         lines.append(
-            (name, options, str(len(group)), _accuracy(group), _accuracy(common), *_difference(group, common))
+            (
+                name,
+                options,
+                str(len(group)),
+                _accuracy(group),
+                _accuracy(common),
+                *_difference(group, common),
+                *_difference(tested.get(f"dvpt-{recipe}", []), group),
+            )  # fmt: skip
         )
     return f"## Against learning by heart, EuroSAT at 224 pixels\n\n{table(header, lines)}"
 
