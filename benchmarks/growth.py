@@ -3,15 +3,14 @@
     python -m benchmarks.growth [--backbone NAME --weights FILE] [--only tasks batch clients pictures]
 
 Tasks and batches: the engine alone, against the bare ViT of as many tokens. Clients: HTTP to the service,
-each asking on and on, against the engine alone. Pictures: HTTP to the service with an engine that answers at
-once, against bare decoding and resizing on all cores. Writes benchmarks/results/growth.json and
-docs/growth-*.png.
+each asking on and on, against the engine alone. Pictures: processor time of the service, its engine answering
+at once, against bare decoding and resizing. Writes benchmarks/results/growth.json and docs/growth-*.png.
 """
 
 import argparse
 import asyncio
-import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from adapters.backbone import Backbone, load_backbone
 from adapters.config import PreprocessConfig
 from adapters.device import choose_device, choose_dtype
 from adapters.preprocess import decode, least_px, preprocess
-from benchmarks.front_end import photograph
+from benchmarks.front_end import cpu_seconds, photograph
 from benchmarks.growth_plots import plot_growth
 from benchmarks.http_load import Ask, Load, run_load, single
 from benchmarks.interleaved import Call, interleave, seconds
@@ -38,6 +37,7 @@ PORT = 8128
 TASKS_SERVED = 100
 PICTURE_PX = 256
 FILES = 8
+DECODING_CLIENTS = 4
 LARGE_PX = 1000
 Figures = dict[str, Any]
 
@@ -120,25 +120,24 @@ def over_clients(backbone: Backbone, options: argparse.Namespace) -> Figures:
 
 
 def over_pictures(backbone: Backbone, options: argparse.Namespace) -> Figures:
-    """Pictures/s by side length with an engine that answers at once, and what bare decoding would allow."""
-    cores = len(os.sched_getaffinity(0))
+    """The server's processor time for a picture by side length, its engine answering at once, and bare."""
     own: dict[str, list[float]] = {str(side): [] for side in options.sides}
     bare: dict[str, list[float]] = {str(side): [] for side in options.sides}
     files = {side: [photograph(side, seed) for seed in range(_files(side))] for side in options.sides}
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), backbone, TASKS_SERVED)
-        with running("benchmarks.model_service", Path(folder), PORT):
+        with running("benchmarks.model_service", Path(folder), PORT) as process:
             for _ in range(options.passes + 1):
                 for side, data in files.items():
                     asks = [single(task, data[number % len(data)]) for number, task in enumerate(tasks)]
-                    count = max(16, int(options.requests * min(1.0, (500 / side) ** 2)))
-                    load = _load(asks, 2 * cores, count)
-                    own[str(side)].append(load.elapsed_s / count)
-                    bare[str(side)].append(_decoding_s(data, count, backbone.config.image_size) / cores)
+                    count = max(8, min(2 * options.requests, int(options.requests * (500 / side) ** 2)))
+                    before = cpu_seconds(process.pid)
+                    _load(asks, DECODING_CLIENTS, count)
+                    own[str(side)].append((cpu_seconds(process.pid) - before) / count)
+                    bare[str(side)].append(_decoding_s(data, count, backbone.config.image_size))
     return {
-        "cores": cores,
-        "pictures_per_s": {name: _rate(1, times[1:]) for name, times in own.items()},
-        "limit": {name: _rate(1, times[1:]) for name, times in bare.items()},
+        "cpu_ms_per_picture": {name: _ms(times[1:]) for name, times in own.items()},
+        "limit": {name: _ms(times[1:]) for name, times in bare.items()},
     }
 
 
@@ -172,20 +171,22 @@ def _load(asks: Sequence[Ask], clients: int, requests: int) -> Load:
 
 
 def _decoding_s(files: Sequence[bytes], count: int, image_size: int) -> float:
-    """Seconds a picture of decoding and resizing, in one thread."""
+    """Processor seconds a picture of decoding and resizing alone."""
     config = PreprocessConfig()
-
-    def run() -> None:
-        for number in range(count):
-            picture = decode(files[number % len(files)], least_px=least_px(config, image_size))
-            preprocess(picture, config, image_size)
-
-    return seconds(run) / count
+    began = time.thread_time()
+    for number in range(count):
+        picture = decode(files[number % len(files)], least_px=least_px(config, image_size))
+        preprocess(picture, config, image_size)
+    return (time.thread_time() - began) / count
 
 
 def _files(side_px: int) -> int:
     """Fewer large ones: drawing them takes longer than decoding them."""
     return FILES if side_px <= LARGE_PX else 2
+
+
+def _ms(times_s: Sequence[float]) -> float:
+    return round(1000 * float(np.median(times_s)), 3)
 
 
 def _rate(pictures: int, times_s: Sequence[float]) -> float:
@@ -206,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clients", nargs="+", default=[4**n for n in range(5)], **number)
     parser.add_argument("--sides", nargs="+", default=[64, 128, 256, 512, 1024, 2048, 3464], **number)
     parser.add_argument("--requests", default=150, **number, help="of each number of clients, in a pass")
-    parser.add_argument("--passes", default=3, **number, help="over clients and picture sizes")
+    parser.add_argument("--passes", default=2, **number, help="over clients and picture sizes")
     parser.add_argument("--rounds", default=12, **number, help="of the engine")
     parser.add_argument("--docs", type=Path, default=Path("docs"), metavar="DIR", help="for the plots")
     return parser
