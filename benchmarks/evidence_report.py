@@ -141,7 +141,7 @@ def _recipes(rows: Sequence[Row]) -> str:
                 _accuracy(common),
                 *_difference(group, common),
                 *_difference(tested.get(f"dvpt-{recipe}", []), group),
-            )  # fmt: skip
+            )
         )
     return f"## Against learning by heart, EuroSAT at 224 pixels\n\n{table(header, lines)}"
 
