@@ -12,6 +12,7 @@ from adapters.bank import AdapterBank
 from adapters.config import PromptConfig
 from adapters.errors import BackboneMismatch
 from adapters.layout import Layout
+from service.engine import torch_engine
 from service.engine.graphs import Captured, Graphs
 from service.engine.torch_engine import TorchEngine
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
@@ -65,6 +66,30 @@ def test_rows_are_the_reference_forward_s_probabilities(
         assert not isinstance(row, InferenceFailed)
         np.testing.assert_allclose(row, reference.numpy(), atol=1e-4)
         assert row.dtype == np.float32
+
+
+def test_a_large_batch_goes_in_pieces_and_answers_the_same(
+    engine: TorchEngine, bank: AdapterBank, make_artifact: MakeArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = [make_artifact(seed) for seed in range(5)]
+    slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
+    images = pictures(5)
+    whole = engine.infer(images, slots)
+    pieces: list[int] = []
+    embed = Backbone.embed
+
+    def counted(backbone: Backbone, images: torch.Tensor) -> torch.Tensor:
+        pieces.append(len(images))
+        return embed(backbone, images)
+
+    monkeypatch.setattr(Backbone, "embed", counted)
+    monkeypatch.setattr(torch_engine, "CPU_PATCHES", 2 * 8 * 8)
+
+    for row, expected in zip(engine.infer(images, slots), whole, strict=True):
+        assert not isinstance(row, InferenceFailed)
+        assert not isinstance(expected, InferenceFailed)
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+    assert pieces == [2, 2, 1]
 
 
 def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
