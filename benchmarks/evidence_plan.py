@@ -63,7 +63,8 @@ class Trial:
         """As `dvpt-train` takes them."""
         splits = {"train_split": "train" if self.split == "val" else "trainval", "eval_split": self.split}
         size = {} if self.image_size is None else {"backbone": BACKBONE, "image_size": self.image_size}
-        return {"task": self.task, "lr": self.lr, "seed": self.seed, **size, **splits, **self.extra}
+        run = {"task": self.task, "lr": self.lr, "seed": self.seed, "drop_path": 0.0, "label_smoothing": 0.0}
+        return {**run, **size, **splits, **self.extra}
 
 
 DVPT = {"method": "dvpt"}

@@ -60,6 +60,7 @@ class Plan:
             "--backbone", BACKBONE, "--store", str(folder / "store"), "--runs", str(folder / "runs"),
             "--lr", f"{self.lr:g}", "--epochs", str(EPOCHS[self.method]), "--seed", str(self.seed),
             "--train-split", splits[0], "--eval-split", splits[1],
+            "--drop-path", "0", "--label-smoothing", "0",
             "--predictions", str(self.predictions(folder)), *published,
         ]  # fmt: skip
 

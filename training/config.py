@@ -97,11 +97,19 @@ class TrainConfig(StrictModel):
     clip_grad: float = knob(
         0.0, OPTIMIZATION, "the gradient's norm is scaled down to this where it is more; 0 leaves it", ge=0
     )
-    label_smoothing: float = knob(
-        0.0, OPTIMIZATION, "part of each label that is spread evenly over the classes", ge=0, lt=1
+    label_smoothing: float | None = knob(
+        None,
+        OPTIMIZATION,
+        "part of each label that is spread evenly over the classes (default: 0.1; heads, sidetune 0)",
+        ge=0,
+        lt=1,
     )
-    drop_path: float = knob(
-        0.0, OPTIMIZATION, "chance that the last block is left out while training, less before", ge=0, lt=1
+    drop_path: float | None = knob(
+        None,
+        OPTIMIZATION,
+        "chance that the last block is left out while training, less before (default: 0.1)",
+        ge=0,
+        lt=1,
     )
     patience: int = knob(
         0, OPTIMIZATION, "stop after so many epochs without a better val; 0 trains them all", ge=0

@@ -1,7 +1,7 @@
 """Many trials of one task in one forward pass, each row with its own trial's prompts, as the service does.
 
 Every trial keeps its own order of pictures, learning rate, weight decay and checkpoint, so that it ends
-where it would have ended alone, but for rounding.
+where it would have ended alone, but for rounding and, with drop path, for the paths that are drawn.
 """
 
 import time
@@ -61,7 +61,7 @@ def _train(trials: list[_Trial]) -> None:
     labels = torch.tensor(run.train.labels)
     run.speed_up()
     while trials:
-        with dropped_paths(run.backbone, run.config.drop_path):
+        with dropped_paths(run.backbone, run.config.drop_path or 0.0):
             trials = _epoch(trials, images, labels)
     run.backbone.use_fused_attention(fused=True)
 

@@ -214,7 +214,7 @@ class Training:
     def _loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
         """The loss of a batch, and how many of its rows are right."""
         labels = labels.to(self._device)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing or 0.0)
         return loss, int((logits.argmax(dim=1) == labels).sum())
 
     def _checkpoint(self) -> Checkpoint:

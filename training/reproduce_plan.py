@@ -24,6 +24,8 @@ from training.search_grid import grid
 from training.search_result import SearchResult, pooled_standard_error, sample_std
 
 DEFAULT_PROMPTS = 10
+WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
+"""What `dvpt-train` does by default and the paper does not."""
 # What the readers say of pictures and splits that stand in for a benchmark's own.
 UNOFFICIAL = re.compile(r"\bnot the (\d+ of the )?official\b")
 
@@ -159,7 +161,7 @@ def _config(
     if percent != 100:
         own["train_percent"] = percent
     try:
-        return SearchConfig.model_validate(dict(more) | options.of_every_run() | own)
+        return SearchConfig.model_validate({**WITHOUT, **more} | options.of_every_run() | own)
     except ValidationError as error:
         fault = error.errors()[0]
         where = "".join(f"{part}: " for part in fault["loc"])

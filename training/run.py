@@ -101,7 +101,7 @@ class Run:
 
     def new_training(self) -> Training:
         """The loop, before its first step."""
-        rate = self.config.drop_path
+        rate = self.config.drop_path or 0.0
         return Training(self.method, self.config, self.device, lambda: dropped_paths(self.backbone, rate))
 
     def speed_up(self) -> None:

@@ -1,6 +1,7 @@
 """The methods that can be trained, by the name `--method` gives them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 
 from adapters.backbone import Backbone
@@ -26,15 +27,10 @@ METHODS: Mapping[str, tuple[Build, Recipe]] = MappingProxyType(
 
 
 def with_recipe(config: TrainConfig) -> TrainConfig:
-    """The same options with the method's own epochs, learning rate and head where none were given."""
+    """The same options with the method's own recipe where none were given."""
     _, recipe = METHODS[config.method]
-    return config.model_copy(
-        update={
-            "epochs": config.epochs or recipe.epochs,
-            "lr": config.lr or recipe.lr,
-            "head_layers": config.head_layers or recipe.head_layers,
-        }
-    )
+    own = {name: value for name, value in asdict(recipe).items() if getattr(config, name) is None}
+    return config.model_copy(update=own)
 
 
 def build_method(backbone: Backbone, config: TrainConfig, class_count: int) -> Method:

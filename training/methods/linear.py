@@ -1,6 +1,7 @@
 """Linear and Mlp-k: only the head is trained, on features that are computed once."""
 
 import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,8 @@ from training.config import TrainConfig
 from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe
 
-RECIPE = Recipe(epochs=100, lr=1e-2)
-MLP_RECIPE = Recipe(epochs=100, lr=1e-2, head_layers=2)
+RECIPE = Recipe(epochs=100, lr=1e-2, drop_path=0.0, label_smoothing=0.0)
+MLP_RECIPE = replace(RECIPE, head_layers=2)
 FEATURE_BATCH = 64
 
 

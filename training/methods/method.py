@@ -15,6 +15,8 @@ class Recipe:
     epochs: int
     lr: float
     head_layers: int = 1
+    drop_path: float = 0.1
+    label_smoothing: float = 0.1
 
 
 class Method(Protocol):

@@ -11,7 +11,7 @@ from training.errors import MethodUnsuitable
 from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe
 
-RECIPE = Recipe(epochs=15, lr=1e-3)
+RECIPE = Recipe(epochs=15, lr=1e-3, drop_path=0.0, label_smoothing=0.0)
 SMALLEST_PX = 63
 
 

@@ -30,7 +30,8 @@ def new_runs(new_config: New, picture_folder: Make, tmp_path: Path) -> Callable[
     folder = picture_folder(train=7, val=3, test=3)
 
     def make(place: str, trials: Sequence[dict[str, Any]] = TRIALS, **common: Any) -> list[Run]:
-        options = {"data": folder, "runs": tmp_path / place, "epochs": 3, "publish": False} | common
+        options = {"data": folder, "runs": tmp_path / place, "epochs": 3, "publish": False}
+        options |= {"drop_path": 0.0} | common  # which paths are dropped is drawn anew for a shared pass
         bench = Workbench(KEPT_BYTES)
         return [Run(new_config(**options | own), bench) for own in trials]
 

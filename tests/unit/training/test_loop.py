@@ -30,7 +30,7 @@ def new_training(backbone: Backbone, config: TrainConfig) -> Training:
     config = with_recipe(config)
     torch.manual_seed(config.seed)
     method = build_method(backbone, config, 3)
-    return Training(method, config, CPU, lambda: dropped_paths(backbone, config.drop_path))
+    return Training(method, config, CPU, lambda: dropped_paths(backbone, config.drop_path or 0.0))
 
 
 def run_at(path: Path) -> RunDirectory:
