@@ -21,11 +21,12 @@ from service.errors import InferenceFailed
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
-CPU_PATCHES = 4096
-"""What a CPU takes at once, as 20 pictures of 224 px; a larger batch goes in pieces.
+CPU_ROWS, CPU_PATCHES = 32, 4096
+"""The most that a CPU takes at once, as 20 pictures of 224 px; a larger batch goes in pieces.
 
-More leaves the processor's caches. And of each number of rows that ever ran the matrix library keeps its
-kernels and buffers, hundreds of megabytes for the sizes up to 64."""
+More leaves the processor's caches. And of each number of rows that ever ran the matrix library keeps kernels
+and buffers, several megabytes.
+"""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ class TorchEngine:
             raise InferenceFailed("the engine was not started")
         if self._device.type != "cpu":
             return features_mixed(self._encoder, self._bank, layout, images, index)
-        most = max(1, CPU_PATCHES // (self._config.image_size // self._config.patch_size) ** 2)
+        patches = (self._config.image_size // self._config.patch_size) ** 2
+        most = max(1, min(CPU_ROWS, CPU_PATCHES // patches))
         pieces = zip(torch.split(images, most), torch.split(index, most), strict=True)
         return torch.cat([features_mixed(self._encoder, self._bank, layout, *piece) for piece in pieces])
 
