@@ -63,7 +63,9 @@ def checkpoint_tensors(place: Path) -> dict[str, torch.Tensor]:
 
 def interrupt(arguments: list[str], place: Path, sign: signal.Signals) -> int:
     """Start the process, send the signal after its second epoch, and return its exit code."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     process = subprocess.Popen(arguments, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + START_TIMEOUT_S
     while epochs_done(place) < 2 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
