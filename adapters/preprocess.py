@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
+from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
@@ -35,6 +36,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_px: int = 0) -> I
                 )
             if least_px:
                 picture.draft(None, (least_px, least_px))
+            picture.load()
             return to_rgb(picture)
     except PictureTooLarge:
         raise
@@ -75,25 +77,36 @@ def read_picture(path: Path, least_px: int = 0) -> Image.Image:
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
-    """Any Pillow mode → upright RGB: 16-bit values are scaled, transparency is laid on white."""
-    picture = ImageOps.exif_transpose(picture)
+    """Any Pillow mode → upright RGB, in place where it can be.
+
+    16-bit values are scaled, transparency is laid on white.
+    """
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = _deep_grey(picture)
     if picture.has_transparency_data:
         colours = picture.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(white, colours).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def preprocess(picture: Image.Image, config: PreprocessConfig, image_size: int) -> Tensor:
     """RGB picture → pixels [3, H, W] uint8 with H = W = `image_size`."""
-    resampling = RESAMPLING[config.interpolation]
     if config.fit == "squash":
-        fitted = picture.resize((image_size, image_size), resampling)
-    else:
-        fitted = _crop(picture, round(image_size * config.resize_ratio), image_size, resampling)
-    return torch.from_numpy(np.asarray(fitted).transpose(2, 0, 1).copy())
+        return _squash(_pixels(picture), image_size, config.interpolation)
+    short = round(image_size * config.resize_ratio)
+    return _pixels(_crop(picture, short, image_size, RESAMPLING[config.interpolation])).contiguous()
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    """RGB picture → its pixels [3, H, W] uint8, channels last in memory."""
+    return torch.from_numpy(np.array(picture).transpose(2, 0, 1))
+
+
+def _squash(pixels: Tensor, size: int, interpolation: str) -> Tensor:
+    """Pixels [3, H, W] uint8 → [3, size, size], as Pillow would but several times faster (docs/adr/0021)."""
+    return F.interpolate(pixels[None], (size, size), mode=interpolation, antialias=True)[0]
 
 
 def _crop(picture: Image.Image, short: int, size: int, resampling: Image.Resampling) -> Image.Image:

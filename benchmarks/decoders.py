@@ -1,4 +1,4 @@
-"""JPEG decoders against each other: bytes to the backbone's pixels, on small, middling and large files.
+"""Decoders and resizers against each other: JPEG to the backbone's pixels, small to large.
 
     python -m benchmarks.decoders
 
@@ -30,6 +30,7 @@ from benchmarks.machine import write_result
 
 CONFIG = PreprocessConfig()
 INPUT_PX = 224
+LEAST_PX = least_px(CONFIG, INPUT_PX)
 REFERENCE = "Pillow, whole"
 Fit = Callable[[bytes], Tensor]
 
@@ -66,27 +67,30 @@ def measure(files: Sequence[bytes], rounds: int) -> dict[str, Any]:
     sides = decoders()
     times = interleave({name: partial(_all, fit, files) for name, fit in sides.items()}, rounds)
     expected = [sides[REFERENCE](data).float() for data in files]
+    differences = {name: _differences(fit, files, expected) for name, fit in sides.items()}
     return {
         name: {
             "ms_per_picture": round(1000 * float(np.median(times[name])) / len(files), 3),
             "speed_up": rounded(ratio(times[REFERENCE], times[name])),
-            "mean_levels": round(_mean_difference(fit, files, expected), 3),
+            "mean_levels": round(float(np.mean([each.mean().item() for each in differences[name]])), 3),
+            "most_levels": max(each.max().item() for each in differences[name]),
         }
-        for name, fit in sides.items()
+        for name in sides
     }
 
 
 def decoders() -> dict[str, Fit]:
     """Every decoder that is here: whole, and with DCT scaling where it has it."""
     sides: dict[str, Fit] = {
-        REFERENCE: lambda data: preprocess(decode(data), CONFIG, INPUT_PX),
-        "Pillow, DCT scaling (the service)": lambda data: preprocess(
-            decode(data, least_px=least_px(CONFIG, INPUT_PX)), CONFIG, INPUT_PX
+        REFERENCE: lambda data: _pillow(decode(data)),
+        "Pillow, DCT scaling": lambda data: _pillow(decode(data, least_px=LEAST_PX)),
+        "Pillow, DCT scaling, torch's resize (the service)": lambda data: preprocess(
+            decode(data, least_px=LEAST_PX), CONFIG, INPUT_PX
         ),
     }
     for module, name, fit in (
-        ("torchvision.io", "torchvision", _torchvision),
-        ("simplejpeg", "simplejpeg, DCT scaling, Pillow's resize", _simplejpeg),
+        ("torchvision.io", "torchvision, torch's resize", _torchvision),
+        ("simplejpeg", "simplejpeg, DCT scaling, torch's resize", _simplejpeg),
         ("cv2", "OpenCV", _opencv),
     ):
         try:
@@ -96,16 +100,23 @@ def decoders() -> dict[str, Fit]:
     return sides
 
 
+def _pillow(picture: Image.Image) -> Tensor:
+    resized = np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
+    return torch.from_numpy(resized.transpose(2, 0, 1).copy())
+
+
 def _torchvision(io: Any, data: bytes) -> Tensor:
     pixels = io.decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=io.ImageReadMode.RGB)
-    resized = F.interpolate(pixels.unsqueeze(0).float(), (INPUT_PX, INPUT_PX), mode="bicubic", antialias=True)
-    return resized.squeeze(0).round().clamp(0, 255).to(torch.uint8)
+    return _resized(pixels)
 
 
 def _simplejpeg(library: Any, data: bytes) -> Tensor:
-    least = least_px(CONFIG, INPUT_PX)
-    pixels = library.decode_jpeg(data, min_height=least, min_width=least, min_factor=1)
-    return preprocess(Image.fromarray(pixels), CONFIG, INPUT_PX)
+    pixels = library.decode_jpeg(data, min_height=LEAST_PX, min_width=LEAST_PX, min_factor=1)
+    return _resized(torch.from_numpy(pixels.transpose(2, 0, 1)))
+
+
+def _resized(pixels: Tensor) -> Tensor:
+    return F.interpolate(pixels[None], (INPUT_PX, INPUT_PX), mode="bicubic", antialias=True)[0]
 
 
 def _opencv(library: Any, data: bytes) -> Tensor:
@@ -120,9 +131,8 @@ def _all(fit: Fit, files: Sequence[bytes]) -> None:
         fit(data)
 
 
-def _mean_difference(fit: Fit, files: Sequence[bytes], expected: Sequence[Tensor]) -> float:
-    pairs = zip(files, expected, strict=True)
-    return float(np.mean([(fit(data).float() - whole).abs().mean().item() for data, whole in pairs]))
+def _differences(fit: Fit, files: Sequence[bytes], expected: Sequence[Tensor]) -> list[Tensor]:
+    return [(fit(data).float() - whole).abs() for data, whole in zip(files, expected, strict=True)]
 
 
 if __name__ == "__main__":

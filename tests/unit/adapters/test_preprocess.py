@@ -6,11 +6,13 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureError, PictureFormat, PictureTooLarge
-from adapters.preprocess import decode, least_px, preprocess, read_picture
+from adapters.preprocess import RESAMPLING, decode, least_px, preprocess, read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -136,6 +138,25 @@ def test_the_crop_is_the_centre_of_the_resized_picture() -> None:
     resized = picture.resize((80, 40), Image.Resampling.BILINEAR)
     expected = np.asarray(resized.crop((24, 4, 56, 36)))[:, :, 0].astype(int)
     assert np.abs(preprocess(picture, config, 32)[0].numpy() - expected).max() <= 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    width=st.integers(1, 700),
+    height=st.integers(1, 700),
+    size=st.sampled_from([32, 64, 224]),
+    interpolation=st.sampled_from(["bilinear", "bicubic"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_squash_is_pillow_s_resize_within_two_levels(
+    width: int, height: int, size: int, interpolation: Literal["bilinear", "bicubic"], seed: int
+) -> None:
+    # No black beside white: what overshoots is cut off after each direction, and which comes first differs.
+    noise = np.random.default_rng(seed).integers(80, 176, (height, width, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
+    expected = np.asarray(picture.resize((size, size), RESAMPLING[interpolation])).astype(int)
+    pixels = preprocess(picture, PreprocessConfig(interpolation=interpolation), size)
+    assert np.abs(pixels.permute(1, 2, 0).numpy() - expected).max() <= 2
 
 
 def photograph(width: int, height: int) -> bytes:
