@@ -2,32 +2,37 @@
 
     python -m benchmarks.front_end
 
-Each round asks the running service and, in turn, decodes and resizes the same files bare, in one thread. The
-client is another process and is not counted. Writes benchmarks/results/front_end.json.
+Each round asks the running service and, in turn, decodes and resizes the same files bare, as the service does
+it and as Pillow would, in as many processes at once as there are cores: the service keeps them all busy too.
+The client is another process and is not counted. Writes benchmarks/results/front_end.json.
 """
 
 import argparse
 import asyncio
 import io
+import multiprocessing
 import os
 import resource
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig
 from adapters.preprocess import decode, least_px, preprocess
 from benchmarks.http_load import Ask, run_load, several, single
-from benchmarks.interleaved import Ratio, ratio, rounded
+from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
 from benchmarks.running import running
+from service.cores import available_cores
 
 PORT = 8123
 CLOCK_HZ = os.sysconf("SC_CLK_TCK")
@@ -63,37 +68,73 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), random_backbone(VIT), tasks=20)
-        with running("benchmarks.model_service", Path(folder), PORT) as process:
+        with running("benchmarks.model_service", Path(folder), PORT) as process, Bare() as bare:
             figures = {
-                case.name: measure(case, tasks, process.pid, options.rounds, options.connections)
+                case.name: measure(case, tasks, process.pid, bare, options.rounds, options.connections)
                 for case in CASES
             }
     for name, figure in figures.items():
-        server, bare = figure["server_us_per_picture"], figure["bare_us_per_picture"]
-        print(f"{name}: {server:.0f} us against {bare:.0f} us bare, {figure['ratio']}")
+        print(f"{name}: {figure}")
     print(write_result("front_end", {"input_px": INPUT_PX, "connections": options.connections} | figures))
 
 
-def measure(case: Case, tasks: Sequence[str], pid: int, rounds: int, connections: int) -> dict[str, Any]:
+def measure(
+    case: Case, tasks: Sequence[str], pid: int, bare: "Bare", rounds: int, connections: int
+) -> dict[str, Any]:
     """CPU time of the server and of bare decoding, round by round."""
     files = [photograph(case.side_px, seed) for seed in range(FILES)]
     asks = list(_asks(case, tasks, files))
     requests = case.pictures // case.pictures_per_request
     asyncio.run(run_load(PORT, asks, connections=connections, requests=requests // 4))
-    server_s, bare_s = [], []
+    server_s, bare_s, pillow_s = [], [], []
     for _ in range(rounds):
         before = cpu_seconds(pid)
         load = asyncio.run(run_load(PORT, asks, connections=connections, requests=requests))
         server_s.append((cpu_seconds(pid) - before) / (requests * case.pictures_per_request))
         if set(load.statuses) != {200}:
             raise RuntimeError(f"{case.name}: {load.statuses}")
-        bare_s.append(_bare(files, case.pictures) / case.pictures)
-    measured: Ratio = ratio(server_s, bare_s)
+        bare_s.append(bare.seconds(fitted, files, case.pictures))
+        pillow_s.append(bare.seconds(fitted_by_pillow, files, case.pictures))
     return {
-        "server_us_per_picture": round(1e6 * float(np.median(server_s)), 1),
-        "bare_us_per_picture": round(1e6 * float(np.median(bare_s)), 1),
-        "ratio": rounded(measured),
+        "server_us_per_picture": _median_us(server_s),
+        "bare_us_per_picture": _median_us(bare_s),
+        "pillow_us_per_picture": _median_us(pillow_s),
+        "ratio": rounded(ratio(server_s, bare_s)),
+        "ratio_to_pillow": rounded(ratio(server_s, pillow_s)),
     }
+
+
+class Bare:
+    """A process for each core, which does nothing but decode and resize."""
+
+    def __init__(self) -> None:
+        self._cores = available_cores()
+        self._pool = ProcessPoolExecutor(self._cores, multiprocessing.get_context("spawn"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def seconds(self, fit: Callable[[bytes], object], files: Sequence[bytes], count: int) -> float:
+        """CPU seconds for each of `count` pictures in each of the processes."""
+        spent = [self._pool.submit(cpu_seconds_of, fit, files, count) for _ in range(self._cores)]
+        return float(np.mean([one.result() for one in spent])) / count
+
+
+def fitted(data: bytes) -> Tensor:
+    """A file's pixels through the service's own functions."""
+    config = PreprocessConfig()
+    return preprocess(decode(data, least_px=least_px(config, INPUT_PX)), config, INPUT_PX)
+
+
+def fitted_by_pillow(data: bytes) -> object:
+    """A file's pixels as most would get them."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    return (
+        np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)).transpose(2, 0, 1).copy()
+    )
 
 
 def photograph(side_px: int, seed: int) -> bytes:
@@ -119,15 +160,17 @@ def _asks(case: Case, tasks: Sequence[str], files: Sequence[bytes]) -> Iterator[
         yield single(task, chosen[0]) if len(chosen) == 1 else several(task, chosen)
 
 
-def _bare(files: Sequence[bytes], count: int) -> float:
-    """CPU seconds of decoding and resizing alone, through the service's own functions."""
-    config = PreprocessConfig()
+def cpu_seconds_of(fit: Callable[[bytes], object], files: Sequence[bytes], count: int) -> float:
+    """User and system time of this thread for so many pictures."""
     before = resource.getrusage(resource.RUSAGE_THREAD)
     for number in range(count):
-        data = files[number % len(files)]
-        preprocess(decode(data, least_px=least_px(config, INPUT_PX)), config, INPUT_PX)
+        fit(files[number % len(files)])
     after = resource.getrusage(resource.RUSAGE_THREAD)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _median_us(times_s: Sequence[float]) -> float:
+    return round(1e6 * float(np.median(times_s)), 1)
 
 
 if __name__ == "__main__":

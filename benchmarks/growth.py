@@ -203,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", default=1, **number, help="of the engine, on a CPU")
     parser.add_argument("--batch", default=32, **number, help="where the batch does not grow")
     parser.add_argument("--tasks", nargs="+", default=[1, 10, 100, 1000, 10_000], **number)
-    parser.add_argument("--batches", nargs="+", default=[4**n for n in range(5)], **number)
+    parser.add_argument("--batches", nargs="+", default=[2**n for n in range(9)], **number)
     parser.add_argument("--clients", nargs="+", default=[4**n for n in range(5)], **number)
     parser.add_argument("--sides", nargs="+", default=[64, 128, 256, 512, 1024, 2048, 3464], **number)
     parser.add_argument("--requests", default=150, **number, help="of each number of clients, in a pass")

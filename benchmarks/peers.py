@@ -59,6 +59,7 @@ PATIENCE = 3.0
 EQUAL_SHARE = 0.75
 AGREE = 0.02
 P99_MS = {"model": 100.0, "vit": 1000.0}
+BATCH = {"model": 64, "vit": 16}
 PACKAGES = ("fastapi", "uvicorn", "litserve", "ray")
 
 
@@ -90,6 +91,7 @@ class Side:
 def main() -> None:
     """Measure, print and write."""
     options = _parser().parse_args()
+    options.batch = options.batch or BATCH[options.engine]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server is left behind
     figures = measure(options)
     limit = f"{figures['p99_limit_ms']:g} ms"
@@ -272,7 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slowdown", type=float, default=10.0, help="of the time model")
     parser.add_argument("--p99-ms", type=float, help="the limit (default: 100 for model, 1000 for vit)")
     parser.add_argument("--tasks", type=int, default=100, metavar="N")
-    parser.add_argument("--batch", type=int, default=64, metavar="N", help="the largest, of every server")
+    parser.add_argument("--batch", type=int, metavar="N", help="largest of every server (64, vit 16)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the forward pass")
     parser.add_argument("--side-px", type=int, default=256, metavar="PX", help="of the pictures sent")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.4, 0.6, 0.8, 1.0])

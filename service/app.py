@@ -18,7 +18,7 @@ from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads
 from service.decode import Decoder
 from service.engine import Engine, Probabilities
-from service.engine.choice import EngineChoice, choose_engine, make_engine
+from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
 from service.handlers import add_problem_handlers
 from service.lifecycle import Lifecycle, Phase
 from service.limits import RequestLimits
@@ -66,8 +66,9 @@ def create_service(settings: Settings, store: Store, new_engine: NewEngine = mak
     silence_pillow()
     metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
-    engine, bank = _engine(settings, store, metrics, new_engine)
-    batcher = _batcher(settings, engine, threads, metrics, lifecycle)
+    choice = choose_engine(settings)
+    engine, bank = _engine(choice, settings, store, metrics, new_engine)
+    batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
     residency = _residency(store, bank, engine, batcher, threads, metrics)
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
     interval_s = settings.watch_interval_s
@@ -123,9 +124,8 @@ def request_limits(settings: Settings) -> RequestLimits:
 
 
 def _engine(
-    settings: Settings, store: Store, metrics: Metrics, new_engine: NewEngine
+    choice: EngineChoice, settings: Settings, store: Store, metrics: Metrics, new_engine: NewEngine
 ) -> tuple[Engine, AdapterBank]:
-    choice = choose_engine(settings)
     metrics.engine_info.labels(choice.name, choice.device.type, choice.precision).set(1)
     slots = settings.slots_per_layout
     bank = AdapterBank(store.backbone, device=choice.device, dtype=choice.dtype, slots_per_layout=slots)
@@ -133,12 +133,17 @@ def _engine(
 
 
 def _batcher(
-    settings: Settings, engine: Engine, threads: Threads, metrics: Metrics, lifecycle: Lifecycle
+    choice: EngineChoice,
+    settings: Settings,
+    engine: Engine,
+    threads: Threads,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
 ) -> ClassifyBatcher:
     batcher: ClassifyBatcher = Batcher(
         partial(infer_payloads, engine),
         thread=threads.engine,
-        max_batch=settings.max_batch,
+        max_batch=largest_batch(settings, choice.device),
         max_pictures=settings.max_queued_pictures,
         observer=BatchMetrics(metrics),
         on_device_lost=lambda error: lifecycle.fail(str(error)),

@@ -1,6 +1,7 @@
 """The HTTP server process: uvicorn, with a drain that ends in exit code 0 and errors as problems."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -66,9 +67,17 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
     def _follow(self, phase: Phase) -> None:
+        if phase is Phase.READY:
+            spare_collections()
         if phase in (Phase.DRAINING, Phase.FAILED):
             self.should_exit = True
             end_at_last(self._last_moment_s, self._lifecycle.exit_code or 1)
+
+
+def spare_collections() -> None:
+    """Let the garbage collector forget what is there: walking all of torch again stops every request."""
+    gc.collect()
+    gc.freeze()
 
 
 def end_at_last(after_s: float, code: int) -> None:

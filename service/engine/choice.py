@@ -16,6 +16,7 @@ from service.engine import Engine
 from service.engine.torch_engine import TorchEngine, Tuning
 from service.settings import Settings
 
+LARGEST_BATCH = {"cuda": 64, "cpu": 16}
 ONNX_PRECISIONS = {"cpu": ("fp32",), "cuda": ("fp16", "fp32")}  # the first is what auto takes
 
 
@@ -59,6 +60,11 @@ def engine_threads(settings: Settings, device: torch.device) -> int:
     return min(torch.get_num_threads(), available_cores())
 
 
+def largest_batch(settings: Settings, device: torch.device) -> int:
+    """Most pictures in one forward pass."""
+    return settings.max_batch or LARGEST_BATCH[device.type]
+
+
 def make_engine(
     choice: EngineChoice, settings: Settings, backbone: BackboneConfig, bank: AdapterBank
 ) -> Engine:
@@ -68,7 +74,7 @@ def make_engine(
         tuning = Tuning(
             threads=threads,
             graph_layouts=settings.graph_layouts,
-            most_rows=settings.max_batch,
+            most_rows=largest_batch(settings, device),
             compiled=settings.compile,
         )
         weights = settings.weights

@@ -14,6 +14,20 @@ threading.Thread(target=threading.Event().wait).start()
 end_at_last(0.05, 7)
 """
 
+READY = """
+import gc, sys
+import uvicorn
+from fastapi import FastAPI
+from service.app import Service
+from service.lifecycle import Lifecycle
+from service.server import DrainingServer
+service = Service(FastAPI(), Lifecycle())
+DrainingServer(uvicorn.Config(service.app), service)
+before = gc.get_freeze_count()
+service.lifecycle.become_ready()
+sys.exit(0 if before == 0 < gc.get_freeze_count() else 1)
+"""
+
 
 def test_a_free_port_is_found() -> None:
     with listen("127.0.0.1", 0) as listener:
@@ -37,3 +51,9 @@ def test_a_thread_that_never_ends_cannot_keep_the_process() -> None:
     ended = subprocess.run([sys.executable, "-c", HANGS], check=False, timeout=240)
 
     assert ended.returncode == 7
+
+
+def test_a_ready_service_collects_no_garbage_among_what_its_start_made() -> None:
+    ended = subprocess.run([sys.executable, "-c", READY], check=False, timeout=240)
+
+    assert ended.returncode == 0

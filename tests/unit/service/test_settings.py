@@ -69,7 +69,7 @@ def test_settings_are_frozen() -> None:
     [
         ("port", "65536"),
         ("port", "-1"),
-        ("max_batch", "0"),
+        ("max_batch", "-1"),
         ("device", "gpu"),
         ("device", "cuda:x"),
         ("precision", "int8"),

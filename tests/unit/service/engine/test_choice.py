@@ -13,7 +13,7 @@ from adapters.bank import AdapterBank
 from adapters.device import choose_dtype
 from adapters.errors import ConfigError
 from service.engine import choice
-from service.engine.choice import EngineChoice, choose_engine, engine_threads, make_engine
+from service.engine.choice import EngineChoice, choose_engine, engine_threads, largest_batch, make_engine
 from service.engine.onnx_engine import OnnxEngine
 from service.engine.onnx_session import require_provider
 from service.engine.torch_engine import TorchEngine
@@ -65,6 +65,11 @@ def test_a_cpu_s_threads_are_the_cores_that_may_be_used(monkeypatch: pytest.Monk
     assert engine_threads(settings(), CPU) == 3
     assert engine_threads(settings(torch_threads=5), CPU) == 5
     assert engine_threads(settings(), torch.device("cuda")) == 0
+
+
+def test_batches_are_as_large_as_the_device_gains_from_unless_told() -> None:
+    assert [largest_batch(settings(), torch.device(kind)) for kind in ("cuda", "cpu")] == [64, 16]
+    assert largest_batch(settings(max_batch=5), CPU) == 5
 
 
 def test_the_engine_is_the_chosen_one(backbone: Backbone, tmp_path: Path) -> None:
