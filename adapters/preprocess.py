@@ -36,7 +36,6 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_px: int = 0) -> I
                 )
             if least_px:
                 picture.draft(None, (least_px, least_px))
-            picture.load()
             return to_rgb(picture)
     except PictureTooLarge:
         raise

@@ -11,11 +11,13 @@ parts' own files to runs/gpu.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,9 @@ from benchmarks.random_weights import open_weights
 
 VIT = "vit_base_patch16_224"
 PARTS = Path("runs/gpu")
+PEERS = ("litserve", "ray")  # of the environment of benchmarks/peers.lock
 TAIL_CHARACTERS = 2000
+END_WITHIN_S = 20
 TESTS = ("tests/unit/service/engine", "tests/unit/adapters/test_bank.py")
 
 
@@ -47,6 +51,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few rounds and the embedded backbone's shape")
     parser.add_argument("--limit-s", type=float, default=570, help="for all parts together")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no part goes on alone
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job's shell turns off
     ends = time.monotonic() + options.limit_s
     PARTS.mkdir(parents=True, exist_ok=True)
     figures = {}
@@ -77,8 +83,12 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     sizes = ("--batch", batches[0])
     yield Part("pipeline", ("benchmarks.pipeline", *engine, *sizes, *asked, *few), 100)
     yield Part("front end", ("benchmarks.front_end", "--rounds", 2 if quick else 3), 60)
+    yield Part("engines", ("benchmarks.engines", *engine, "--batch", batches[0], *few), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", "--batches", batches[0], *few)
     yield Part("limit, compiled", limit, 150)
+    if all(find_spec(package) for package in PEERS):
+        rounds = ("--rounds", 1, "--seconds", 1)
+        yield Part("peers", ("benchmarks.peers", "--engine", "vit", *engine, *rounds), 200)
 
 
 def run(part: Part, left_s: float) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def run(part: Part, left_s: float) -> dict[str, Any]:
     command = [sys.executable, "-m", *map(str, part.words)]
     folder = PARTS / part.name.replace(", ", "-").replace(" ", "-")
     began = time.monotonic()
-    state, output = _run(command, os.environ | {"BENCHMARK_RESULTS": str(folder)}, limit_s)
+    state, output = outcome(command, os.environ | {"BENCHMARK_RESULTS": str(folder)}, limit_s)
     results = [json.loads(path.read_text())["figures"] for path in folder.glob("*.json")]
     return {
         "state": state,
@@ -100,8 +110,8 @@ def run(part: Part, left_s: float) -> dict[str, Any]:
     }
 
 
-def _run(command: Sequence[str], environment: dict[str, str], limit_s: float) -> tuple[str, str]:
-    """State and output; a process that does not end in time is killed with its children."""
+def outcome(command: Sequence[str], environment: dict[str, str], limit_s: float) -> tuple[str, str]:
+    """State and output of a process, which is ended where it takes too long or nobody waits any more."""
     with subprocess.Popen(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -109,10 +119,22 @@ def _run(command: Sequence[str], environment: dict[str, str], limit_s: float) ->
         try:
             output, _ = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            output, _ = process.communicate()
-            return f"stopped after {limit_s:.0f} s", output
+            return f"stopped after {limit_s:.0f} s", _end(process)
+        except BaseException:
+            _end(process)
+            raise
     return ("done" if process.returncode == 0 else f"failed with {process.returncode}"), output
+
+
+def _end(process: subprocess.Popen[str]) -> str:
+    """Interrupt it, so that it ends the services that it started, and kill it only if that does not help."""
+    process.send_signal(signal.SIGINT)
+    try:
+        output, _ = process.communicate(timeout=END_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+    return output
 
 
 if __name__ == "__main__":

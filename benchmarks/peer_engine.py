@@ -34,6 +34,7 @@ class PeerOptions:
     store: Path
     port: int
     weights: Path | None
+    device: str
     threads: int
     max_batch: int
     batch_wait_ms: float
@@ -47,6 +48,7 @@ def peer_options(doc: str | None) -> PeerOptions:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument("--weights", type=Path, metavar="FILE")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     parser.add_argument("--threads", type=int, default=1, help="of the forward pass")
     parser.add_argument("--max-batch", type=int, default=64)
     parser.add_argument("--batch-wait-ms", type=float, default=0.0, help="how long a batch may gather")
@@ -82,13 +84,13 @@ class PeerEngine:
 
     def __init__(self, options: PeerOptions) -> None:
         torch.set_num_threads(options.threads)
+        self._device = choose_device(options.device)
         self._store = Store.open(options.store)
         self._backbone: Backbone | None = None
         self._clock = ModelEngine((options.fixed_ms or 0) / 1000, options.per_picture_ms / 1000)
         if options.fixed_ms is None:
-            device = choose_device("cpu")
             backbone = open_backbone(self._store.backbone, weights=options.weights)
-            self._backbone = backbone.prepare(device, choose_dtype("auto", device))
+            self._backbone = backbone.prepare(self._device, choose_dtype("auto", self._device))
 
     def load_all(self) -> dict[str, PeerModel]:
         """Every task's model, kept in memory."""
@@ -109,15 +111,15 @@ class PeerEngine:
         return predict
 
     def _forward(self, task: str, version: int) -> Callable[[Sequence[Tensor]], Rows]:
-        backbone = self._backbone
+        backbone, device = self._backbone, self._device
         adapter = adapter_of(self._store.load(task, version), self._store.backbone)
         assert backbone is not None
-        adapter.to(backbone.dtype)
+        adapter.to(device, backbone.dtype)
 
         @torch.inference_mode()
         def predict(images: Sequence[Tensor]) -> Rows:
-            logits: Tensor = adapter(backbone, torch.stack(list(images)))
-            rows: Rows = logits.float().softmax(dim=-1).numpy()
+            logits: Tensor = adapter(backbone, torch.stack(list(images)).to(device))
+            rows: Rows = logits.float().softmax(dim=-1).cpu().numpy()
             return rows
 
         return predict

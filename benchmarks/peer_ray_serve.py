@@ -69,7 +69,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     serve.start(http_options={"host": "127.0.0.1", "port": options.port})
-    deployment = serve.deployment(max_ongoing_requests=MOST_REQUESTS, ray_actor_options={"num_cpus": 1})
+    resources = {"num_cpus": 1, "num_gpus": int(options.device.startswith("cuda"))}  # Ray hides other GPUs
+    deployment = serve.deployment(max_ongoing_requests=MOST_REQUESTS, ray_actor_options=resources)
     serve.run(deployment(Classify).bind(options))
     ended.wait()
     serve.shutdown()

@@ -1,12 +1,12 @@
 """Ours against LitServe, Ray Serve and plain FastAPI: a hundred tasks, each server with the same adapters.
 
     python -m benchmarks.peers --engine model      # one time model behind all of them
-    python -m benchmarks.peers --engine vit        # the real ViT on the CPU
+    python -m benchmarks.peers --engine vit        # the real ViT, on the CPU or with --device cuda:0
 
 Requests of one JPEG come over HTTP in an open loop (Poisson), their tasks by Zipf's law. Each server is
 offered parts of its own measured capacity, step by step in turns with the others. Goodput is the load at
 which p99 reaches the limit; p99 is compared at one load for all. docs/peers.md has how each peer serves and
-how to install them. Writes benchmarks/results/peers-<engine>.json.
+how to install them. Writes benchmarks/results/peers-model.json or peers-vit-<device>.json.
 
 The time model is ViT-B/16 at 224 pixels in bf16. A picture takes 0.2 ms: 5,059 pictures/s are published for
 an RTX PRO 6000 (timm's results), the most for any single GPU. A forward pass takes 3 ms besides: that is no
@@ -47,7 +47,7 @@ from benchmarks.peers_figures import (
     zipf_shares,
 )
 from benchmarks.peers_load import ask_once, capacity_per_s, offer
-from benchmarks.peers_servers import OURS, Server, all_servers, awake, slowdown_of, waits_ms
+from benchmarks.peers_servers import OURS, Server, all_servers, awake, kind_of, slowdown_of, waits_ms
 from benchmarks.random_store import random_store
 from benchmarks.resident import add_engine_flags
 from benchmarks.running import Running
@@ -58,8 +58,8 @@ FILES = 32
 PATIENCE = 3.0
 EQUAL_SHARE = 0.75
 AGREE = 0.02
-P99_MS = {"model": 100.0, "vit": 1000.0}
-BATCH = {"model": 64, "vit": 16}
+P99_MS = {"gpu": 100.0, "cpu": 1000.0}
+BATCH = {"gpu": 64, "cpu": 16}
 PACKAGES = ("fastapi", "uvicorn", "litserve", "ray")
 
 
@@ -91,7 +91,7 @@ class Side:
 def main() -> None:
     """Measure, print and write."""
     options = _parser().parse_args()
-    options.batch = options.batch or BATCH[options.engine]
+    options.batch = options.batch or BATCH[kind_of(options)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server is left behind
     figures = measure(options)
     limit = f"{figures['p99_limit_ms']:g} ms"
@@ -100,7 +100,7 @@ def main() -> None:
         print(f"{name}: {rate}/s at p99 {limit}; p99 {p99_ms} ms at {figures['equal_load_per_s']}/s")
     for name, over in figures["goodput_ours_over"].items():
         print(f"ours / {name}: {over} times the goodput")
-    print(write_result(f"peers-{options.engine}", figures))
+    print(write_result(result_name(options), figures))
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -120,6 +120,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             one_round(sides, equal_load_per_s, options, number)
     return {
         "engine": options.engine,
+        "device": options.device,
         "backbone": backbone.config.name,
         "versions": {package: version(package) for package in PACKAGES if _there(package, options.peers)},
         "settings": _settings(options),
@@ -215,13 +216,19 @@ def summary(sides: Sequence[Side], equal_load_per_s: float, options: argparse.Na
     }  # fmt: skip
 
 
+def result_name(options: argparse.Namespace) -> str:
+    """The result file's name."""
+    kind = options.device.partition(":")[0]
+    return "peers-model" if options.engine == "model" else f"peers-vit-{kind}"
+
+
 def limit_s(options: argparse.Namespace) -> float:
     """The limit of p99 in the time that passes here."""
     return _limit_ms(options) / 1000 * slowdown_of(options)
 
 
 def _limit_ms(options: argparse.Namespace) -> float:
-    return float(options.p99_ms or P99_MS[options.engine])
+    return float(options.p99_ms or P99_MS[kind_of(options)])
 
 
 def _sweep(side: Side, options: argparse.Namespace) -> list[dict[str, float | None]]:
@@ -272,17 +279,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fixed-ms", type=float, default=3.0, help="of a forward pass, of the time model")
     parser.add_argument("--per-picture-ms", type=float, default=0.2, help="of the time model")
     parser.add_argument("--slowdown", type=float, default=10.0, help="of the time model")
-    parser.add_argument("--p99-ms", type=float, help="the limit (default: 100 for model, 1000 for vit)")
+    parser.add_argument("--p99-ms", type=float, help="the limit (default: 100, on a CPU 1000)")
     parser.add_argument("--tasks", type=int, default=100, metavar="N")
-    parser.add_argument("--batch", type=int, metavar="N", help="largest of every server (64, vit 16)")
+    parser.add_argument("--batch", type=int, metavar="N", help="largest of every server (64, CPU 16)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the forward pass")
     parser.add_argument("--side-px", type=int, default=256, metavar="PX", help="of the pictures sent")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.4, 0.6, 0.8, 1.0])
     parser.add_argument("--rounds", type=int, default=2, metavar="N")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a step, at least")
     parser.add_argument("--requests", type=int, default=80, help="of a step, at least")
-    parser.add_argument("--litserve-wait-ms", type=float, help="its batch_timeout (default: 1, vit 10)")
-    parser.add_argument("--ray-wait-ms", type=float, help="its batch_wait_timeout_s (default: 30, vit 10)")
+    parser.add_argument("--litserve-wait-ms", type=float, help="its batch_timeout (default: 1, CPU 10)")
+    parser.add_argument("--ray-wait-ms", type=float, help="its batch_wait_timeout_s (default: 30, CPU 10)")
     return parser
 
 

@@ -14,7 +14,7 @@ from benchmarks.running import Running, running
 EDGE = "----------------edge"
 FIRST_PORT = 8140
 OURS = "ours"
-WAITS_MS = {"model": (1.0, 30.0), "vit": (10.0, 10.0)}
+WAITS_MS = {"gpu": (1.0, 30.0), "cpu": (10.0, 10.0)}
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def all_servers(options: argparse.Namespace) -> list[Server]:
         engine += ("--per-picture-ms", options.per_picture_ms * options.slowdown)
         module, ours = "benchmarks.model_service", engine
     else:
-        engine = ("--threads", threads, *weights)
-        module, ours = "service.cli", ("--device", "cpu", "--torch-threads", threads, *weights)
+        engine = ("--device", options.device, "--threads", threads, *weights)
+        module, ours = "service.cli", ("--device", options.device, "--torch-threads", threads, *weights)
     waits = {name: wait_ms * slowdown_of(options) for name, wait_ms in waits_ms(options).items()}
     asks = {"litserve": form, "ray_serve": multiplexed}
     return [Server(OURS, module, FIRST_PORT, (*ours, *batch), single)] + [
@@ -75,11 +75,16 @@ def all_servers(options: argparse.Namespace) -> list[Server]:
 
 def waits_ms(options: argparse.Namespace) -> dict[str, float]:
     """How long each peer lets a batch gather, in the engine's own time: what served it best, unless told."""
-    litserve, ray_serve = WAITS_MS[options.engine]
+    litserve, ray_serve = WAITS_MS[kind_of(options)]
     return {
         "litserve": litserve if options.litserve_wait_ms is None else options.litserve_wait_ms,
         "ray_serve": ray_serve if options.ray_wait_ms is None else options.ray_wait_ms,
     }
+
+
+def kind_of(options: argparse.Namespace) -> str:
+    """What the engine is, or is modelled to be: `gpu`, where batches gain much, or `cpu`."""
+    return "cpu" if options.engine == "vit" and options.device == "cpu" else "gpu"
 
 
 def slowdown_of(options: argparse.Namespace) -> float:

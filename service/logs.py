@@ -36,6 +36,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("onnx_ir").setLevel(logging.WARNING)  # an export is hundreds of lines to it
 
 
 def _quoted(value: Any) -> str:

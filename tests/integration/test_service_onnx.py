@@ -103,6 +103,11 @@ def test_a_new_task_of_a_new_layout_is_served_without_a_restart(
     assert exported == sum(" graph_exported " in line for line in server.log) == 2
 
 
+def test_an_export_does_not_flood_the_log(server: Any) -> None:
+    server.wait_logged(r" graph_exported ")
+    assert [line for line in server.log if "onnx_ir" in line] == []
+
+
 def test_a_restart_exports_nothing(server: Any, module_store: Store, serve: Serve, cache: Path) -> None:
     assert server.url
     with serve(module_store, "--engine=onnx", f"--onnx-cache={cache}") as again:

@@ -47,8 +47,9 @@ def test_without_prompts_the_features_are_those_of_timm(kind: str) -> None:
     assert torch.allclose(backbone.encode(backbone.embed(images)), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("gradients", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_deep_prompts_replace_the_outputs_of_the_previous_layer(kind: str) -> None:
+def test_deep_prompts_replace_the_outputs_of_the_previous_layer(kind: str, gradients: bool) -> None:
     name, overrides = KINDS[kind]
     backbone = random_backbone(name, **overrides)
     prompts = torch.randn(3, backbone.config.depth, 4, backbone.config.width)
@@ -61,7 +62,8 @@ def test_deep_prompts_replace_the_outputs_of_the_previous_layer(kind: str) -> No
         )
     kept = torch.cat([x[:, :prefix], x[:, prefix + 4 :]], dim=1)
     expected = backbone.vit.forward_head(backbone.vit.norm(kept), pre_logits=True)
-    assert torch.allclose(backbone.encode(tokens, prompts), expected, atol=1e-5)
+    with torch.set_grad_enabled(gradients):
+        assert torch.allclose(backbone.encode(tokens, prompts), expected, atol=1e-5)
 
 
 def test_shallow_prompts_are_carried_on(backbone: Backbone) -> None:
@@ -98,6 +100,15 @@ def test_without_gradients_the_last_block_spares_the_other_tokens(gradients: boo
     with torch.set_grad_enabled(gradients):
         backbone.encode(backbone.embed(pictures(backbone)))
     assert seen == [65, last]
+
+
+def test_a_last_block_of_another_kind_is_computed_whole() -> None:
+    backbone = random_backbone(**TINY)
+    last: Any = backbone.vit.blocks[-1]
+    last.attn.gate = nn.Linear(TINY["embed_dim"], TINY["embed_dim"])  # as timm's gated attention
+    expected = backbone.encode(tokens := backbone.embed(pictures(backbone)))
+    with torch.no_grad():
+        torch.testing.assert_close(backbone.prepare(CPU, torch.float32).encode(tokens), expected)
 
 
 def test_weights_put_in_place_of_the_folded_ones_are_seen() -> None:

@@ -26,6 +26,14 @@ def test_the_likeliest_come_first_and_ties_by_index() -> None:
     assert [(each["index"], each["label"]) for each in classes] == [(1, "b"), (2, "c"), (0, "a")]
 
 
+def test_many_ties_are_in_the_order_of_their_indices() -> None:
+    row = np.tile(np.array([0.001, 0.002], dtype=np.float32), 300)  # enough for a sort that keeps no order
+
+    classes = top_classes(row, [str(index) for index in range(600)], 300)
+
+    assert [each["index"] for each in classes] == list(range(1, 600, 2))
+
+
 def test_more_than_there_are_gives_all() -> None:
     assert len(top_classes(np.array([1.0, 0.0], dtype=np.float32), ["a", "b"], 100)) == 2
 

@@ -67,6 +67,19 @@ def test_rows_of_an_earlier_batch_do_not_show() -> None:
     assert recorder.replays == 2
 
 
+def test_rows_that_fill_a_bucket_up_are_of_the_null_slot() -> None:
+    seen: list[list[int]] = []
+
+    def watched(layout: Layout, images: Tensor, index: Tensor) -> Tensor:
+        seen.append(index.tolist())
+        return sums(layout, images, index)
+
+    graphs = Graphs(watched, Recorder(), CPU, SIZE, most_layouts=1, most_rows=8)
+    graphs.features(BARE, *batch(8))
+    graphs.features(BARE, *batch(5))
+    assert seen[-1] == [1, 2, 3, 4, 5, 0, 0, 0]
+
+
 def test_warming_captures_the_largest_bucket_first_and_every_batch_after_it_replays() -> None:
     recorder = Recorder()
     graphs = new_graphs(recorder, most_rows=20)
