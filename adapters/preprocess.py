@@ -22,8 +22,9 @@ RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_px: int = 0) -> Image.Image:
     """Bytes → upright RGB picture; of an animation, the first frame.
 
-    A JPEG far larger than `least_px` a side is decoded at a half, a quarter or an eighth of its size, but
-    never smaller than that: its decoder leaves high frequencies out, which resizing would average away.
+    One far larger than `least_px` a side comes smaller, but never smaller than that: a JPEG is decoded at a
+    half, a quarter or an eighth of its size, and blocks of pixels are averaged. Resizing would average them
+    anyway.
 
     Raises PictureFormat for a format that is not read, PictureTooLarge beyond `max_pixels`, and
     PictureDamaged for bytes that do not decode.
@@ -34,9 +35,9 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, least_px: int = 0) -> I
                 raise PictureTooLarge(
                     f"{picture.width}x{picture.height} pixels; at most {max_pixels} are read"
                 )
-            if least_px:
-                picture.draft(None, (least_px, least_px))
-            return to_rgb(picture)
+            if not least_px:
+                return to_rgb(picture)
+            return _reduced(to_rgb(_drafted(picture, least_px)), least_px)
     except PictureTooLarge:
         raise
     except UnidentifiedImageError as error:
@@ -96,6 +97,30 @@ def preprocess(picture: Image.Image, config: PreprocessConfig, image_size: int) 
         return _squash(_pixels(picture), image_size, config.interpolation)
     short = round(image_size * config.resize_ratio)
     return _pixels(_crop(picture, short, image_size, RESAMPLING[config.interpolation])).contiguous()
+
+
+def _drafted(picture: Image.Image, least_px: int) -> Image.Image:
+    """Let a JPEG's decoder leave out high frequencies while at least `least_px` a side are left."""
+    drafted = picture.draft(None, (least_px, least_px))
+    return picture if drafted is None else _filled(picture, *drafted[1][2:])
+
+
+def _reduced(picture: Image.Image, least_px: int) -> Image.Image:
+    """Average blocks of pixels while at least `least_px` a side are left."""
+    factor = min(picture.size) // least_px
+    if factor < 2:
+        return picture
+    return _filled(picture.reduce(factor), picture.width / factor, picture.height / factor)
+
+
+def _filled(picture: Image.Image, width: float, height: float) -> Image.Image:
+    """Stretch the first `width` times `height` pixels, of which the last count in part, over all of them.
+
+    Where a side is no multiple of the block, the last block is not whole: left as it is, it would shift all.
+    """
+    if picture.size == (width, height):
+        return picture
+    return picture.resize(picture.size, Image.Resampling.BICUBIC, box=(0, 0, width, height))
 
 
 def _pixels(picture: Image.Image) -> Tensor:

@@ -2,14 +2,16 @@
 
     python -m benchmarks.decoders
 
-Files: EuroSAT (64 px) and DTD (about 300 to 640 px) below DVPT_DATA_ROOT, and photographs of 12 megapixels
-that are drawn here. Decoders that are not installed are left out: simplejpeg and opencv-python-headless are
-no dependencies of the project. Each side ends with the same uint8 tensor [3, 224, 224]; what differs from the
-service's own path is told in levels. Writes benchmarks/results/decoders.json.
+Files: EuroSAT (64 px) and DTD (about 300 to 640 px) below DVPT_DATA_ROOT, and photographs of 12
+megapixels that are drawn here, as JPEG and, for those that read it, as PNG. Decoders that are not
+installed are left out: simplejpeg and opencv-python-headless are no dependencies of the project. Each
+side ends with the same uint8 tensor [3, 224, 224]; what differs from Pillow's is told in levels. Writes
+benchmarks/results/decoders.json.
 """
 
 import argparse
 import importlib
+import io
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -43,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    figures = {name: measure(files, options.rounds) for name, files in file_sets().items()}
+    figures = {name: measure(files, options.rounds, name) for name, files in file_sets().items()}
     for name, sides in figures.items():
         for decoder, figure in sides.items():
             print(f"{name}, {decoder}: {figure}")
@@ -54,17 +56,19 @@ def file_sets() -> dict[str, list[bytes]]:
     """Names of kinds of files, and a few of each."""
     root = Path(os.environ["DVPT_DATA_ROOT"])
     eurosat = sorted((root / "vtab-1k/eurosat/images").rglob("*.jpg"))[:40]
+    large = [photograph(3464, seed) for seed in range(2)]
     textures = sorted((root / "imagefolder/dtd10/test").rglob("*.jpg"))[:20]
     return {
         "EuroSAT": [path.read_bytes() for path in eurosat],
         "DTD": [path.read_bytes() for path in textures],
-        "12 megapixels": [photograph(3464, seed) for seed in range(2)],
+        "12 megapixels": large,
+        "12 megapixels, PNG": [_as_png(data) for data in large],
     }
 
 
-def measure(files: Sequence[bytes], rounds: int) -> dict[str, Any]:
+def measure(files: Sequence[bytes], rounds: int, kind: str) -> dict[str, Any]:
     """Milliseconds a picture, speed against whole decoding with Pillow, and difference in levels."""
-    sides = decoders()
+    sides = pillow_sides() if kind.endswith("PNG") else pillow_sides() | others()
     times = interleave({name: partial(_all, fit, files) for name, fit in sides.items()}, rounds)
     expected = [sides[REFERENCE](data).float() for data in files]
     differences = {name: _differences(fit, files, expected) for name, fit in sides.items()}
@@ -79,15 +83,20 @@ def measure(files: Sequence[bytes], rounds: int) -> dict[str, Any]:
     }
 
 
-def decoders() -> dict[str, Fit]:
-    """Every decoder that is here: whole, and with DCT scaling where it has it."""
-    sides: dict[str, Fit] = {
+def pillow_sides() -> dict[str, Fit]:
+    """What reads every format: whole, decoded smaller, and with torch's resize."""
+    return {
         REFERENCE: lambda data: _pillow(decode(data)),
-        "Pillow, DCT scaling": lambda data: _pillow(decode(data, least_px=LEAST_PX)),
-        "Pillow, DCT scaling, torch's resize (the service)": lambda data: preprocess(
+        "Pillow, smaller": lambda data: _pillow(decode(data, least_px=LEAST_PX)),
+        "Pillow, smaller, torch's resize (the service)": lambda data: preprocess(
             decode(data, least_px=LEAST_PX), CONFIG, INPUT_PX
         ),
     }
+
+
+def others() -> dict[str, Fit]:
+    """Every other decoder that is here, with DCT scaling where it has it."""
+    sides: dict[str, Fit] = {}
     for module, name, fit in (
         ("torchvision.io", "torchvision, torch's resize", _torchvision),
         ("simplejpeg", "simplejpeg, DCT scaling, torch's resize", _simplejpeg),
@@ -100,13 +109,20 @@ def decoders() -> dict[str, Fit]:
     return sides
 
 
+def _as_png(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _pillow(picture: Image.Image) -> Tensor:
     resized = np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
     return torch.from_numpy(resized.transpose(2, 0, 1).copy())
 
 
-def _torchvision(io: Any, data: bytes) -> Tensor:
-    pixels = io.decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=io.ImageReadMode.RGB)
+def _torchvision(library: Any, data: bytes) -> Tensor:
+    encoded = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    pixels = library.decode_jpeg(encoded, mode=library.ImageReadMode.RGB)
     return _resized(pixels)
 
 

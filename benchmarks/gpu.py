@@ -82,6 +82,7 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     yield Part("hot load", ("benchmarks.hot_load", *engine, *few), 100)
     sizes = ("--batch", batches[0])
     yield Part("pipeline", ("benchmarks.pipeline", *engine, *sizes, *asked, *few), 100)
+    yield Part("ceiling", ("benchmarks.ceiling", *few), 60)
     yield Part("front end", ("benchmarks.front_end", "--rounds", 2 if quick else 3), 60)
     yield Part("engines", ("benchmarks.engines", *engine, "--batch", batches[0], *few), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", "--batches", batches[0], *few)

@@ -159,31 +159,43 @@ def test_squash_is_pillow_s_resize_within_two_levels(
     assert np.abs(pixels.permute(1, 2, 0).numpy() - expected).max() <= 2
 
 
-def photograph(width: int, height: int) -> bytes:
-    """A JPEG with coarse and fine detail and some noise."""
+def photograph(width: int, height: int, kind: str = "JPEG") -> bytes:
+    """A picture with coarse and fine detail and some noise."""
     random = np.random.default_rng(0)
     pixels = random.normal(0, 6, (height, width, 3))
     for columns, weight in ((4, 0.5), (32, 0.3), (128, 0.2)):
         grid = random.integers(0, 256, (columns * height // width + 1, columns, 3), dtype=np.uint8)
         pixels += weight * np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
-    buffer = io.BytesIO()
-    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=92)
-    return buffer.getvalue()
+    return encoded(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), kind, quality=92)
 
 
+@pytest.mark.parametrize("image_size", [64, 224])
 @pytest.mark.parametrize("fit", ["squash", "crop"])
-@pytest.mark.parametrize(("side", "image_size"), [(2000, 224), (2000, 64), (900, 64)])
-def test_a_large_jpeg_is_decoded_smaller_and_looks_the_same(
-    fit: Literal["squash", "crop"], side: int, image_size: int
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("size", [(2000, 1500), (2183, 2515), (1323, 1430), (1364, 2307)])
+def test_a_large_picture_is_decoded_smaller_and_looks_the_same(
+    size: tuple[int, int], kind: str, fit: Literal["squash", "crop"], image_size: int
 ) -> None:
     config = PreprocessConfig(fit=fit)
-    data, least = photograph(side, side * 3 // 4), least_px(config, image_size)
+    data, least = photograph(*size, kind), least_px(config, image_size)
     small = decode(data, least_px=least)
-    assert least <= min(small.size) < side * 3 // 4
+    assert least <= min(small.size) < 4 * least
     whole = preprocess(decode(data), config, image_size).float()
     difference = (preprocess(small, config, image_size).float() - whole).abs()
-    assert difference.mean() < 1.5
-    assert difference.max() <= 12
+    assert difference.mean() < 0.75
+    assert difference.max() <= 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_large_jpeg_is_turned_upright_after_it_was_decoded_smaller(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.open(io.BytesIO(photograph(1101, 907))), "JPEG", exif=exif)
+    config = PreprocessConfig()
+    small, whole = (
+        preprocess(decode(data, least_px=least), config, 64).float() for least in (least_px(config, 64), 0)
+    )
+    assert (small - whole).abs().max() <= 6
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
