@@ -64,32 +64,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16], help="asking on and on at once")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), random_backbone(VIT), tasks=20)
         with running("benchmarks.model_service", Path(folder), PORT) as process, Bare() as bare:
             figures = {
-                case.name: measure(case, tasks, process.pid, bare, options.rounds, options.connections)
+                f"{case.name}, {clients} at once": measure(
+                    case, tasks, process.pid, bare, options.rounds, clients
+                )
+                for clients in options.clients
                 for case in CASES
             }
     for name, figure in figures.items():
         print(f"{name}: {figure}")
-    print(write_result("front_end", {"input_px": INPUT_PX, "connections": options.connections} | figures))
+    print(write_result("front_end", {"input_px": INPUT_PX} | figures))
 
 
 def measure(
-    case: Case, tasks: Sequence[str], pid: int, bare: "Bare", rounds: int, connections: int
+    case: Case, tasks: Sequence[str], pid: int, bare: "Bare", rounds: int, clients: int
 ) -> dict[str, Any]:
     """CPU time of the server and of bare decoding, round by round."""
     files = [photograph(case.side_px, seed) for seed in range(FILES)]
     asks = list(_asks(case, tasks, files))
     requests = case.pictures // case.pictures_per_request
-    asyncio.run(run_load(PORT, asks, connections=connections, requests=requests // 4))
+    asyncio.run(run_load(PORT, asks, connections=clients, requests=requests // 4))
     server_s, bare_s, pillow_s = [], [], []
     for _ in range(rounds):
         before = cpu_seconds(pid)
-        load = asyncio.run(run_load(PORT, asks, connections=connections, requests=requests))
+        load = asyncio.run(run_load(PORT, asks, connections=clients, requests=requests))
         server_s.append((cpu_seconds(pid) - before) / (requests * case.pictures_per_request))
         if set(load.statuses) != {200}:
             raise RuntimeError(f"{case.name}: {load.statuses}")

@@ -83,7 +83,7 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     sizes = ("--batch", batches[0])
     yield Part("pipeline", ("benchmarks.pipeline", *engine, *sizes, *asked, *few), 100)
     yield Part("ceiling", ("benchmarks.ceiling", *few), 60)
-    yield Part("front end", ("benchmarks.front_end", "--rounds", 2 if quick else 3), 60)
+    yield Part("front end", ("benchmarks.front_end", "--rounds", 2 if quick else 3), 100)
     yield Part("engines", ("benchmarks.engines", *engine, "--batch", batches[0], *few), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", "--batches", batches[0], *few)
     yield Part("limit, compiled", limit, 150)
