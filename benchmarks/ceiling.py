@@ -19,7 +19,7 @@ import numpy as np
 
 from adapters.backbone import random_backbone
 from benchmarks.front_end import VIT, photograph
-from benchmarks.http_load import Ask, run_load, several, single
+from benchmarks.http_load import asks_for, run_load
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
@@ -60,7 +60,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def one_case(tasks: Sequence[str], count: int, options: argparse.Namespace) -> dict[str, Any]:
     """Pictures/s of both services asked for `count` pictures at a time, and their ratio."""
-    asks = list(_asks(tasks, count, options.side_px))
+    asks = asks_for(tasks, [photograph(options.side_px, seed) for seed in range(FILES)], count)
     requests = options.pictures // count
     took_s: dict[str, list[float]] = {name: [] for name in PORTS}
     for _ in range(options.rounds + 1):  # the first warms both up
@@ -71,15 +71,6 @@ def one_case(tasks: Sequence[str], count: int, options: argparse.Namespace) -> d
             took_s[name].append(load.elapsed_s)
     rates = {name: round(requests * count / float(np.median(took_s[name][1:])), 1) for name in PORTS}
     return {"pictures_per_s": rates, "ratio": rounded(ratio(took_s["at once"][1:], took_s["model"][1:]))}
-
-
-def _asks(tasks: Sequence[str], count: int, side_px: int) -> list[Ask]:
-    files = [photograph(side_px, seed) for seed in range(FILES)]
-    chosen = [[files[(number + row) % FILES] for row in range(count)] for number in range(len(tasks))]
-    return [
-        single(task, own[0]) if count == 1 else several(task, own)
-        for task, own in zip(tasks, chosen, strict=True)
-    ]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import resource
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from torch import Tensor
 from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig
 from adapters.preprocess import decode, least_px, preprocess
-from benchmarks.http_load import Ask, run_load, several, single
+from benchmarks.http_load import asks_for, run_load
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
@@ -86,7 +86,7 @@ def measure(
 ) -> dict[str, Any]:
     """CPU time of the server and of bare decoding, round by round."""
     files = [photograph(case.side_px, seed) for seed in range(FILES)]
-    asks = list(_asks(case, tasks, files))
+    asks = asks_for(tasks, files, case.pictures_per_request)
     requests = case.pictures // case.pictures_per_request
     asyncio.run(run_load(PORT, asks, connections=clients, requests=requests // 4))
     server_s, bare_s, pillow_s = [], [], []
@@ -155,12 +155,6 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far, all of its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / CLOCK_HZ
-
-
-def _asks(case: Case, tasks: Sequence[str], files: Sequence[bytes]) -> Iterator[Ask]:
-    for number, task in enumerate(tasks):
-        chosen = [files[(number + offset) % len(files)] for offset in range(case.pictures_per_request)]
-        yield single(task, chosen[0]) if len(chosen) == 1 else several(task, chosen)
 
 
 def cpu_seconds_of(fit: Callable[[bytes], object], files: Sequence[bytes], count: int) -> float:

@@ -25,7 +25,7 @@ from adapters.device import choose_device, choose_dtype
 from adapters.preprocess import decode, least_px, preprocess
 from benchmarks.front_end import cpu_seconds, photograph
 from benchmarks.growth_plots import plot_growth
-from benchmarks.http_load import Ask, Load, run_load, single
+from benchmarks.http_load import Ask, Load, asks_for, run_load
 from benchmarks.interleaved import Call, interleave, seconds
 from benchmarks.machine import write_result
 from benchmarks.many_tasks import bare_vit, own_pass
@@ -100,7 +100,7 @@ def over_clients(backbone: Backbone, options: argparse.Namespace) -> Figures:
     bare_s = []
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), backbone, TASKS_SERVED)
-        asks = [single(task, files[number % FILES]) for number, task in enumerate(tasks)]
+        asks = asks_for(tasks, files)
         weights = ["--weights", options.weights] if options.weights else []
         flags = ("--device", options.device, "--torch-threads", options.threads, "--max-batch", batch)
         with running("service.cli", Path(folder), PORT, *flags, *weights):
@@ -129,7 +129,7 @@ def over_pictures(backbone: Backbone, options: argparse.Namespace) -> Figures:
         with running("benchmarks.model_service", Path(folder), PORT) as process:
             for _ in range(options.passes + 1):
                 for side, data in files.items():
-                    asks = [single(task, data[number % len(data)]) for number, task in enumerate(tasks)]
+                    asks = asks_for(tasks, data)
                     count = max(8, min(2 * options.requests, int(options.requests * (500 / side) ** 2)))
                     before = cpu_seconds(process.pid)
                     _load(asks, DECODING_CLIENTS, count)

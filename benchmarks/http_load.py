@@ -43,6 +43,15 @@ def several(task: str, pictures: Sequence[bytes]) -> Ask:
     return Ask(post(_path(task), kind, parts + b"--" + edge + b"--\r\n"), len(pictures))
 
 
+def asks_for(tasks: Sequence[str], files: Sequence[bytes], pictures: int = 1) -> list[Ask]:
+    """One request for each task, of so many of the files, which come round in turn."""
+    asks = []
+    for number, task in enumerate(tasks):
+        chosen = [files[(number + offset) % len(files)] for offset in range(pictures)]
+        asks.append(single(task, chosen[0]) if pictures == 1 else several(task, chosen))
+    return asks
+
+
 async def run_load(port: int, asks: Sequence[Ask], *, connections: int, requests: int) -> Load:
     """Send `requests` over kept connections, each the next ask in a shuffled order, and read every answer."""
     order = list(asks)

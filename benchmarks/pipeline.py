@@ -16,7 +16,7 @@ import numpy as np
 
 from adapters.backbone import load_backbone
 from benchmarks.front_end import photograph
-from benchmarks.http_load import run_load, single
+from benchmarks.http_load import asks_for, run_load
 from benchmarks.interleaved import ratio, rounded, seconds
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
@@ -46,7 +46,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     files = [photograph(options.side_px, seed) for seed in range(FILES)]
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), backbone, options.tasks)
-        asks = [single(task, files[number % FILES]) for number, task in enumerate(tasks)]
+        asks = asks_for(tasks, files)
         flags = (*serve_flags(options), "--max-batch", options.batch)
         with running("service.cli", Path(folder), PORT, *flags):
             http_s, bare_s = [], []
