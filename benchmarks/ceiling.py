@@ -19,9 +19,10 @@ import numpy as np
 
 from adapters.backbone import random_backbone
 from benchmarks.front_end import VIT, photograph
-from benchmarks.http_load import asks_for, run_load
+from benchmarks.http_load import Ask, asks_for, run_load
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
+from benchmarks.peers_figures import engine_limit_per_s
 from benchmarks.random_store import random_store
 from benchmarks.running import running
 
@@ -44,24 +45,28 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Both services through every case."""
     model = ("--fixed-ms", options.fixed_ms, "--per-picture-ms", options.per_picture_ms)
     batch = ("--max-batch", options.batch)
+    files = [photograph(options.side_px, seed) for seed in range(FILES)]
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), random_backbone(VIT), TASKS)
         with (
             running("benchmarks.model_service", Path(folder), PORTS["model"], *model, *batch),
             running("benchmarks.model_service", Path(folder), PORTS["at once"], *batch),
         ):
-            measured = {name: one_case(tasks, count, options) for name, count in CASES.items()}
-    limit_per_s = options.batch / (options.fixed_ms + options.batch * options.per_picture_ms) * 1000
+            measured = {
+                name: one_case(
+                    asks_for(tasks, files, count), requests=options.pictures // count, options=options
+                )
+                for name, count in CASES.items()
+            }
+    limit_per_s = engine_limit_per_s(options.fixed_ms / 1000, options.per_picture_ms / 1000, options.batch)
     return {
         "fixed_ms": options.fixed_ms, "per_picture_ms": options.per_picture_ms, "batch": options.batch,
         "picture_px": options.side_px, "engine_limit_per_s": round(limit_per_s, 1),
     } | measured  # fmt: skip
 
 
-def one_case(tasks: Sequence[str], count: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Pictures/s of both services asked for `count` pictures at a time, and their ratio."""
-    asks = asks_for(tasks, [photograph(options.side_px, seed) for seed in range(FILES)], count)
-    requests = options.pictures // count
+def one_case(asks: Sequence[Ask], requests: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Pictures/s of both services, and their ratio."""
     took_s: dict[str, list[float]] = {name: [] for name in PORTS}
     for _ in range(options.rounds + 1):  # the first warms both up
         for name, port in PORTS.items():
@@ -69,7 +74,8 @@ def one_case(tasks: Sequence[str], count: int, options: argparse.Namespace) -> d
             if set(load.statuses) != {200}:
                 raise RuntimeError(f"the service answered {load.statuses}")
             took_s[name].append(load.elapsed_s)
-    rates = {name: round(requests * count / float(np.median(took_s[name][1:])), 1) for name in PORTS}
+    pictures = requests * asks[0].pictures
+    rates = {name: round(pictures / float(np.median(took_s[name][1:])), 1) for name in PORTS}
     return {"pictures_per_s": rates, "ratio": rounded(ratio(took_s["at once"][1:], took_s["model"][1:]))}
 
 

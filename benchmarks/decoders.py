@@ -25,14 +25,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
-from adapters.preprocess import decode, least_px, preprocess
-from benchmarks.front_end import photograph
+from adapters.preprocess import decode, least_px
+from benchmarks.front_end import INPUT_PX, fitted, photograph, resized_by_pillow
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
 
-CONFIG = PreprocessConfig()
-INPUT_PX = 224
-LEAST_PX = least_px(CONFIG, INPUT_PX)
+JPEG = b"\xff\xd8"
+LEAST_PX = least_px(PreprocessConfig(), INPUT_PX)
 REFERENCE = "Pillow, whole"
 Fit = Callable[[bytes], Tensor]
 
@@ -45,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    figures = {name: measure(files, options.rounds, name) for name, files in file_sets().items()}
+    figures = {name: measure(files, options.rounds) for name, files in file_sets().items()}
     for name, sides in figures.items():
         for decoder, figure in sides.items():
             print(f"{name}, {decoder}: {figure}")
@@ -66,9 +65,9 @@ def file_sets() -> dict[str, list[bytes]]:
     }
 
 
-def measure(files: Sequence[bytes], rounds: int, kind: str) -> dict[str, Any]:
+def measure(files: Sequence[bytes], rounds: int) -> dict[str, Any]:
     """Milliseconds a picture, speed against whole decoding with Pillow, and difference in levels."""
-    sides = pillow_sides() if kind.endswith("PNG") else pillow_sides() | others()
+    sides = pillow_sides() | (others() if files[0].startswith(JPEG) else {})
     times = interleave({name: partial(_all, fit, files) for name, fit in sides.items()}, rounds)
     expected = [sides[REFERENCE](data).float() for data in files]
     differences = {name: _differences(fit, files, expected) for name, fit in sides.items()}
@@ -86,16 +85,14 @@ def measure(files: Sequence[bytes], rounds: int, kind: str) -> dict[str, Any]:
 def pillow_sides() -> dict[str, Fit]:
     """What reads every format: whole, decoded smaller, and with torch's resize."""
     return {
-        REFERENCE: lambda data: _pillow(decode(data)),
-        "Pillow, smaller": lambda data: _pillow(decode(data, least_px=LEAST_PX)),
-        "Pillow, smaller, torch's resize (the service)": lambda data: preprocess(
-            decode(data, least_px=LEAST_PX), CONFIG, INPUT_PX
-        ),
+        REFERENCE: lambda data: resized_by_pillow(decode(data)),
+        "Pillow, smaller": lambda data: resized_by_pillow(decode(data, least_px=LEAST_PX)),
+        "Pillow, smaller, torch's resize (the service)": fitted,
     }
 
 
 def others() -> dict[str, Fit]:
-    """Every other decoder that is here, with DCT scaling where it has it."""
+    """Every other decoder of JPEG that is here, with DCT scaling where it has it."""
     sides: dict[str, Fit] = {}
     for module, name, fit in (
         ("torchvision.io", "torchvision, torch's resize", _torchvision),
@@ -113,11 +110,6 @@ def _as_png(data: bytes) -> bytes:
     buffer = io.BytesIO()
     Image.open(io.BytesIO(data)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _pillow(picture: Image.Image) -> Tensor:
-    resized = np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
-    return torch.from_numpy(resized.transpose(2, 0, 1).copy())
 
 
 def _torchvision(library: Any, data: bytes) -> Tensor:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -132,12 +133,15 @@ def fitted(data: bytes) -> Tensor:
     return preprocess(decode(data, least_px=least_px(config, INPUT_PX)), config, INPUT_PX)
 
 
-def fitted_by_pillow(data: bytes) -> object:
+def fitted_by_pillow(data: bytes) -> Tensor:
     """A file's pixels as most would get them."""
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    return (
-        np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)).transpose(2, 0, 1).copy()
-    )
+    return resized_by_pillow(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def resized_by_pillow(picture: Image.Image) -> Tensor:
+    """An RGB picture's pixels [3, H, W] uint8, resized by Pillow."""
+    resized = np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
+    return torch.from_numpy(resized.transpose(2, 0, 1).copy())
 
 
 def photograph(side_px: int, seed: int) -> bytes:
