@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
@@ -24,6 +25,7 @@ from service.settings import Settings
 logger = logging.getLogger("service.server")
 BACKLOG = 2048
 LAST_MOMENT_S = 15.0
+ENDS_IT = (signal.SIGINT, signal.SIGTERM)
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -57,6 +59,17 @@ class DrainingServer(uvicorn.Server):
             for listener in server.sockets:
                 host, port = listener.getsockname()[:2]
                 log_event(logger, logging.INFO, "listening", host=host, port=port)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals drain; one more that comes while the process is already on its way out changes nothing."""
+        for sig in ENDS_IT:
+            signal.signal(sig, self.handle_exit)
+        try:
+            yield
+        finally:
+            for sig in ENDS_IT:
+                signal.signal(sig, signal.SIG_IGN)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM and SIGINT drain; unlike uvicorn's own this ends in an exit, not in the signal again."""

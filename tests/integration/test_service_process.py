@@ -36,6 +36,14 @@ def test_a_store_is_made_for_a_backbone(tmp_path: Path, serve: Serve) -> None:
     assert Store.open(tmp_path / "new").backbone.name == EMBEDDED_BACKBONE
 
 
+def test_signals_that_go_on_to_the_end_do_not_change_how_it_ends(empty_store: Store, serve: Serve) -> None:
+    with serve(empty_store) as server:
+        while server.process.poll() is None:
+            server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.returncode == 0
+
+
 def test_wrong_weights_end_it_with_a_reason(empty_store: Store, serve: Serve, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     state = random_backbone(seed=99).vit.state_dict()
