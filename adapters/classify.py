@@ -6,7 +6,7 @@ import torch
 
 from adapters.artifact import Artifact, adapter_of
 from adapters.backbone import Backbone
-from adapters.preprocess import least_px, preprocess, read_picture
+from adapters.preprocess import read_pixels
 
 
 class LocalClassifier:
@@ -23,9 +23,7 @@ class LocalClassifier:
 
         Raises PictureError for bytes that are no usable picture, and OSError.
         """
-        config, image_size = self._config.preprocess, self._backbone.config.image_size
-        decoded = read_picture(picture, least_px(config, image_size))
-        pixels = preprocess(decoded, config, image_size)
+        pixels = read_pixels(picture, self._config.preprocess, self._backbone.config.image_size)
         logits = self._adapter(self._backbone, pixels.unsqueeze(0))[0]
         best = logits.softmax(dim=0).topk(min(top_k, len(self._config.classes)))
         return [

@@ -12,11 +12,11 @@ from typing import Any
 from adapters.backbone import open_backbone
 from adapters.classify import LocalClassifier
 from adapters.config import STABLE
+from adapters.decode import silence_pillow
 from adapters.errors import DvptError, PictureError
 from adapters.exchange import read_artifact, write_artifact
 from adapters.listing import printable, shown_version, table, task_rows, tasks_text, version_row, version_text
 from adapters.onnx_export import write_model
-from adapters.preprocess import silence_pillow
 from adapters.store import Store
 
 PROGRAM = "dvpt-adapters"

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig
-from adapters.preprocess import decode, least_px, preprocess
+from adapters.preprocess import to_pixels
 from benchmarks.http_load import asks_for, run_load
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result
@@ -128,9 +128,8 @@ class Bare:
 
 
 def fitted(data: bytes) -> Tensor:
-    """A file's pixels through the service's own functions."""
-    config = PreprocessConfig()
-    return preprocess(decode(data, least_px=least_px(config, INPUT_PX)), config, INPUT_PX)
+    """A file's pixels through the service's own function."""
+    return to_pixels(data, PreprocessConfig(), INPUT_PX)
 
 
 def fitted_by_pillow(data: bytes) -> Tensor:

@@ -22,7 +22,7 @@ import torch
 from adapters.backbone import Backbone, load_backbone
 from adapters.config import PreprocessConfig
 from adapters.device import choose_device, choose_dtype
-from adapters.preprocess import decode, least_px, preprocess
+from adapters.preprocess import to_pixels
 from benchmarks.front_end import cpu_seconds, photograph
 from benchmarks.growth_plots import plot_growth
 from benchmarks.http_load import Ask, Load, asks_for, run_load
@@ -175,8 +175,7 @@ def _decoding_s(files: Sequence[bytes], count: int, image_size: int) -> float:
     config = PreprocessConfig()
     began = time.thread_time()
     for number in range(count):
-        picture = decode(files[number % len(files)], least_px=least_px(config, image_size))
-        preprocess(picture, config, image_size)
+        to_pixels(files[number % len(files)], config, image_size)
     return (time.thread_time() - began) / count
 
 

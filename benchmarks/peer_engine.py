@@ -19,7 +19,7 @@ from adapters.artifact import adapter_of
 from adapters.backbone import Backbone, open_backbone
 from adapters.config import AdapterConfig
 from adapters.device import choose_device, choose_dtype
-from adapters.preprocess import decode, least_px, preprocess
+from adapters.preprocess import to_pixels
 from adapters.store import Store
 from benchmarks.model_service import ModelEngine
 
@@ -67,8 +67,7 @@ class PeerModel:
 
     def pixels(self, data: bytes) -> Tensor:
         """An encoded picture → [3, H, W] uint8, exactly as the service does it. Raises PictureError."""
-        least = least_px(self.config.preprocess, self.image_size)
-        return preprocess(decode(data, least_px=least), self.config.preprocess, self.image_size)
+        return to_pixels(data, self.config.preprocess, self.image_size)
 
     def answer(self, row: Rows) -> dict[str, Any]:
         """The likeliest classes from probabilities [C], in the form that the service answers with."""

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 from adapters.bank import AdapterBank
 from adapters.config import BackboneConfig
+from adapters.decode import silence_pillow
 from adapters.layout import Layout
-from adapters.preprocess import silence_pillow
 from adapters.store import Store
 from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads

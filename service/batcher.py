@@ -94,7 +94,7 @@ class Batcher(Generic[P, R]):
     ) -> None:
         self._infer = infer
         self._thread = thread
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._max_pictures = max_pictures
         self._observer = observer
         self._on_device_lost = on_device_lost
@@ -298,10 +298,10 @@ class Batcher(Generic[P, R]):
 
     def _grow(self) -> None:
         """After memory ran out, try larger batches again once the smaller ones have gone well."""
-        if self._limit < self._max_batch:
+        if self._limit < self.max_batch:
             self._good_batches += 1
             if self._good_batches >= RECOVERY_BATCHES:
-                self._limit = min(self._max_batch, self._limit * 2)
+                self._limit = min(self.max_batch, self._limit * 2)
                 self._good_batches = 0
 
 

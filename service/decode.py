@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.preprocess import decode, least_px, preprocess
+from adapters.preprocess import to_pixels
 from service.errors import PictureRefused
 
 
@@ -56,8 +56,7 @@ class Decoder:
 
     def _fit(self, data: bytes, index: int, config: PreprocessConfig) -> Tensor:
         try:
-            least = least_px(config, self._image_size)
-            picture = decode(data, max_pixels=self._max_pixels, least_px=least)
+            pixels = to_pixels(data, config, self._image_size, max_pixels=self._max_pixels)
         except PictureError as error:
             raise PictureRefused(index, error) from error
-        return self._stage(preprocess(picture, config, self._image_size))
+        return self._stage(pixels)

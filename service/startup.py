@@ -65,5 +65,6 @@ class Startup:
             backbone_ms=1000 * (backbone_s - started_s),
             adapters_ms=1000 * (adapters_s - backbone_s),
             warm_up_ms=1000 * (monotonic() - adapters_s),
+            max_batch=self.batcher.max_batch,
         )
         self.lifecycle.become_ready()

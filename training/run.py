@@ -14,9 +14,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from adapters.artifact import Artifact
 from adapters.backbone import Backbone
+from adapters.decode import silence_pillow
 from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
-from adapters.preprocess import silence_pillow
 from adapters.store import Store
 from training.calibration import Calibration, fit_temperature, fold_temperature
 from training.config import TrainConfig

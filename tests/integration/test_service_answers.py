@@ -14,7 +14,7 @@ from PIL import Image
 from adapters.artifact import Artifact, adapter_of
 from adapters.backbone import Backbone
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.preprocess import decode, preprocess
+from adapters.preprocess import to_pixels
 from adapters.store import Store
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ def jpeg(seed: int, size: tuple[int, int] = (80, 60)) -> bytes:
 
 
 def reference(artifact: Artifact, backbone: Backbone, picture: bytes) -> np.ndarray[Any, Any]:
-    pixels = preprocess(decode(picture), artifact.config.preprocess, backbone.config.image_size)
+    pixels = to_pixels(picture, artifact.config.preprocess, backbone.config.image_size)
     logits = adapter_of(artifact, backbone.config)(backbone, pixels[None])
     return np.asarray(logits.softmax(-1)[0].numpy())
 

@@ -15,7 +15,7 @@ from PIL import Image
 from adapters.artifact import Artifact, adapter_of
 from adapters.backbone import Backbone
 from adapters.config import PromptConfig
-from adapters.preprocess import decode, preprocess
+from adapters.preprocess import to_pixels
 from adapters.store import Store
 
 TASKS: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ def assert_answers(
 ) -> None:
     adapter = adapter_of(artifact, backbone.config)
     for row, picture in zip(rows, pictures, strict=True):
-        pixels = preprocess(decode(picture), artifact.config.preprocess, backbone.config.image_size)
+        pixels = to_pixels(picture, artifact.config.preprocess, backbone.config.image_size)
         np.testing.assert_allclose(row, adapter(backbone, pixels[None]).softmax(-1)[0].numpy(), atol=1e-4)
 
 

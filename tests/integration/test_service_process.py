@@ -24,6 +24,7 @@ def test_an_empty_store_is_served_on_loopback(empty_store: Store, serve: Serve) 
         assert (response.status_code, response.json()["tasks"]) == (404, [])
         assert server.metrics()["dvpt_ready"] == 1
         server.wait_logged(r"INFO service settings store=\S+ .*host=127\.0\.0\.1 port=0")
+        server.wait_logged(r"INFO service.startup started .*max_batch=(16|64)\b")
         server.wait_logged(r"INFO service.server listening host=127\.0\.0\.1 port=\d+")
         assert server.stop(signal.SIGINT) == 0
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.preprocess import least_px, preprocess, read_picture
+from adapters.preprocess import preprocess, read_pixels
 from training.data.source import Split
 from training.errors import DataUnusable
 
@@ -59,12 +59,12 @@ class Decoder:
         return Chunks(self, split)
 
     def _decode(self, source: Path | Image.Image) -> Tensor | str:
+        if isinstance(source, Image.Image):
+            return preprocess(source, self.preprocess, self.image_size)
         try:
-            least = least_px(self.preprocess, self.image_size)
-            picture = source if isinstance(source, Image.Image) else read_picture(source, least)
+            return read_pixels(source, self.preprocess, self.image_size)
         except (PictureError, OSError) as error:
             return str(error)
-        return preprocess(picture, self.preprocess, self.image_size)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from adapters.artifact import adapter_of, new_artifact
 from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig, PromptConfig
 from adapters.dvpt import Adapter
-from adapters.preprocess import preprocess, read_picture
+from adapters.preprocess import read_pixels
 from adapters.store import Store
 
 Run = Callable[..., tuple[int, str, str]]
@@ -46,7 +46,7 @@ def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path
     arguments = ["--store", store.root, "--weights", weights]
 
     def expected(path: Path) -> str:
-        pixels = preprocess(read_picture(path), artifact.config.preprocess, 64)
+        pixels = read_pixels(path, artifact.config.preprocess, 64)
         logits = adapter_of(artifact, backbone.config)(backbone, pixels[None])[0]
         ranking = sorted(zip(logits.softmax(0).tolist(), artifact.config.classes, strict=True), reverse=True)
         return f"{path}: " + ", ".join(f"{name} {probability:.4f}" for probability, name in ranking[:2])

@@ -20,7 +20,7 @@ from adapters.backbone import Backbone
 from adapters.config import PromptConfig
 from adapters.errors import ExportFailed, StoreConflict
 from adapters.onnx_export import write_model
-from adapters.preprocess import preprocess, read_picture
+from adapters.preprocess import read_pixels
 from adapters.store import Store
 
 DOCS = Path(__file__).resolve().parents[3] / "docs/onnx.md"
@@ -83,7 +83,7 @@ def test_the_documented_snippet_runs(trees: Store, backbone: Backbone, tmp_path:
     adapter = adapter_of(artifact, backbone.config)
     resized = np.array(picture.resize((32, 32), Image.Resampling.BICUBIC))
     by_pillow = torch.from_numpy(resized).permute(2, 0, 1)
-    as_served = preprocess(read_picture(tmp_path / "three.png"), artifact.config.preprocess, 32)
+    as_served = read_pixels(tmp_path / "three.png", artifact.config.preprocess, 32)
     same, served = adapter(backbone, torch.stack([by_pillow, as_served])).softmax(-1)
     name, _, probability = result.stdout.strip().rpartition(" ")
     assert name == artifact.config.classes[int(same.argmax())]

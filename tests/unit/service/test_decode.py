@@ -9,7 +9,7 @@ from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureTooLarge
-from adapters.preprocess import decode, preprocess
+from adapters.preprocess import to_pixels
 from service.decode import Decoder
 from service.errors import PictureRefused
 
@@ -38,7 +38,7 @@ async def test_pixels_come_back_in_order_as_training_sees_them(decoder: Decoder,
 
     assert len(pixels) == count
     for data, each in zip(pictures, pixels, strict=True):
-        assert torch.equal(each, preprocess(decode(data), CONFIG, 32))
+        assert torch.equal(each, to_pixels(data, CONFIG, 32))
 
 
 async def test_an_unusable_picture_is_named_by_its_index(decoder: Decoder) -> None:
@@ -65,7 +65,7 @@ async def test_cancelling_spares_what_no_thread_has_begun_with(
         begun.append(index)
         entered.release()
         gate.wait(60)
-        return preprocess(decode(data), config, 32)
+        return to_pixels(data, config, 32)
 
     monkeypatch.setattr(decoder, "_fit", slow)
     async with anyio.create_task_group() as group:

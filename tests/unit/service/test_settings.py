@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from adapters import preprocess
+from adapters import decode
 from service.settings import MAX_PIXELS, Settings, settings_from, unknown_variables
 
 
@@ -94,4 +94,4 @@ def test_variables_that_name_no_setting_are_found() -> None:
 
 
 def test_the_pixel_limit_is_that_of_preprocess() -> None:
-    assert MAX_PIXELS == preprocess.MAX_PIXELS
+    assert MAX_PIXELS == decode.MAX_PIXELS

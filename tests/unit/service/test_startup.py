@@ -22,6 +22,7 @@ class Parts:
 
     faults: dict[str, Exception] = field(default_factory=dict)
     closed: ServiceError | None = None
+    max_batch: int = 16
     warmed: list[Layout] = field(default_factory=list)
 
     def start(self) -> None:

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from adapters.config import PreprocessConfig
-from adapters.preprocess import preprocess, read_picture
+from adapters.preprocess import read_pixels
 from training.data import pictures
 from training.data.imagefolder import read_image_folder
 from training.data.pictures import Decoder, digest
@@ -23,7 +23,7 @@ def test_pixels_come_from_the_one_preprocess_in_order(picture_folder: Make) -> N
     assert pixels.dtype == torch.uint8
     for row, path in enumerate(split.pictures):
         assert isinstance(path, Path)
-        assert torch.equal(pixels[row], preprocess(read_picture(path), PreprocessConfig(), 32))
+        assert torch.equal(pixels[row], read_pixels(path, PreprocessConfig(), 32))
 
 
 def test_unreadable_pictures_are_all_listed(picture_folder: Make) -> None:
