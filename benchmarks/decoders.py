@@ -2,8 +2,9 @@
 
     python -m benchmarks.decoders
 
-Files: EuroSAT (64 px) and DTD (about 300 to 640 px) below DVPT_DATA_ROOT, and photographs of 12
-megapixels that are drawn here, as JPEG and, for those that read it, as PNG. Decoders that are not
+Files: EuroSAT (64 px) and DTD (about 300 to 640 px) below DVPT_DATA_ROOT, and photographs that are
+drawn here: of 1,001 pixels a side, a multiple of nothing that a JPEG is decoded by, and of 12
+megapixels, as JPEG and, for those that read it, as PNG. Decoders that are not
 installed are left out: simplejpeg and opencv-python-headless are no dependencies of the project. Each
 side ends with the same uint8 tensor [3, 224, 224]; what differs from Pillow's is told in levels. Writes
 benchmarks/results/decoders.json.
@@ -61,6 +62,7 @@ def file_sets() -> dict[str, list[bytes]]:
     return {
         "EuroSAT": [path.read_bytes() for path in eurosat],
         "DTD": [path.read_bytes() for path in textures],
+        "1,001 px": [photograph(1001, seed) for seed in range(8)],
         "12 megapixels": large,
         "12 megapixels, PNG": [_as_png(data) for data in large],
     }
