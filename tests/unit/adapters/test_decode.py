@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from adapters.decode import decode
-from adapters.errors import PictureDamaged, PictureError, PictureFormat, PictureTooLarge
+from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
 from tests.unit.adapters.pictures import encoded, gradient
 
 
@@ -78,16 +78,3 @@ def test_formats_that_are_not_read_are_named(data: bytes, name: str) -> None:
 def test_damaged_bytes_are_a_picture_error(data: bytes) -> None:
     with pytest.raises(PictureDamaged):
         decode(data)
-
-
-def test_flipped_bits_never_raise_anything_else() -> None:
-    generator = np.random.default_rng(0)
-    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
-        original = np.frombuffer(encoded(gradient(), kind), dtype=np.uint8)
-        for _ in range(100):
-            data = original.copy()
-            data[generator.integers(0, len(data), 4)] ^= generator.integers(1, 256, 4).astype(np.uint8)
-            try:
-                assert decode(data.tobytes()).mode == "RGB"
-            except PictureError:
-                continue

@@ -1,4 +1,4 @@
-"""The one transform to pixels: every fit, and large pictures that are made smaller on the way."""
+"""The one transform to pixels: every fit, large and turned pictures, and bytes that are damaged."""
 
 import io
 from pathlib import Path
@@ -13,7 +13,7 @@ from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.decode import decode
-from adapters.errors import PictureDamaged
+from adapters.errors import PictureDamaged, PictureError
 from adapters.preprocess import RESAMPLING, preprocess, read_pixels, to_pixels
 from tests.unit.adapters.pictures import encoded, gradient
 
@@ -29,6 +29,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"no picture")
     with pytest.raises(PictureDamaged, match=r"broken\.jpg: 10 bytes that are no picture"):
         read_pixels(path, PreprocessConfig(), 32)
+
+
+def test_flipped_bits_never_raise_anything_else() -> None:
+    generator, exif = np.random.default_rng(0), Image.Exif()
+    exif[0x0112] = 6
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
+        original = np.frombuffer(encoded(gradient(), kind, exif=exif), dtype=np.uint8)
+        for _ in range(100):
+            data = original.copy()
+            data[generator.integers(0, len(data), 4)] ^= generator.integers(1, 256, 4).astype(np.uint8)
+            try:
+                assert to_pixels(data.tobytes(), PreprocessConfig(), 32).shape == (3, 32, 32)
+            except PictureError:
+                continue
 
 
 def test_squash_keeps_everything_and_crop_keeps_the_proportions() -> None:
