@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
 
@@ -14,16 +14,11 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 MAX_PIXELS = 64_000_000
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Bytes → upright RGB picture of full size; of an animation, the first frame. Raises as `opened`."""
-    with opened(data, max_pixels) as picture:
-        ImageOps.exif_transpose(picture, in_place=True)
-        return to_rgb(picture)
-
-
 @contextmanager
 def opened(data: bytes, max_pixels: int) -> Generator[Image.Image]:
     """A picture whose header has been read, and whose pixels are to be decoded inside of the context.
+
+    Of an animation that is the first frame.
 
     Raises PictureFormat for a format that is not read, PictureTooLarge beyond `max_pixels`, and
     PictureDamaged for bytes that do not decode.
@@ -61,7 +56,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def silence_pillow() -> None:
-    """Turn off Pillow's warnings of large pictures and odd metadata; `decode` answers for both.
+    """Turn off Pillow's warnings of large pictures and odd metadata; `opened` answers for both.
 
     For a program's start: filters belong to the whole process, and changing them around every picture
     is not safe among threads.

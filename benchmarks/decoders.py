@@ -26,9 +26,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
-from adapters.decode import decode
 from adapters.preprocess import RESIZE_GAP, least_side_px
-from benchmarks.front_end import INPUT_PX, fitted, photograph, resized_by_pillow
+from benchmarks.front_end import INPUT_PX, fitted, fitted_by_pillow, photograph
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
 
@@ -88,7 +87,7 @@ def measure(files: Sequence[bytes], rounds: int) -> dict[str, Any]:
 def pillow_sides() -> dict[str, Fit]:
     """What reads every format: whole, decoded smaller, and with torch's resize."""
     return {
-        REFERENCE: lambda data: resized_by_pillow(decode(data)),
+        REFERENCE: fitted_by_pillow,
         "Pillow, smaller": _smaller_by_pillow,
         "Pillow, smaller, torch's resize (the service)": fitted,
     }

@@ -133,12 +133,8 @@ def fitted(data: bytes) -> Tensor:
 
 
 def fitted_by_pillow(data: bytes) -> Tensor:
-    """A file's pixels as most would get them."""
-    return resized_by_pillow(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
-def resized_by_pillow(picture: Image.Image) -> Tensor:
-    """An RGB picture's pixels [3, H, W] uint8, resized by Pillow."""
+    """A file's pixels [3, H, W] uint8 as most would get them."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
     resized = np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
     return torch.from_numpy(resized.transpose(2, 0, 1).copy())
 

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adapters.config import PreprocessConfig
-from adapters.decode import decode
 from adapters.errors import PictureDamaged, PictureError
 from adapters.preprocess import RESAMPLING, preprocess, read_pixels, to_pixels
-from tests.unit.adapters.pictures import encoded, gradient
+from tests.unit.adapters.pictures import decoded, encoded, gradient
 
 
 def test_one_pixel_is_enough() -> None:
@@ -99,7 +98,7 @@ def test_a_large_picture_is_made_smaller_on_the_way_and_looks_the_same(
     size: tuple[int, int], kind: str, fit: Literal["squash", "crop"], image_size: int
 ) -> None:
     config, data = PreprocessConfig(fit=fit), photograph(*size, kind)
-    whole = preprocess(decode(data), config, image_size).float()
+    whole = preprocess(decoded(data), config, image_size).float()
     difference = (to_pixels(data, config, image_size).float() - whole).abs()
     assert 0 < difference.mean() < 0.75
     assert difference.max() <= 6
@@ -136,7 +135,7 @@ def test_a_picture_is_turned_upright(
     exif[0x0112] = orientation
     data = encoded(Image.open(io.BytesIO(photograph(*size))), kind, exif=exif)
     config = PreprocessConfig(fit=fit)
-    whole = preprocess(decode(data), config, 64).float()
+    whole = preprocess(decoded(data), config, 64).float()
     assert (to_pixels(data, config, 64).float() - whole).abs().max() <= 6
 
 
@@ -144,4 +143,4 @@ def test_a_picture_is_turned_upright(
 def test_a_picture_near_the_input_s_size_is_decoded_whole(kind: str) -> None:
     data = encoded(Image.open(io.BytesIO(photograph(256, 256))), kind)
     config = PreprocessConfig()
-    assert torch.equal(to_pixels(data, config, 224), preprocess(decode(data), config, 224))
+    assert torch.equal(to_pixels(data, config, 224), preprocess(decoded(data), config, 224))
