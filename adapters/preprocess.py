@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
 from adapters.decode import MAX_PIXELS, opened, to_rgb
-from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
+from adapters.errors import PictureError
 
 RESIZE_GAP = 2
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -55,12 +55,8 @@ def read_pixels(path: Path, config: PreprocessConfig, image_size: int) -> Tensor
     """`to_pixels` of a picture file; its errors name the file. Raises OSError too."""
     try:
         return to_pixels(path.read_bytes(), config, image_size)
-    except PictureDamaged as error:
-        raise PictureDamaged(f"{path}: {error}") from error
-    except PictureFormat as error:
-        raise PictureFormat(f"{path}: {error}") from error
-    except PictureTooLarge as error:
-        raise PictureTooLarge(f"{path}: {error}") from error
+    except PictureError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def least_side_px(config: PreprocessConfig, image_size: int) -> int:
