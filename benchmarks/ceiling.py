@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.backbone import random_backbone
+from adapters.vit.backbone import random_backbone
 from benchmarks.front_end import VIT, photograph
 from benchmarks.http_load import Ask, asks_for, run_load
 from benchmarks.interleaved import ratio, rounded

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
-from adapters.preprocess import RESIZE_GAP, least_side_px
+from adapters.pictures.preprocess import RESIZE_GAP, least_side_px
 from benchmarks.front_end import INPUT_PX, fitted, fitted_by_pillow, photograph
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.backbone import Backbone
 from adapters.config import PromptConfig
-from adapters.dvpt import Adapter
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.vit.backbone import Backbone
 from benchmarks.machine import write_result
 from benchmarks.random_weights import open_weights
 from benchmarks.resident import add_engine_flags, make_resident, pictures, random_tensors

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from adapters.backbone import Backbone
 from adapters.config import BackboneConfig, PromptConfig
 from adapters.device import DTYPES
+from adapters.vit.backbone import Backbone
 from benchmarks.interleaved import Call, interleave, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.random_weights import open_weights

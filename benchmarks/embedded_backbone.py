@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone, random_backbone
+from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, load_backbone, random_backbone
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 
 Floats = NDArray[np.float32]

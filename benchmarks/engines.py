@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone, load_backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import PromptConfig
 from adapters.errors import ConfigError
-from adapters.layout import Slot
+from adapters.kinds.layout import Slot
+from adapters.vit.backbone import Backbone, load_backbone
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.resident import add_engine_flags, fill

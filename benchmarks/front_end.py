@@ -25,9 +25,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig
-from adapters.preprocess import to_pixels
+from adapters.pictures.preprocess import to_pixels
+from adapters.vit.backbone import random_backbone
 from benchmarks.http_load import asks_for, run_load
 from benchmarks.interleaved import ratio, rounded
 from benchmarks.machine import write_result

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from adapters.backbone import EMBEDDED_BACKBONE
+from adapters.vit.backbone import EMBEDDED_BACKBONE
 from benchmarks.machine import write_result
 from benchmarks.random_weights import open_weights
 
@@ -30,7 +30,7 @@ PARTS = Path("runs/gpu")
 PEERS = ("litserve", "ray")  # of the environment of benchmarks/peers.lock
 TAIL_CHARACTERS = 2000
 END_WITHIN_S = 20
-TESTS = ("tests/unit/service/engine", "tests/unit/adapters/test_bank.py")
+TESTS = ("tests/unit/service/engine", "tests/unit/adapters/bank/test_bank.py")
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from adapters.backbone import Backbone, load_backbone
 from adapters.config import PreprocessConfig
 from adapters.device import choose_device, choose_dtype
-from adapters.preprocess import to_pixels
+from adapters.pictures.preprocess import to_pixels
+from adapters.vit.backbone import Backbone, load_backbone
 from benchmarks.front_end import cpu_seconds, photograph
 from benchmarks.growth_plots import plot_growth
 from benchmarks.http_load import Ask, Load, asks_for, run_load

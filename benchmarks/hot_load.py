@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters.artifact import Artifact
-from adapters.backbone import load_backbone
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import load_backbone
 from benchmarks.front_end import photograph
 from benchmarks.http_load import run_load, single
 from benchmarks.interleaved import ratio, rounded

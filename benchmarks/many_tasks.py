@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone, load_backbone
 from adapters.device import choose_device, choose_dtype
+from adapters.vit.backbone import Backbone, load_backbone
 from benchmarks.interleaved import Call, interleave, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.resident import Resident, add_engine_flags, make_resident, pictures

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from adapters.artifact import Artifact
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
 from benchmarks.front_end import photograph
 from benchmarks.http_load import run_load, several, single
 from benchmarks.machine import write_result

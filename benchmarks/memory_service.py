@@ -17,8 +17,8 @@ from benchmarks.process_memory import process_memory
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from adapters.bank import AdapterBank
-    from adapters.layout import Layout
+    from adapters.bank.bank import AdapterBank
+    from adapters.kinds.layout import Layout
     from service.engine import Engine
 
 
@@ -76,7 +76,7 @@ def census(bank: "AdapterBank") -> dict[str, int]:
     """
     import torch  # noqa: PLC0415
 
-    from adapters.backbone import Backbone  # noqa: PLC0415
+    from adapters.vit.backbone import Backbone  # noqa: PLC0415
     from service.residency import Resident  # noqa: PLC0415
 
     gc.collect()
@@ -111,7 +111,7 @@ def main() -> int:
     noted, others = own.parse_known_args()
     settings = settings_from(vars(build_parser().parse_args(others)))
     notes.add("settings")
-    from adapters.store import Store  # noqa: PLC0415
+    from adapters.store.store import Store  # noqa: PLC0415
     from service.app import create_service  # noqa: PLC0415
     from service.engine.choice import make_engine  # noqa: PLC0415
     from service.server import serve  # noqa: PLC0415

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from adapters.layout import Layout, Slot
-from adapters.store import Store
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.store import Store
 from service.app import create_service
 from service.engine import Probabilities
 from service.errors import InferenceFailed

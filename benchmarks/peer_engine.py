@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.artifact import adapter_of
-from adapters.backbone import Backbone, open_backbone
 from adapters.config import AdapterConfig
 from adapters.device import choose_device, choose_dtype
-from adapters.preprocess import to_pixels
-from adapters.store import Store
+from adapters.pictures.preprocess import to_pixels
+from adapters.store.artifact import adapter_of
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone, open_backbone
 from benchmarks.model_service import ModelEngine
 
 Rows = NDArray[np.float32]

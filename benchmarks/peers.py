@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.backbone import load_backbone
+from adapters.vit.backbone import load_backbone
 from benchmarks.front_end import photograph
 from benchmarks.http_load import Ask
 from benchmarks.interleaved import ratio, rounded

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.backbone import load_backbone
+from adapters.vit.backbone import load_backbone
 from benchmarks.front_end import photograph
 from benchmarks.http_load import asks_for, run_load
 from benchmarks.interleaved import ratio, rounded, seconds

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from adapters.artifact import new_artifact
-from adapters.backbone import Backbone
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.store import Store
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.store.artifact import new_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 
 
 def random_store(root: Path, backbone: Backbone, tasks: int, classes: int = 10) -> list[str]:

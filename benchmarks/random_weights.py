@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from adapters.backbone import Backbone, load_backbone, random_backbone
+from adapters.vit.backbone import Backbone, load_backbone, random_backbone
 
 
 def random_weights(name: str, folder: Path) -> tuple[Backbone, Path]:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import AdapterConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.layout import Slot
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.layout import Slot
+from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone
 from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
 from service.settings import settings_from

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from adapters.backbone import Backbone, load_backbone, weights_digest
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import PromptConfig
 from adapters.device import choose_device, choose_dtype
-from adapters.layout import Layout
+from adapters.kinds.layout import Layout
+from adapters.vit.backbone import Backbone, load_backbone, weights_digest
 from benchmarks.interleaved import seconds
 from benchmarks.machine import write_result
 from benchmarks.random_store import random_store
@@ -33,7 +33,7 @@ from benchmarks.running import running
 
 PORT = 8127
 STAGES = ("backbone_ms", "adapters_ms", "warm_up_ms")
-IMPORTS = "import service.cli, adapters.backbone, adapters.store, service.app, service.server"
+IMPORTS = "import service.cli, adapters.vit.backbone, adapters.store.store, service.app, service.server"
 WHOLE = ("torch", "timm", "torch._dynamo", "fastapi", "uvicorn", "service.app")
 SLOTS = 1024
 PACKAGES = 12

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from adapters.device import choose_device, choose_dtype
+from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from benchmarks.interleaved import Ratio, interleave, ratio
 from benchmarks.machine import write_result
 from training.config import TrainConfig

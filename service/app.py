@@ -9,11 +9,11 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
-from adapters.decode import silence_pillow
-from adapters.layout import Layout
-from adapters.store import Store
+from adapters.kinds.layout import Layout
+from adapters.pictures.decode import silence_pillow
+from adapters.store.store import Store
 from service.batcher import Batcher
 from service.classify import Classifier, Payload, infer_payloads
 from service.decode import Decoder

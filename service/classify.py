@@ -9,7 +9,7 @@ from starlette.requests import Request
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
-from adapters.layout import Slot
+from adapters.kinds.layout import Slot
 from service.answers import Timing, classify_answer
 from service.batcher import Batcher
 from service.bodies import read_pictures

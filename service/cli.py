@@ -75,8 +75,8 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> N
 
 def _serve(settings: Settings) -> int:
     # torch and the web framework take seconds to import: not before the settings are known to be good.
-    from adapters.backbone import load_backbone  # noqa: PLC0415
-    from adapters.store import Store  # noqa: PLC0415
+    from adapters.store.store import Store  # noqa: PLC0415
+    from adapters.vit.backbone import load_backbone  # noqa: PLC0415
     from service.app import create_service  # noqa: PLC0415
     from service.server import serve  # noqa: PLC0415
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.preprocess import to_pixels
+from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
 
 

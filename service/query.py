@@ -5,7 +5,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from adapters.errors import InvalidName
-from adapters.names import check_label_name
+from adapters.store.names import check_label_name
 from service.errors import BadQuery
 
 DEFAULT_TOP_K = 5

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-from adapters.artifact import Artifact
 from adapters.config import STABLE, AdapterConfig
 from adapters.errors import DvptError, LabelNotFound, TaskNotFound, VersionNotFound
-from adapters.layout import Slot
-from adapters.store import Store, TaskRecord
+from adapters.kinds.layout import Slot
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store, TaskRecord
 from service.errors import AdapterUnavailable
 from service.faults import Fault, Fingerprint, fingerprint_of, next_fault
 from service.logs import log_event

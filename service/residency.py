@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from adapters.artifact import Artifact
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import AdapterConfig
 from adapters.errors import BankFull
-from adapters.layout import Layout, Slot
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import Artifact
 from service.metrics import Metrics
 
 

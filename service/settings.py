@@ -15,7 +15,7 @@ from pydantic_settings import (
 from service.cores import available_cores
 
 ENV_PREFIX = "DVPT_"
-MAX_PIXELS = 64_000_000  # that of adapters.decode, whose import would take seconds of torch
+MAX_PIXELS = 64_000_000  # that of adapters.pictures.decode, whose import would take seconds of torch
 
 
 def default_onnx_cache() -> Path:

@@ -8,7 +8,7 @@ from time import monotonic
 
 from adapters.config import PromptConfig
 from adapters.errors import DvptError
-from adapters.layout import Layout
+from adapters.kinds.layout import Layout
 from service.batcher import Batcher
 from service.classify import Payload
 from service.engine import Engine, Probabilities

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from time import monotonic
 
 from adapters.errors import BackboneMismatch, DvptError
-from adapters.store import Store, TaskRecord
+from adapters.store.store import Store, TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
 from service.registry import Registry

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone, random_backbone
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 
 from adapters.config import PreprocessConfig, PromptConfig, StrictModel
 from adapters.errors import InvalidName
-from adapters.names import check_label_name, check_task_name
+from adapters.store.names import check_label_name, check_task_name
 
 COMMON = "what to train"
 METHOD = "method"

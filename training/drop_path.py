@@ -7,7 +7,7 @@ from typing import cast
 from timm.layers.drop import DropPath, calculate_drop_path_rates
 from torch import nn
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.errors import MethodUnsuitable
 
 

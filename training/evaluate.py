@@ -9,8 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone
-from adapters.dvpt import Adapter
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.vit.backbone import Backbone
 from training.errors import NotWritten
 from training.methods.method import Method
 from training.run_directory import reason

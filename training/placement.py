@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.backbone import DEFAULT_BACKBONE, EMBEDDED_BACKBONE, Backbone, load_backbone, open_backbone
 from adapters.errors import BackboneMismatch, StoreNotFound
-from adapters.store import Store
+from adapters.store.store import Store
+from adapters.vit.backbone import DEFAULT_BACKBONE, EMBEDDED_BACKBONE, Backbone, load_backbone, open_backbone
 from training.config import TrainConfig
 from training.data.catalogue import is_embedded
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from adapters.artifact import Artifact, new_artifact
-from adapters.backbone import Backbone
 from adapters.config import BackboneConfig
-from adapters.dvpt import Adapter, empty_adapter
+from adapters.kinds.dvpt.adapter import Adapter, empty_adapter
+from adapters.store.artifact import Artifact, new_artifact
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.data.source import TaskData
 from training.report import Findings

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from adapters.artifact import Artifact
-from adapters.backbone import Backbone
-from adapters.decode import silence_pillow
 from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
-from adapters.store import Store
+from adapters.pictures.decode import silence_pillow
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 from training.calibration import Calibration, fit_temperature, fold_temperature
 from training.config import TrainConfig
 from training.config_file import toml_of

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.artifact import Artifact
 from adapters.config import STABLE, AdapterConfig
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
 from training.config import TrainConfig
 from training.errors import MethodUnsuitable
 from training.methods.method import Method

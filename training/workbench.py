@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.data.catalogue import is_embedded, open_task
 from training.data.pictures import RESIDENT_BYTES, Chunks, Decoder, digest

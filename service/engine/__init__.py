@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.layout import Layout, Slot
+from adapters.kinds.layout import Layout, Slot
 from service.errors import InferenceFailed
 
 Probabilities = NDArray[np.float32]

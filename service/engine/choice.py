@@ -5,12 +5,12 @@ from functools import partial
 
 import torch
 
-from adapters.backbone import open_backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
 from adapters.device import DTYPES, choose_device, choose_dtype
 from adapters.errors import ConfigError
-from adapters.onnx_graphs import require_onnx
+from adapters.vit.backbone import open_backbone
+from adapters.vit.onnx import require_onnx
 from service.cores import available_cores
 from service.engine import Engine
 from service.engine.torch_engine import TorchEngine, Tuning

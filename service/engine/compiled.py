@@ -9,7 +9,7 @@ from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._inductor import config
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adapters.layout import Layout
+from adapters.kinds.layout import Layout
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")

@@ -12,14 +12,14 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-from adapters.backbone import Backbone
 from adapters.errors import ConfigError
-from adapters.onnx_graphs import ENGINE_OPSET
+from adapters.vit.backbone import Backbone
+from adapters.vit.onnx import ENGINE_OPSET
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
 Opened = TypeVar("Opened")
-REVISION = 2  # of the graphs that adapters.onnx_graphs writes
+REVISION = 2  # of the graphs that adapters.vit.onnx writes
 MODEL_FILE = "model.onnx"
 EXPORTERS = ("torch", "timm", "onnx", "onnxscript")
 

@@ -12,9 +12,9 @@ from time import monotonic
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone
-from adapters.bank import AdapterBank
-from adapters.layout import Layout, Slot
+from adapters.bank.bank import AdapterBank
+from adapters.kinds.layout import Layout, Slot
+from adapters.vit.backbone import Backbone
 from service.engine import Probabilities
 from service.engine.device_faults import device_faults
 from service.engine.onnx_cache import GraphCache

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone
-from adapters.bank import AdapterBank
-from adapters.layout import Layout
-from adapters.onnx_dvpt import dvpt_graph, dvpt_inputs
-from adapters.onnx_graphs import token_count, write_embed, write_encode
-from adapters.rows import Rows
+from adapters.bank.bank import AdapterBank
+from adapters.bank.rows import Rows
+from adapters.kinds.dvpt.onnx import dvpt_graph, dvpt_inputs
+from adapters.kinds.layout import Layout
+from adapters.vit.backbone import Backbone
+from adapters.vit.onnx import token_count, write_embed, write_encode
 from service.engine.onnx_cache import GraphCache
 from service.engine.onnx_session import BoundGraph, SessionMaker
 

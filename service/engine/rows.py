@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapters.layout import Slot
+from adapters.kinds.layout import Slot
 from service.engine import Probabilities
 from service.errors import InferenceFailed, OutputNotFinite
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from adapters.backbone import Backbone, open_backbone
-from adapters.bank import AdapterBank, Encoder, features_mixed
+from adapters.bank.bank import AdapterBank, Encoder, features_mixed
 from adapters.config import BackboneConfig
-from adapters.layout import Layout, Slot
+from adapters.kinds.layout import Layout, Slot
+from adapters.vit.backbone import Backbone, open_backbone
 from service.engine import Probabilities
 from service.engine.device_faults import device_faults
 from service.engine.graphs import CudaCapture, Graphs

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from adapters.artifact import adapter_of, new_artifact
-from adapters.backbone import Backbone, random_backbone, weights_digest
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.store import Store
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.store.artifact import adapter_of, new_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone, random_backbone, weights_digest
 
 SHAPE: dict[str, Any] = {
     "img_size": 16,

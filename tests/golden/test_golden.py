@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapters.artifact import CONFIG_FILE, adapter_of
-from adapters.bank import AdapterBank, forward_mixed
+from adapters.bank.bank import AdapterBank, forward_mixed
 from adapters.config import PreprocessConfig
-from adapters.store import Store
+from adapters.store.artifact import CONFIG_FILE, adapter_of
+from adapters.store.store import Store
 
 HERE = Path(__file__).parent
 FORMATS = sorted(HERE.glob("format-*"))

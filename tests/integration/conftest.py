@@ -15,11 +15,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from adapters.artifact import Artifact, new_artifact
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.store import Store
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.store.artifact import Artifact, new_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 
 START_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 60.0

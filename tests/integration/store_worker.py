@@ -24,9 +24,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from adapters.artifact import Artifact
 from adapters.errors import StoreError
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
 
 EVENTS = {"open", "os.rename", "os.link", "os.mkdir", "os.remove"}
 TASK = "digits"

@@ -26,11 +26,11 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
-from adapters.artifact import new_artifact
-from adapters.backbone import random_backbone
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.store import Store
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.store.artifact import new_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import random_backbone
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 DASHBOARD: dict[str, Any] = json.loads((DOCKER / "grafana/dashboards/dvpt.json").read_text())

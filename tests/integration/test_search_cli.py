@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from adapters.backbone import random_backbone
+from adapters.vit.backbone import random_backbone
 from training.data.embedded import load_embedded
 from training.search import ROWS
 from training.search_rows import Ledger, TrialRow

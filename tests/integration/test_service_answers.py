@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.artifact import Artifact, adapter_of
-from adapters.backbone import Backbone
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.preprocess import to_pixels
-from adapters.store import Store
+from adapters.pictures.preprocess import to_pixels
+from adapters.store.artifact import Artifact, adapter_of
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 
 TASKS: dict[str, dict[str, Any]] = {
     "deep": {"class_count": 5, "options": PromptConfig()},

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from adapters.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
-from adapters.store import Store
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.store import Store
 
 TIMEOUT_S = 60.0
 MakeArtifact = Callable[..., Artifact]

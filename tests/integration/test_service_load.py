@@ -17,8 +17,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from adapters.artifact import Artifact
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
 
 FLOOD_PICTURES = 192
 FLOOD = "/v1/tasks/flood/classify?timeout_ms=60000"

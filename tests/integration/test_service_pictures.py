@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.artifact import Artifact, adapter_of
-from adapters.backbone import Backbone
 from adapters.config import PreprocessConfig
-from adapters.preprocess import to_pixels
-from adapters.store import Store
+from adapters.pictures.preprocess import to_pixels
+from adapters.store.artifact import Artifact, adapter_of
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 
 Make = Callable[[], bytes]
 CLASSIFY = "/v1/tasks/{}/classify?top_k=100"

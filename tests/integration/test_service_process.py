@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 from safetensors.torch import save_file
 
-from adapters.artifact import Artifact
-from adapters.backbone import EMBEDDED_BACKBONE, random_backbone
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import EMBEDDED_BACKBONE, random_backbone
 
 Serve = Callable[..., AbstractContextManager[Any]]
 

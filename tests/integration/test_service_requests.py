@@ -11,8 +11,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from adapters.artifact import Artifact
-from adapters.store import Store
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
 
 CLASSIFY = "/v1/tasks/digits/classify"
 

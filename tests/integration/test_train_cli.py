@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapters.backbone import EMBEDDED_BACKBONE
-from adapters.cli import main as classify
-from adapters.store import Store
+from adapters.command.cli import main as classify
+from adapters.store.store import Store
+from adapters.vit.backbone import EMBEDDED_BACKBONE
 from training.data.embedded import load_embedded
 
 START_TIMEOUT_S = 200.0

@@ -55,7 +55,7 @@ def test_the_service_does_not_import_training() -> None:
 
 def test_adapters_import_neither_http_nor_plots() -> None:
     heavy = "{'fastapi', 'starlette', 'uvicorn', 'matplotlib', 'sklearn', 'tensorboard'}"
-    code = f"import sys, adapters.store, adapters.bank; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, adapters.store.store, adapters.bank.bank; print(sorted({heavy} & set(sys.modules)))"
     assert isolated(code) == "[]"
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.preprocess import preprocess, read_pixels
+from adapters.pictures.preprocess import preprocess, read_pixels
 from training.data.source import Split
 from training.errors import DataUnusable
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods import backbone_parameters, bottleneck, linear, prompts, sidetune
 from training.methods.method import Method, Recipe

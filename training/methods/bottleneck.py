@@ -8,7 +8,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe

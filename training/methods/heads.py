@@ -1,11 +1,11 @@
-"""Heads while they train; what is published is always `adapters.dvpt.Head`."""
+"""Heads while they train; what is published is always `adapters.kinds.dvpt.adapter.Head`."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.backbone import Backbone
-from adapters.dvpt import Head
+from adapters.kinds.dvpt.adapter import Head
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 
 

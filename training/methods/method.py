@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from adapters.dvpt import Adapter
+from adapters.kinds.dvpt.adapter import Adapter
 
 
 @dataclass(frozen=True)

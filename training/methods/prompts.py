@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from adapters.backbone import Backbone
-from adapters.dvpt import Adapter
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe

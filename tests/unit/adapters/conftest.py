@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.artifact import Artifact, new_artifact
-from adapters.backbone import Backbone
-from adapters.cli import main
+from adapters.command.cli import main
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.store import Store
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.store.artifact import Artifact, new_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 import pytest
 
-from adapters.backbone import random_backbone
+from adapters.vit.backbone import random_backbone
 from benchmarks.engines import agree, drawn, make_sides
 from service.errors import OutputNotFinite
 

@@ -116,13 +116,15 @@ def test_every_copied_path_is_there_and_enters_the_build(image: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [".git/config", ".venv/pyvenv.cfg", ".env", "stores/embedded/backbone.json", "tests/conftest.py",
-     "docker/compose.yaml", "adapters/__pycache__/bank.cpython-311.pyc", "service/routes/__pycache__"],
+     "docker/compose.yaml", "adapters/bank/__pycache__/bank.cpython-311.pyc", "service/routes/__pycache__"],
 )  # fmt: skip
 def test_nothing_else_enters_the_build(path: str) -> None:
     assert ignored(path)
 
 
-@pytest.mark.parametrize("path", ["adapters/bank.py", "adapters/assets/a.safetensors", "service/py.typed"])
+@pytest.mark.parametrize(
+    "path", ["adapters/bank/bank.py", "adapters/assets/a.safetensors", "service/py.typed"]
+)
 def test_whole_packages_enter_the_build(path: str) -> None:
     assert not ignored(path)
 
@@ -130,7 +132,8 @@ def test_whole_packages_enter_the_build(path: str) -> None:
 @pytest.mark.parametrize("image", IMAGES)
 def test_every_package_of_the_distribution_is_copied(image: str) -> None:
     copied = {word for value in values(image, "COPY") for word in value.split()}
-    packages = {package.partition(".")[0] for package in PROJECT["tool"]["setuptools"]["packages"]}
+    patterns = PROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    packages = {pattern.removesuffix("*") for pattern in patterns}
     assert packages | {"pyproject.toml", PROJECT["project"]["readme"], "LICENSE"} <= copied
 
 

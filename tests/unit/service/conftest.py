@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.artifact import Artifact, new_artifact
-from adapters.backbone import Backbone
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.store import Store
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.store.artifact import Artifact, new_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 
 MakeArtifact = Callable[..., Artifact]
 

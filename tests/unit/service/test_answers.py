@@ -4,9 +4,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from adapters.artifact import Artifact
 from adapters.config import PromptConfig
-from adapters.layout import HeadShape, Layout, Slot
+from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.store.artifact import Artifact
 from service.answers import Timing, classify_answer, top_classes
 from service.registry import Lease
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store import Store
+from adapters.store.store import Store
 from service.cli import build_parser, main
 from service.settings import Settings
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureTooLarge
-from adapters.preprocess import to_pixels
+from adapters.pictures.preprocess import to_pixels
 from service.decode import Decoder
 from service.errors import PictureRefused
 

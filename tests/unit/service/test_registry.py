@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.artifact import TENSORS_FILE, Artifact
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.errors import LabelNotFound, TaskNotFound, VersionNotFound
-from adapters.layout import Layout, Slot
-from adapters.store import Store
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import TENSORS_FILE, Artifact
+from adapters.store.store import Store
 from service.errors import AdapterUnavailable
 from service.metrics import Metrics
 from service.registry import Lease, Registry

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapters.artifact import Artifact
-from adapters.backbone import Backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import AdapterConfig, PromptConfig
-from adapters.layout import Layout, Slot
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import Artifact
+from adapters.vit.backbone import Backbone
 from service.metrics import Metrics
 from service.residency import Residency, Resident
 

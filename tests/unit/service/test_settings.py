@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from adapters import decode
+from adapters.pictures import decode
 from service.settings import MAX_PIXELS, Settings, settings_from, unknown_variables
 
 

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from adapters.artifact import Artifact
-from adapters.backbone import Backbone
-from adapters.layout import Layout, Slot
-from adapters.store import Store
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 from service.app import Service, create_service
 from service.engine import Probabilities
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from adapters.errors import BackboneWeights, DvptError
-from adapters.layout import Layout
+from adapters.kinds.layout import Layout
 from service.errors import ServiceError
 from service.lifecycle import Lifecycle, Phase
 from service.startup import Startup

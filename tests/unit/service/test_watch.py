@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from adapters.artifact import Artifact
-from adapters.backbone import Backbone, random_backbone
-from adapters.bank import AdapterBank
-from adapters.layout import Layout
-from adapters.store import Store
+from adapters.bank.bank import AdapterBank
+from adapters.kinds.layout import Layout
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone, random_backbone
 from service.metrics import Metrics
 from service.registry import Registry
 from service.residency import Residency

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from adapters.backbone import random_backbone
+from adapters.vit.backbone import random_backbone
 from training.config import TrainConfig
 from training.reproduce_config import ReproduceConfig
 from training.reproduce_experiments import Experiment

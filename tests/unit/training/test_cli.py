@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from adapters.backbone import random_backbone
+from adapters.vit.backbone import random_backbone
 from training.cli import main
 from training.config import TrainConfig
 

@@ -3,7 +3,7 @@ import torch
 from timm.layers.drop import DropPath
 from torch import nn
 
-from adapters.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone, random_backbone
 from training.drop_path import dropped_paths
 from training.errors import MethodUnsuitable
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save
 
-from adapters.store import Store
+from adapters.store.store import Store
 from training.config import TrainConfig
 from training.dry_run import dry_run, measure, memory_bytes
 from training.run import Run

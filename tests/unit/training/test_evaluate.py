@@ -3,9 +3,9 @@ from pathlib import Path
 
 import torch
 
-from adapters.backbone import Backbone
 from adapters.config import PromptConfig
-from adapters.dvpt import Adapter
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.vit.backbone import Backbone
 from training.evaluate import Predictions, answer_of_adapter, predict_logits
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 2.0]])

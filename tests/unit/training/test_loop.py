@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.drop_path import dropped_paths
 from training.errors import Diverged

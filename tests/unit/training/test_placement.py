@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from adapters.backbone import DEFAULT_BACKBONE, EMBEDDED_BACKBONE, random_backbone
 from adapters.errors import BackboneMismatch, BackboneWeights
-from adapters.store import Store
+from adapters.store.store import Store
+from adapters.vit.backbone import DEFAULT_BACKBONE, EMBEDDED_BACKBONE, random_backbone
 from training.config import TrainConfig
 from training.placement import default_store, place
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapters.backbone import EMBEDDED_BACKBONE, load_backbone
+from adapters.vit.backbone import EMBEDDED_BACKBONE, load_backbone
 from training.data.embedded import Split, load_embedded
 from training.formula_colours import colour_pictures
 from training.formula_pictures import FormulaPictures, draw_pictures

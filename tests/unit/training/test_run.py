@@ -10,9 +10,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from adapters.backbone import load_backbone
 from adapters.errors import ConfigError
-from adapters.store import Store
+from adapters.store.store import Store
+from adapters.vit.backbone import load_backbone
 from training.arguments import parse_arguments
 from training.config import TrainConfig
 from training.data.pictures import Decoder

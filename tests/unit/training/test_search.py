@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.store import Store
+from adapters.store.store import Store
 from training.config import TrainConfig
 from training.data.pictures import Decoder
 from training.errors import DataUnusable, Diverged

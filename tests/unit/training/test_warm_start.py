@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from adapters.errors import LabelNotFound, StoreNotFound, TaskNotFound, VersionNotFound
-from adapters.store import Store
+from adapters.store.store import Store
 from training.config import TrainConfig
 from training.errors import MethodUnsuitable
 from training.run import Run

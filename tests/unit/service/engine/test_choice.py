@@ -7,11 +7,11 @@ import onnxruntime
 import pytest
 import torch
 
-from adapters import onnx_graphs
-from adapters.backbone import Backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.device import choose_dtype
 from adapters.errors import ConfigError
+from adapters.vit import onnx as onnx_graphs
+from adapters.vit.backbone import Backbone
 from service.engine import choice
 from service.engine.choice import EngineChoice, choose_engine, engine_threads, largest_batch, make_engine
 from service.engine.onnx_engine import OnnxEngine

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
-from adapters.artifact import Artifact
-from adapters.backbone import Backbone
-from adapters.bank import AdapterBank, forward_mixed
+from adapters.bank.bank import AdapterBank, forward_mixed
+from adapters.store.artifact import Artifact
+from adapters.vit.backbone import Backbone
 from service.engine.compiled import CompiledBackbone
 
 CPU = torch.device("cpu")

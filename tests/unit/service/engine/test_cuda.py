@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from adapters.artifact import Artifact
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
-from adapters.bank import AdapterBank
-from adapters.layout import Slot
+from adapters.bank.bank import AdapterBank
+from adapters.kinds.layout import Slot
+from adapters.store.artifact import Artifact
+from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from service.engine.torch_engine import TorchEngine, Tuning
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

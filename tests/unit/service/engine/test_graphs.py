@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adapters.config import PromptConfig
-from adapters.layout import Layout
+from adapters.kinds.layout import Layout
 from service.engine.graphs import BUCKETS, Captured, Graphs, bucket_of
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.backbone import Backbone, random_backbone
 from adapters.errors import ConfigError
+from adapters.vit.backbone import Backbone, random_backbone
 from service.engine.onnx_cache import MODEL_FILE, GraphCache
 
 

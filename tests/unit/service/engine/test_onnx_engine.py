@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.artifact import Artifact, adapter_of, new_artifact
-from adapters.backbone import Backbone, random_backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import PreprocessConfig, PromptConfig
-from adapters.dvpt import Adapter
-from adapters.layout import Layout, Slot
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import Artifact, adapter_of, new_artifact
+from adapters.vit.backbone import Backbone, random_backbone
 from service.engine.onnx_cache import GraphCache
 from service.engine.onnx_engine import OnnxEngine
 from service.errors import InferenceFailed, OutputNotFinite

@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from adapters.artifact import Artifact, adapter_of
-from adapters.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
-from adapters.bank import AdapterBank
+from adapters.bank.bank import AdapterBank
 from adapters.config import PromptConfig
 from adapters.errors import BackboneMismatch
-from adapters.layout import Layout
+from adapters.kinds.layout import Layout
+from adapters.store.artifact import Artifact, adapter_of
+from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from service.engine import torch_engine
 from service.engine.graphs import Captured, Graphs
 from service.engine.torch_engine import TorchEngine

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from adapters.config import PreprocessConfig
-from adapters.preprocess import read_pixels
+from adapters.pictures.preprocess import read_pixels
 from training.data import pictures
 from training.data.imagefolder import read_image_folder
 from training.data.pictures import Decoder, digest

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods.backbone_parameters import bias, full, partial
 
@@ -50,7 +50,7 @@ def test_partial_computes_the_frozen_blocks_once(new_config: New, backbone: Back
 
 
 def test_small_steps_are_not_lost_in_bfloat16(new_config: New) -> None:
-    from adapters.backbone import random_backbone  # noqa: PLC0415 - cast, so not the shared one
+    from adapters.vit.backbone import random_backbone  # noqa: PLC0415 - cast, so not the shared one
 
     frozen = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
     frozen.prepare(torch.device("cpu"), torch.bfloat16)

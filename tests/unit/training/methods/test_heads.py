@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from adapters.backbone import Backbone
-from adapters.dvpt import Head
+from adapters.kinds.dvpt.adapter import Head
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods.heads import MlpHead, new_head, plain_head
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import torch
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods.linear import LinearMethod
 

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.methods.prompts import PromptMethod, joint_logits
 

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from adapters.backbone import Backbone
+from adapters.vit.backbone import Backbone
 from training.config import TrainConfig
 from training.errors import MethodUnsuitable
 from training.methods.sidetune import SideNetwork, SidetuneMethod

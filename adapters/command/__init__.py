@@ -1,0 +1,1 @@
+"""`dvpt-adapters`, the command line of a store."""

@@ -1,0 +1,275 @@
+"""`dvpt-adapters`: look into a store, verify it, move labels, tidy up, carry adapters, try them."""
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from adapters.command.classify import LocalClassifier
+from adapters.command.listing import (
+    printable,
+    shown_version,
+    table,
+    task_rows,
+    tasks_text,
+    version_row,
+    version_text,
+)
+from adapters.command.onnx_export import write_model
+from adapters.config import STABLE
+from adapters.errors import DvptError, PictureError
+from adapters.pictures.decode import silence_pillow
+from adapters.store.artifact_folder import read_artifact, write_artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import open_backbone
+
+PROGRAM = "dvpt-adapters"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if all went well, 1 if something failed, 2 for a usage error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # class and file names may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    silence_pillow()
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.store is None:
+        parser.error("say which store: --store DIR, or DVPT_STORE in the environment")
+    try:
+        code: int = options.run(Store.open(options.store), options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (DvptError, OSError) as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _list(store: Store, options: Namespace) -> int:
+    rows = task_rows(store)
+    print(_json(rows) if options.json else tasks_text(rows))
+    problems = [problem for row in rows for problem in row["problems"]]
+    for problem in problems:
+        _complain(problem)
+    return 1 if problems else 0
+
+
+def _show(store: Store, options: Namespace) -> int:
+    version = options.version
+    if version is None and options.label is None:
+        version = shown_version(store.task(options.task))
+    version = store.resolve(options.task, version=version, label=options.label or STABLE)
+    row = version_row(store, options.task, version)
+    print(_json(row) if options.json else version_text(row))
+    return 0
+
+
+def _verify(store: Store, options: Namespace) -> int:
+    records = [store.task(options.task)] if options.task else list(store.records().values())
+    rows, failures = [("ADAPTER", "STATE")], 0
+    for record in records:
+        rows += [(record.name, f"DAMAGED: {problem}") for problem in record.problems]
+        failures += len(record.problems)
+        for version in record.versions:
+            try:
+                store.load(record.name, version)
+                rows.append((f"{record.name}/{version}", "ok"))
+            except DvptError as error:
+                rows.append((f"{record.name}/{version}", f"DAMAGED: {error}"))
+                failures += 1
+    print(table(rows))
+    return 1 if failures else 0
+
+
+def _label(store: Store, options: Namespace) -> int:
+    if options.remove:
+        store.remove_label(options.task, options.label)
+        print(f"removed label {options.label} of {options.task}")
+    else:
+        store.set_label(options.task, options.label, options.version)
+        print(f"{options.task}: {options.label} = version {options.version}")
+    return 0
+
+
+def _rollback(store: Store, options: Namespace) -> int:
+    version = store.rollback(options.task, options.label)
+    print(f"{options.task}: {options.label} = version {version}")
+    return 0
+
+
+def _delete(store: Store, options: Namespace) -> int:
+    if options.all:
+        store.delete_task(options.task)
+        print(f"deleted task {options.task}")
+    else:
+        store.delete_version(options.task, options.version)
+        print(f"deleted version {options.version} of {options.task}")
+    return 0
+
+
+def _prune(store: Store, options: Namespace) -> int:
+    for task in options.tasks or store.task_folders():
+        removed = ", ".join(map(str, store.prune(task, options.keep))) or "nothing"
+        print(f"{task}: removed {removed}")
+    return 0
+
+
+def _import(store: Store, options: Namespace) -> int:
+    artifact = read_artifact(options.directory, store.backbone)
+    version = store.publish(options.task, artifact, label=None if options.no_label else options.label)
+    print(f"published {options.task} version {version}")
+    return 0
+
+
+def _export(store: Store, options: Namespace) -> int:
+    version = store.resolve(options.task, version=options.version, label=options.label or STABLE)
+    artifact = store.load(options.task, version)
+    if options.onnx:
+        backbone = open_backbone(store.backbone, weights=options.weights)
+        write_model(artifact, backbone, options.target, task=options.task, version=version)
+    else:
+        write_artifact(artifact, options.target, store.backbone)
+    print(f"wrote {options.task} version {version} to {options.target}")
+    return 0
+
+
+def _classify(store: Store, options: Namespace) -> int:
+    version = store.resolve(options.task, version=options.version, label=options.label or STABLE)
+    artifact = store.load(options.task, version)
+    classifier = LocalClassifier(artifact, open_backbone(store.backbone, weights=options.weights))
+    failed = False
+    for picture in options.pictures:
+        try:
+            best = classifier.classify(picture, options.top_k)
+        except (PictureError, OSError) as error:
+            failed = bool(_complain(error))
+        else:
+            answers = ", ".join(f"{name} {probability:.4f}" for _, name, probability in best)
+            print(printable(f"{picture}: {answers}"))
+    return 1 if failed else 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog=PROGRAM, description=__doc__.replace("`", ""))
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[Store, Namespace], int], about: str) -> ArgumentParser:
+        added = commands.add_parser(name, help=about, description=about)
+        environment = os.environ.get("DVPT_STORE")
+        added.add_argument(
+            "--store", type=Path, metavar="DIR", default=Path(environment) if environment else None,
+            help="the store's directory (default: DVPT_STORE)",
+        )  # fmt: skip
+        added.set_defaults(run=run)
+        return added
+
+    _add_looking(command)
+    _add_changing(command)
+    _add_carrying(command)
+    return parser
+
+
+AddCommand = Callable[[str, Callable[[Store, Namespace], int], str], ArgumentParser]
+
+
+def _add_looking(command: AddCommand) -> None:
+    listing = command("list", _list, "list the tasks of a store")
+    listing.add_argument("--json", action="store_true", help="print JSON")
+    show = command("show", _show, "show one version of a task: options, classes, provenance")
+    show.add_argument("task")
+    _add_version(show, "the stable version, or else the newest")
+    show.add_argument("--json", action="store_true", help="print JSON")
+    verify = command("verify", _verify, "load every version with every check; 1 if any is damaged")
+    verify.add_argument("task", nargs="?", help="only this task")
+
+
+def _add_changing(command: AddCommand) -> None:
+    label = command("label", _label, "point a label at a version, or remove it")
+    label.add_argument("task")
+    label.add_argument("label")
+    choice = label.add_mutually_exclusive_group(required=True)
+    choice.add_argument("version", type=_positive, nargs="?")
+    choice.add_argument("--remove", action="store_true", help="remove the label")
+    rollback = command("rollback", _rollback, "move a label back to the version before")
+    rollback.add_argument("task")
+    rollback.add_argument("--label", default=STABLE, help="default: %(default)s")
+    delete = command("delete", _delete, "delete a version without labels, or a whole task")
+    delete.add_argument("task")
+    choice = delete.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--version", type=_positive, metavar="N")
+    choice.add_argument("--all", action="store_true", help="delete the task with every version and label")
+    prune = command("prune", _prune, "delete old versions, and what dead publishes left behind")
+    prune.add_argument("tasks", nargs="*", metavar="task", help="default: all tasks")
+    prune.add_argument(
+        "--keep", type=_count, required=True, metavar="N",
+        help="keep the newest N versions, and those a label names or a rollback would reach",
+    )  # fmt: skip
+
+
+def _add_carrying(command: AddCommand) -> None:
+    importing = command("import", _import, "publish an adapter from a directory that export wrote")
+    importing.add_argument("directory", type=Path)
+    importing.add_argument("--task", required=True, help="the task's name in this store")
+    choice = importing.add_mutually_exclusive_group()
+    choice.add_argument("--label", default=STABLE, help="label to move to it (default: %(default)s)")
+    choice.add_argument("--no-label", action="store_true", help="move no label")
+    export = command("export", _export, "write one version of a task to a new directory, or as an ONNX model")
+    export.add_argument("task")
+    export.add_argument(
+        "target", type=Path, metavar="directory", help="where to; with --onnx the model's file"
+    )
+    _add_version(export, STABLE)
+    export.add_argument(
+        "--onnx", action="store_true", help="write one stand-alone ONNX model, backbone and all"
+    )
+    _add_weights(export)
+    classify = command("classify", _classify, "answer picture files here, without a server")
+    classify.add_argument("task")
+    classify.add_argument("pictures", type=Path, nargs="+", metavar="picture")
+    _add_version(classify, STABLE)
+    classify.add_argument("--top-k", type=_positive, default=3, metavar="K", help="default: %(default)s")
+    _add_weights(classify)
+
+
+def _add_version(parser: ArgumentParser, default: str) -> None:
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--version", type=_positive, metavar="N", help=f"default: {default}")
+    choice.add_argument("--label", help="the version that a label names")
+
+
+def _add_weights(parser: ArgumentParser) -> None:
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the backbone's weights (.safetensors)")
+
+
+def _positive(text: str) -> int:
+    if (number := _count(text)) < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _complain(error: Exception | str) -> int:
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    print(printable(f"{PROGRAM}: {text}"), file=sys.stderr)
+    return 1
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

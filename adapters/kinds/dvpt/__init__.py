@@ -1,0 +1,1 @@
+"""Prompts with a Meta-Net (DVPT), or without one (VPT)."""

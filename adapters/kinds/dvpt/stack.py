@@ -1,0 +1,99 @@
+"""The prompts and Meta-Nets of one layout, stacked by slot."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.config import BackboneConfig, PromptConfig
+from adapters.kinds.dvpt.meta_net import meta_input, output_rows
+from adapters.kinds.layout import Layout
+from adapters.kinds.slots import FreeSlots, host_copy
+
+
+class LayoutBank(FreeSlots):
+    """Prompts [S, L, P, D], where π is added [S, L], and Meta-Net weights [S, out, in]; slot 0 stays zero."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        backbone: BackboneConfig,
+        capacity: int,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__(capacity)
+        options, width = layout.prompts, backbone.width
+        self._options = options
+        self._rows = output_rows(options)
+        layers = backbone.depth if options.deep else 1
+        slots = capacity + 1
+
+        def zeros(*shape: int) -> Tensor:
+            return torch.zeros(slots, *shape, device=device, dtype=dtype)
+
+        self.prompts = zeros(layers, options.count, width)
+        self.pi_scale = zeros(layers)
+        sizes = [width] + [options.meta_hidden] * (options.meta_layers - 1) + [self._rows * width]
+        pairs = list(zip(sizes[1:], sizes[:-1], strict=True)) if options.count else []
+        self.weights = [zeros(outputs, inputs) for outputs, inputs in pairs]
+        self.biases = [zeros(outputs) for outputs, _ in pairs]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every stacked tensor of the layout."""
+        return (self.prompts, self.pi_scale, *self.weights, *self.biases)
+
+    def memory_bytes(self) -> int:
+        """Bytes of the stacked tensors."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    def addresses(self) -> tuple[int, ...]:
+        """Where the stacked tensors lie."""
+        return tuple(tensor.data_ptr() for tensor in self.tensors)
+
+    @torch.inference_mode()
+    def write(self, slot: int, options: PromptConfig, tensors: dict[str, Tensor]) -> None:
+        """Copy one adapter's prompts and Meta-Net; without a Meta-Net (VPT) its part is zero."""
+        if options.count == 0:
+            return
+        self.prompts[slot].copy_(tensors["prompts"])
+        dynamic = options.meta_net != "none"
+        self.pi_scale[slot] = 1.0 if dynamic and options.dynamic_layers == "all" else 0.0
+        self.pi_scale[slot, 0] = 1.0 if dynamic else 0.0
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if dynamic:
+                weight[slot].copy_(tensors[f"meta_net.{layer}.weight"])
+                bias[slot].copy_(tensors[f"meta_net.{layer}.bias"])
+            else:
+                weight[slot].zero_()
+                bias[slot].zero_()
+
+    @torch.inference_mode()
+    def read(self, slot: int, options: PromptConfig) -> dict[str, Tensor]:
+        """Copies, on the host, of what `write` was given."""
+        if options.count == 0:
+            return {}
+        tensors = {"prompts": host_copy(self.prompts[slot])}
+        if options.meta_net != "none":
+            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+                tensors[f"meta_net.{layer}.weight"] = host_copy(weight[slot])
+                tensors[f"meta_net.{layer}.bias"] = host_copy(bias[slot])
+        return tensors
+
+    def prompts_for(self, patches: Tensor, index: Tensor) -> Tensor | None:
+        """Patch tokens [B, N, D] and slots [B] → P + π [B, L, P, D] float32; None without prompts.
+
+        Computed in float32 whatever the storage, as the reference forward does: rounding π on its way
+        changed the answer to one picture in a thousand.
+        """
+        if self._options.count == 0:
+            return None
+        x = meta_input(
+            patches.float(), per_token=self._options.meta_input == "token", normalize=self._options.meta_norm
+        )
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = F.relu(x) if layer else x
+            x = torch.baddbmm(bias[index].float().unsqueeze(1), x, weight[index].float().transpose(1, 2))
+        pi = x.mean(dim=1).view(patches.shape[0], 1, self._rows, patches.shape[2])
+        return self.prompts[index] + self.pi_scale[index].float()[:, :, None, None] * pi

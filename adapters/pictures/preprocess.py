@@ -1,0 +1,118 @@
+"""The one transform from a picture to the backbone's pixels, for training and serving alike."""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from adapters.config import PreprocessConfig
+from adapters.errors import PictureError
+from adapters.pictures.decode import MAX_PIXELS, opened, to_rgb
+
+RESIZE_GAP = 2
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+# EXIF orientation → whether rows become columns, and then along which axes of [3, H, W] to flip.
+TURNS: dict[int, tuple[bool, tuple[int, ...]]] = {
+    2: (False, (2,)),
+    3: (False, (1, 2)),
+    4: (False, (1,)),
+    5: (True, ()),
+    6: (True, (2,)),
+    7: (True, (1, 2)),
+    8: (True, (1,)),
+}
+# Width and height that a picture's pixels cover: the last column and row may count in part.
+Extent = tuple[float, float]
+
+
+def preprocess(picture: Image.Image, config: PreprocessConfig, image_size: int) -> Tensor:
+    """Upright RGB picture → pixels [3, H, W] uint8 with H = W = `image_size`."""
+    return _fit(picture, picture.size, config, image_size)
+
+
+def to_pixels(
+    data: bytes, config: PreprocessConfig, image_size: int, *, max_pixels: int = MAX_PIXELS
+) -> Tensor:
+    """Bytes of a picture → upright pixels [3, H, W] uint8 with H = W = `image_size`.
+
+    A picture far larger than that is made smaller on the way (docs/adr/0018), and turned when it is small.
+    Raises PictureFormat, PictureTooLarge and PictureDamaged as `adapters.pictures.decode.opened`.
+    """
+    least_px = least_side_px(config, image_size)
+    with opened(data, max_pixels) as picture:
+        extent = _draft(picture, least_px)
+        rgb = to_rgb(picture)
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    return _turn(_fit(*_reduced(rgb, extent, least_px), config, image_size), orientation)
+
+
+def read_pixels(path: Path, config: PreprocessConfig, image_size: int) -> Tensor:
+    """`to_pixels` of a picture file; its errors name the file. Raises OSError too."""
+    try:
+        return to_pixels(path.read_bytes(), config, image_size)
+    except PictureError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def least_side_px(config: PreprocessConfig, image_size: int) -> int:
+    """How many pixels a side a picture needs, so that resizing it is as good as from the whole."""
+    short = image_size if config.fit == "squash" else round(image_size * config.resize_ratio)
+    return RESIZE_GAP * short
+
+
+def _draft(picture: Image.Image, least_px: int) -> Extent:
+    """Let a JPEG's decoder leave out high frequencies while at least `least_px` a side are left."""
+    drafted = picture.draft(None, (least_px, least_px))
+    return picture.size if drafted is None else drafted[1][2:]
+
+
+def _reduced(picture: Image.Image, extent: Extent, least_px: int) -> tuple[Image.Image, Extent]:
+    """Average blocks of pixels while at least `least_px` a side are left."""
+    factor = int(min(extent) // least_px)
+    if factor < 2:
+        return picture, extent
+    return picture.reduce(factor), (extent[0] / factor, extent[1] / factor)
+
+
+def _fit(picture: Image.Image, extent: Extent, config: PreprocessConfig, size: int) -> Tensor:
+    if config.fit == "squash":
+        return _squash(_pixels(picture), extent, size, config.interpolation)
+    short = round(size * config.resize_ratio)
+    return _pixels(_crop(picture, extent, short, size, RESAMPLING[config.interpolation])).contiguous()
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    """RGB picture → its pixels [3, H, W] uint8, channels last in memory."""
+    return torch.from_numpy(np.array(picture).transpose(2, 0, 1))
+
+
+def _squash(pixels: Tensor, extent: Extent, size: int, interpolation: str) -> Tensor:
+    """Pixels [3, H, W] uint8 → [3, size, size], as Pillow would but several times faster (docs/adr/0021)."""
+    resize = partial(F.interpolate, pixels[None], mode=interpolation, antialias=True)
+    if extent == (pixels.shape[2], pixels.shape[1]):
+        return resize(size=(size, size))[0]
+    # torch rounds H times the scale down: a breath more, lest it lose the last row of a whole H.
+    scales = tuple(math.nextafter(size / side, math.inf) for side in reversed(extent))
+    return resize(scale_factor=scales)[0]
+
+
+def _crop(
+    picture: Image.Image, extent: Extent, short: int, size: int, resampling: Image.Resampling
+) -> Image.Image:
+    """Resize the short side to `short` and cut the centre, in one resampling of the source box."""
+    side = min(extent) * size / short
+    left, top = (extent[0] - side) / 2, (extent[1] - side) / 2
+    return picture.resize((size, size), resampling, box=(left, top, left + side, top + side))
+
+
+def _turn(pixels: Tensor, orientation: int | None) -> Tensor:
+    """Pixels [3, H, W] as they are stored → upright, after EXIF."""
+    if orientation not in TURNS:
+        return pixels
+    transposed, flipped = TURNS[orientation]
+    return (pixels.transpose(1, 2) if transposed else pixels).flip(flipped)

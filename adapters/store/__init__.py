@@ -1,0 +1,1 @@
+"""Adapters on disk: the artifact, its checks, versions and labels."""

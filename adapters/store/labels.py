@@ -1,0 +1,69 @@
+"""Labels: movable names for versions, one small JSON file each, replaced whole."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from adapters.config import FORMAT_VERSION, StrictModel
+from adapters.errors import ArtifactError
+from adapters.store.local_files import LocalFiles
+from adapters.store.names import is_label_name
+from adapters.store.strict_json import parse_json
+
+HISTORY_LIMIT = 100
+
+
+class LabelFile(StrictModel):
+    """`<task>/labels/<label>`: the version it names, and those it named before, oldest first."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    version: PositiveInt
+    history: tuple[PositiveInt, ...] = ()
+
+    def moved_to(self, version: int) -> "LabelFile":
+        """The label on another version, with the present one remembered for rollback."""
+        if version == self.version:
+            return self
+        return LabelFile(version=version, history=(*self.history, self.version)[-HISTORY_LIMIT:])
+
+    def rolled_back(self, versions: tuple[int, ...]) -> "LabelFile | None":
+        """The label on the last version before this one that still exists; None where there is none."""
+        for index in range(len(self.history) - 1, -1, -1):
+            if self.history[index] in versions and self.history[index] != self.version:
+                return LabelFile(version=self.history[index], history=self.history[:index])
+        return None
+
+
+def label_key(task: str, label: str) -> str:
+    """Where a label's file is in the store."""
+    return f"{task}/labels/{label}"
+
+
+def read_label(files: LocalFiles, task: str, label: str) -> LabelFile | None:
+    """One label, None where there is none. Raises ArtifactError for a damaged file."""
+    try:
+        return parse_json(LabelFile, files.read(label_key(task, label)), f"label {label!r} of {task!r}")
+    except FileNotFoundError:
+        return None
+
+
+def write_label(files: LocalFiles, task: str, label: str, content: LabelFile) -> None:
+    """Replace a label's file whole."""
+    files.put(label_key(task, label), content.model_dump_json().encode() + b"\n")
+
+
+def read_labels(files: LocalFiles, task: str) -> tuple[dict[str, LabelFile], dict[str, str]]:
+    """Every label of a task, and what is wrong with those that cannot be read."""
+    labels: dict[str, LabelFile] = {}
+    damaged: dict[str, str] = {}
+    for name in sorted(files.files(f"{task}/labels")):
+        if not is_label_name(name):
+            continue
+        try:
+            label = read_label(files, task, name)
+        except ArtifactError as error:
+            damaged[name] = str(error)
+        else:
+            if label is not None:
+                labels[name] = label
+    return labels, damaged

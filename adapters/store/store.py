@@ -1,0 +1,289 @@
+"""The versioned store of one backbone's adapters: atomic publish, labels, listing, integrity.
+
+docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for the commit rule.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.config import STABLE, AdapterConfig, BackboneConfig
+from adapters.errors import (
+    ArtifactError,
+    BackboneMismatch,
+    ConfigError,
+    LabelNotFound,
+    StoreConflict,
+    StoreNotFound,
+    TaskNotFound,
+    VersionNotFound,
+)
+from adapters.store.artifact import (
+    CONFIG_FILE,
+    TENSORS_FILE,
+    Artifact,
+    decode_artifact,
+    encode_artifact,
+    parse_config,
+)
+from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
+from adapters.store.local_files import LocalFiles
+from adapters.store.names import check_label_name, check_task_name, is_task_name
+from adapters.store.strict_json import parse_json
+from adapters.store.versions import VersionFolders
+
+BACKBONE_FILE = "backbone.json"
+READ_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """What the store has of one task: published versions in order, labels, and what cannot be read."""
+
+    name: str
+    versions: tuple[int, ...]
+    labels: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    """A local directory. Reading takes no lock; moving labels and deleting hold the task's lock."""
+
+    root: Path
+    backbone: BackboneConfig
+    _files: LocalFiles = field(repr=False, compare=False)
+
+    @property
+    def _versions(self) -> VersionFolders:
+        return VersionFolders(self._files)
+
+    @classmethod
+    def create(cls, root: Path, backbone: BackboneConfig) -> "Store":
+        """Make a store for `backbone`, or open the one there is. Raises BackboneMismatch for another's."""
+        files = LocalFiles(root)
+        if not files.exists(BACKBONE_FILE):
+            files.put_exclusive(BACKBONE_FILE, backbone.model_dump_json(indent=2).encode() + b"\n")
+        store = cls.open(root)
+        # The same weights may have come from a file here and from the hub there.
+        if store.backbone.model_copy(update={"revision": backbone.revision}) != backbone:
+            raise BackboneMismatch(
+                f"the store {root} belongs to {_describe(store.backbone)}, not to {_describe(backbone)}"
+            )
+        return store
+
+    @classmethod
+    def open(cls, root: Path) -> "Store":
+        """Open a store. Raises StoreNotFound, and ArtifactFormat for an unreadable `backbone.json`."""
+        files = LocalFiles(root)
+        try:
+            data = files.read(BACKBONE_FILE)
+        except FileNotFoundError as error:
+            raise StoreNotFound(f"there is no store at {root}: it has no {BACKBONE_FILE}") from error
+        return cls(root, parse_json(BackboneConfig, data, str(root / BACKBONE_FILE)), files)
+
+    def records(self) -> dict[str, TaskRecord]:
+        """Every task by name. Cheap enough to be polled, and one damaged task does not hide the others."""
+        found = [self._record(name) for name in self.task_folders()]
+        return {record.name: record for record in found if record.versions or record.problems}
+
+    def tasks(self) -> list[str]:
+        """The names of all tasks, in order."""
+        return list(self.records())
+
+    def task_folders(self) -> list[str]:
+        """The tasks, and those of which nothing is published: all deleted, unfinished or unreadable."""
+        return sorted(name for name in self._files.folders() if is_task_name(name))
+
+    def task(self, task: str) -> TaskRecord:
+        """One task. Raises TaskNotFound, which names the tasks there are."""
+        record = self._record(check_task_name(task))
+        if not record.versions and not record.problems:
+            tasks = ", ".join(self.tasks()) or "none yet"
+            raise TaskNotFound(f"there is no task {task!r}; the store has: {tasks}")
+        return record
+
+    def resolve(self, task: str, *, version: int | None = None, label: str = STABLE) -> int:
+        """The version asked for, or the one a label names. Raises VersionNotFound or LabelNotFound."""
+        record = self.task(task)
+        if version is not None:
+            return _require_version(record, version)
+        if label not in record.labels:
+            labels = ", ".join(f"{name} (version {at})" for name, at in record.labels.items()) or "no labels"
+            problems = "".join(f"; {problem}" for problem in record.problems)
+            raise LabelNotFound(f"task {task!r} has no label {label!r}; it has: {labels}{problems}")
+        return record.labels[label]
+
+    def config(self, task: str, version: int) -> AdapterConfig:
+        """The configuration of one version. Raises VersionNotFound or ArtifactFormat."""
+        data = self._read(task, version, ())[CONFIG_FILE]
+        try:
+            return parse_config(data)
+        except ArtifactError as error:
+            raise type(error)(f"{task}/{version}: {error}") from error
+
+    def load(self, task: str, version: int) -> Artifact:
+        """One version after every check. Raises VersionNotFound, ArtifactError or BackboneMismatch."""
+        check_task_name(task)
+        files = self._read(task, version, (TENSORS_FILE, *self._versions.card_names(task, version)))
+        try:
+            return decode_artifact(files, self.backbone)
+        except (ArtifactError, BackboneMismatch) as error:
+            raise type(error)(f"{task}/{version}: {error}") from error
+
+    def card(self, task: str, version: int) -> Mapping[str, bytes]:
+        """The card of one version: file name → bytes."""
+        check_task_name(task)
+        files = self._read(task, version, self._versions.card_names(task, version))
+        return {name: data for name, data in files.items() if name != CONFIG_FILE}
+
+    def publish(self, task: str, artifact: Artifact, *, label: str | None = STABLE) -> int:
+        """Write the next version of a task, move `label` to it, and return its number.
+
+        Raises BackboneMismatch, ArtifactError or InvalidName before anything is written.
+        """
+        check_task_name(task)
+        if label is not None:
+            check_label_name(label)
+        files = encode_artifact(artifact, self.backbone)
+        version = self._versions.claim(task)
+        try:
+            self._versions.commit(task, version, files)
+        except BaseException:
+            with suppress(OSError):  # the disk may be full: the first error is the one to tell
+                self._versions.bury(task, version)
+            raise
+        if label is not None:
+            self.set_label(task, label, version)
+        return version
+
+    def set_label(self, task: str, label: str, version: int) -> None:
+        """Point a label at a version, and remember the version it leaves."""
+        check_label_name(label)
+        with self._locked(task):
+            _require_version(self.task(task), version)
+            try:
+                before = read_label(self._files, task, label)
+            except ArtifactError:
+                before = None  # setting a damaged label is how it is repaired
+            after = before.moved_to(version) if before else LabelFile(version=version)
+            if after != before:
+                write_label(self._files, task, label, after)
+
+    def remove_label(self, task: str, label: str) -> None:
+        """Remove a label and its history. Raises LabelNotFound."""
+        check_label_name(label)
+        with self._locked(task):
+            if not self._files.exists(label_key(task, label)):
+                raise LabelNotFound(f"task {task!r} has no label {label!r}")
+            self._files.remove(label_key(task, label))
+
+    def rollback(self, task: str, label: str = STABLE) -> int:
+        """Move a label back to the version it named before; that version.
+
+        Raises LabelNotFound, and StoreConflict where there is nothing to go back to.
+        """
+        check_label_name(label)
+        with self._locked(task):
+            before = read_label(self._files, task, label)
+            if before is None:
+                raise LabelNotFound(f"task {task!r} has no label {label!r}")
+            after = before.rolled_back(self.task(task).versions)
+            if after is None:
+                raise StoreConflict(
+                    f"label {label!r} of task {task!r} has no version before {before.version} to go back to"
+                )
+            write_label(self._files, task, label, after)
+            return after.version
+
+    def delete_version(self, task: str, version: int) -> None:
+        """Remove one version for good. Raises VersionNotFound, and StoreConflict while a label names it."""
+        with self._locked(task):
+            _require_version(self.task(task), version)
+            labels = [name for name, label in self._readable_labels(task).items() if label.version == version]
+            if labels:
+                raise StoreConflict(
+                    f"version {version} of task {task!r} has the label {' and '.join(labels)}; "
+                    "move or remove the label first"
+                )
+            self._versions.bury(task, version)
+
+    def delete_task(self, task: str) -> None:
+        """Remove every label and version of a task. Raises TaskNotFound."""
+        with self._locked(task):
+            for label in self._files.files(f"{task}/labels"):
+                self._files.remove(label_key(task, label))
+            for version in self.task(task).versions:
+                self._versions.bury(task, version)
+
+    def prune(self, task: str, keep: int) -> list[int]:
+        """Remove all but the newest `keep` versions, the labelled ones and those a rollback would reach.
+
+        Also clears what publishes that died more than a day ago left behind. Returns the removed versions.
+        """
+        if keep < 0:
+            raise ConfigError(f"cannot keep {keep} versions")
+        with self._locked(task):
+            versions = self._versions.published(task)
+            kept = set(versions[len(versions) - min(keep, len(versions)) :])
+            for label in self._readable_labels(task).values():
+                before = label.rolled_back(versions)
+                kept |= {label.version} | ({before.version} if before else set())
+            removed = [version for version in versions if version not in kept]
+            for version in removed:
+                self._versions.bury(task, version)
+            self._versions.clear_leftovers(task)
+            return removed
+
+    def _record(self, task: str) -> TaskRecord:
+        for _ in range(READ_ATTEMPTS):
+            try:
+                # Labels first: a version published in between is then only missing, not dangling.
+                labels, damaged = read_labels(self._files, task)
+                versions = self._versions.published(task)
+            except OSError as error:
+                return TaskRecord(task, (), {}, (f"task {task!r} cannot be read: {error.strerror}",))
+            lost = [name for name, label in labels.items() if label.version not in versions]
+            if not lost:  # else a version may have gone after its label moved on: look again
+                break
+        dangling = (_dangling(task, name, labels[name].version) for name in lost)
+        named = {name: label.version for name, label in labels.items() if name not in lost}
+        return TaskRecord(task, versions, named, (*damaged.values(), *dangling))
+
+    def _read(self, task: str, version: int, names: Sequence[str]) -> dict[str, bytes]:
+        check_task_name(task)
+        for _ in range(READ_ATTEMPTS):
+            files = self._versions.read(task, version, names)
+            if files is not None:
+                return files
+            _require_version(self.task(task), version)
+        raise VersionNotFound(f"version {version} of task {task!r} could not be read whole")
+
+    def _readable_labels(self, task: str) -> dict[str, LabelFile]:
+        """All labels; one that cannot be read might name any version, so nothing may be deleted then."""
+        labels, damaged = read_labels(self._files, task)
+        for problem in damaged.values():
+            raise StoreConflict(f"{problem}; set or remove that label first")
+        return labels
+
+    def _locked(self, task: str) -> AbstractContextManager[None]:
+        check_task_name(task)
+        if task not in self._files.folders():
+            self.task(task)  # raises TaskNotFound
+        return self._files.lock(task)
+
+
+def _require_version(record: TaskRecord, version: int) -> int:
+    if version not in record.versions:
+        versions = ", ".join(map(str, record.versions)) or "none"
+        raise VersionNotFound(f"task {record.name!r} has no version {version}; it has: {versions}")
+    return version
+
+
+def _dangling(task: str, label: str, version: int) -> str:
+    return f"label {label!r} of {task!r} names version {version}, which is gone"
+
+
+def _describe(backbone: BackboneConfig) -> str:
+    return f"{backbone.name} at {backbone.image_size} px with SHA-256 {backbone.sha256[:12]}…"

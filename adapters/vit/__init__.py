@@ -1,0 +1,1 @@
+"""The frozen ViT: loading and digesting it, its forward pass with prompts, its ONNX graphs."""

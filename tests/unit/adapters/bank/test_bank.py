@@ -1,0 +1,283 @@
+"""A mixed batch answers every row as that row's adapter alone would (DESIGN section 5)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from adapters.bank.bank import AdapterBank, forward_mixed
+from adapters.config import AdapterConfig, PromptConfig
+from adapters.errors import BankFull
+from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.vit.backbone import Backbone, random_backbone
+
+CPU = torch.device("cpu")
+CLASS_COUNTS = (1, 2, 16, 17, 130)
+POPULARITIES = ("identical", "distinct", "uniform", "zipf", "skewed")
+
+prompt_options = st.builds(
+    PromptConfig,
+    count=st.integers(1, 4),
+    deep=st.booleans(),
+    meta_net=st.sampled_from(["none", "shared", "specific"]),
+    meta_layers=st.integers(2, 4),
+    meta_hidden=st.sampled_from([0, 5]),
+    meta_input=st.sampled_from(["mean", "token"]),
+    meta_norm=st.booleans(),
+    dynamic_layers=st.sampled_from(["first", "all"]),
+) | st.just(PromptConfig(count=0, meta_net="none"))
+
+
+@dataclass(frozen=True)
+class Resident:
+    adapter: Adapter
+    slot: Slot
+
+
+def config_of(options: PromptConfig, class_count: int, head_layers: int) -> AdapterConfig:
+    return AdapterConfig(
+        method="dvpt",
+        prompts=options,
+        head_layers=head_layers,
+        classes=tuple(f"class {index}" for index in range(class_count)),
+        backbone_sha256="0" * 64,
+        tensors_sha256="0" * 64,
+    )
+
+
+def random_adapter(
+    backbone: Backbone, options: PromptConfig, class_count: int, head_layers: int = 1
+) -> Adapter:
+    adapter = Adapter(options, backbone.config, class_count, head_layers=head_layers).eval()
+    for parameter in adapter.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return adapter
+
+
+def new_bank(backbone: Backbone, slots: int = 16, dtype: torch.dtype = torch.float32) -> AdapterBank:
+    return AdapterBank(backbone.config, device=CPU, dtype=dtype, slots_per_layout=slots)
+
+
+def insert(
+    bank: AdapterBank, backbone: Backbone, options: PromptConfig, class_count: int, head_layers: int = 1
+) -> Resident:
+    adapter = random_adapter(backbone, options, class_count, head_layers)
+    config = config_of(options, class_count, head_layers)
+    return Resident(adapter, bank.insert(config, adapter.state_dict()))
+
+
+def drawn(popularity: str, adapters: int, rows: int, seed: int) -> list[int]:
+    """Which adapter each row asks for."""
+    generator = np.random.default_rng(seed)
+    if popularity == "identical":
+        return [0] * rows
+    if popularity == "distinct":
+        return [row % adapters for row in range(rows)]
+    weights = {
+        "uniform": np.ones(adapters),
+        "zipf": 1 / np.arange(1, adapters + 1),
+        "skewed": np.array([100.0] + [1.0] * (adapters - 1)),
+    }[popularity]
+    return [int(i) for i in generator.choice(adapters, size=rows, p=weights / weights.sum())]
+
+
+def pictures(rows: int) -> Tensor:
+    return torch.randint(0, 256, (rows, 3, 32, 32), dtype=torch.uint8)
+
+
+def assert_rows_match(backbone: Backbone, bank: AdapterBank, rows: list[Resident]) -> None:
+    images = pictures(len(rows))
+    mixed = forward_mixed(backbone, bank, images, [row.slot for row in rows])
+    for index, row in enumerate(rows):
+        with torch.no_grad():
+            alone = row.adapter(backbone, images[index : index + 1])[0]
+        own = mixed[index, : len(alone)]
+        # DESIGN section 5: within 1e-4 in float32; logits of these random heads reach about 10.
+        assert torch.allclose(own, alone, atol=1e-4, rtol=1e-5)
+        assert torch.isneginf(mixed[index, len(alone) :]).all()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    options=prompt_options,
+    popularity=st.sampled_from(POPULARITIES),
+    classes=st.lists(st.sampled_from(CLASS_COUNTS), min_size=2, max_size=6),
+    head_layers=st.lists(st.sampled_from([1, 1, 2, 3]), min_size=6, max_size=6),
+    seed=st.integers(0, 2**16),
+)
+def test_every_row_of_a_mixed_batch_is_answered_as_if_alone(
+    backbone: Backbone,
+    options: PromptConfig,
+    popularity: str,
+    classes: list[int],
+    head_layers: list[int],
+    seed: int,
+) -> None:
+    torch.manual_seed(seed)
+    bank = new_bank(backbone)
+    residents = [
+        insert(bank, backbone, options, count, layers)
+        for count, layers in zip(classes, head_layers, strict=False)
+    ]
+    assert_rows_match(backbone, bank, [residents[i] for i in drawn(popularity, len(residents), 7, seed)])
+
+
+def test_vpt_and_both_places_of_pi_share_one_batch_with_dvpt(backbone: Backbone) -> None:
+    bank = new_bank(backbone)
+    options = [
+        PromptConfig(count=3),
+        PromptConfig(count=3, dynamic_layers="all"),
+        PromptConfig(count=3, meta_net="none"),
+    ]
+    residents = [insert(bank, backbone, each, 5) for each in options]
+    assert len({resident.slot.layout for resident in residents}) == 1
+    assert_rows_match(backbone, bank, residents)
+
+
+def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -> None:
+    bank = new_bank(backbone, slots=1)
+    options = PromptConfig(count=3, dynamic_layers="all")
+    overflowing = random_adapter(backbone, options, 16, 2)
+    for parameter in overflowing.parameters():
+        torch.nn.init.constant_(parameter, 3e38)  # what is left of it would turn answers into NaN
+    first = bank.insert(config_of(options, 16, 2), overflowing.state_dict())
+    bank.remove(first)
+    second = insert(bank, backbone, PromptConfig(count=3, meta_net="none"), 2, 2)
+    assert (second.slot.index, second.slot.head_index) == (first.index, first.head_index)
+    assert_rows_match(backbone, bank, [second])
+
+
+@pytest.mark.parametrize("head_layers", [1, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        PromptConfig(count=3),
+        PromptConfig(count=2, deep=False, meta_net="specific", dynamic_layers="all"),
+        PromptConfig(count=3, meta_net="none"),
+        PromptConfig(count=0, meta_net="none"),
+    ],
+)
+def test_a_slot_is_read_as_it_was_written(
+    backbone: Backbone, options: PromptConfig, head_layers: int
+) -> None:
+    bank, config = new_bank(backbone), config_of(options, 5, head_layers)
+    first, second = (insert(bank, backbone, options, 5, head_layers) for _ in range(2))
+    expected = {name: tensor.clone() for name, tensor in first.adapter.state_dict().items()}
+
+    found = bank.read(config, first.slot)
+    bank.remove(first.slot)
+    bank.insert(config, second.adapter.state_dict())  # over the slot that was read
+
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_freed_slot_is_not_read(backbone: Backbone) -> None:
+    bank, options = new_bank(backbone), PromptConfig(count=1)
+    slot = insert(bank, backbone, options, 2).slot
+    bank.remove(slot)
+
+    with pytest.raises(ValueError, match="holds no adapter"):
+        bank.read(config_of(options, 2, 1), slot)
+
+
+def test_removing_twice_frees_once(backbone: Backbone) -> None:
+    bank = new_bank(backbone, slots=2)
+    one, _ = (insert(bank, backbone, PromptConfig(count=1), 2) for _ in range(2))
+    bank.remove(one.slot)
+    bank.remove(one.slot)
+    insert(bank, backbone, PromptConfig(count=1), 2)
+    with pytest.raises(BankFull, match="all 2 slots of layout p1-deep-shared4x3"):
+        insert(bank, backbone, PromptConfig(count=1), 2)
+
+
+def test_a_full_bank_changes_nothing(backbone: Backbone) -> None:
+    bank = new_bank(backbone, slots=1)
+    resident = insert(bank, backbone, PromptConfig(count=1), 2)
+    before = bank.slots
+    with pytest.raises(BankFull):
+        insert(bank, backbone, PromptConfig(count=1), 2)
+    assert bank.slots == before
+    assert_rows_match(backbone, bank, [resident])
+
+
+def test_heads_grow_beyond_their_first_capacity_and_stay_right(backbone: Backbone) -> None:
+    bank = new_bank(backbone, slots=40)
+    residents = [insert(bank, backbone, PromptConfig(count=0, meta_net="none"), 3) for _ in range(40)]
+    assert_rows_match(backbone, bank, residents)
+
+
+def test_layout_tensors_never_move(backbone: Backbone) -> None:
+    bank = new_bank(backbone, slots=4)
+    layout = insert(bank, backbone, PromptConfig(count=2), 2).slot.layout
+    before = bank.addresses(layout)
+    for _ in range(3):
+        insert(bank, backbone, PromptConfig(count=2), 2)
+    assert bank.addresses(layout) == before
+
+
+def test_the_null_slot_answers_one_class_with_certainty(backbone: Backbone) -> None:
+    bank = new_bank(backbone)
+    resident = insert(bank, backbone, PromptConfig(count=2), 4)
+    null = bank.null_slot(resident.slot.layout)
+    logits = forward_mixed(backbone, bank, pictures(2), [resident.slot, null])
+    assert logits[1].softmax(dim=0)[0] == 1.0
+
+
+def test_rows_of_two_layouts_and_dead_slots_are_refused(backbone: Backbone) -> None:
+    bank = new_bank(backbone)
+    one = insert(bank, backbone, PromptConfig(count=1), 2)
+    two = insert(bank, backbone, PromptConfig(count=2), 2)
+    with pytest.raises(ValueError, match="exactly one layout"):
+        forward_mixed(backbone, bank, pictures(2), [one.slot, two.slot])
+    bank.remove(one.slot)
+    with pytest.raises(ValueError, match="holds no adapter"):
+        forward_mixed(backbone, bank, pictures(1), [one.slot])
+
+
+def test_bfloat16_stays_close_to_float32() -> None:
+    full = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
+    half = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
+    options = PromptConfig(count=3)
+    adapter = Adapter(options, full.config, 10).eval()
+    answers = []
+    images = pictures(64)
+    for backbone, dtype in ((full, torch.float32), (half, torch.bfloat16)):
+        bank = new_bank(backbone, dtype=dtype)
+        slot = bank.insert(config_of(options, 10, 1), adapter.state_dict())
+        answers.append(forward_mixed(backbone, bank, images, [slot] * 64).softmax(dim=1))
+    assert (answers[0] - answers[1]).abs().max() < 0.02
+
+
+def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
+    backbone = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
+    torch.manual_seed(0)
+    options = PromptConfig(count=3)
+    adapter = random_adapter(backbone, options, 10)
+    rounded = {name: tensor.bfloat16() for name, tensor in adapter.state_dict().items()}
+    adapter.load_state_dict(rounded)
+    bank = new_bank(backbone, dtype=torch.bfloat16)
+    slot = bank.insert(config_of(options, 10, 1), rounded)
+    images = pictures(64)
+    with torch.inference_mode():
+        expected = adapter(backbone, images)
+    mixed = forward_mixed(backbone, bank, images, [slot] * 64)[:, :10]
+    # What float32 sums in another order may move is far below a rounding of π to bfloat16.
+    assert (mixed - expected).abs().max() < 1e-4
+
+
+def test_layouts_and_head_buckets() -> None:
+    layout = Layout.of(PromptConfig(count=10), 768)
+    assert str(layout) == "p10-deep-shared4x48"
+    assert Layout.of(PromptConfig(count=10, meta_net="none"), 768) == layout
+    assert Layout.of(PromptConfig(count=10, meta_hidden=48), 768) == layout
+    assert Layout.of(PromptConfig(count=10, meta_input="token"), 768) != layout
+    assert str(Layout.of(PromptConfig(count=0, meta_net="none", deep=True), 768)) == "p0"
+    assert [HeadShape.of(1, count).class_capacity for count in (1, 16, 17, 128, 129, 1025)] == [
+        16, 16, 128, 128, 1024, 8192,
+    ]  # fmt: skip

@@ -1,0 +1,189 @@
+"""`dvpt-adapters`, run as a user would: its output, its one-line errors and its exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.command.cli import main
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.store import Store
+
+MakeArtifact = Callable[..., Artifact]
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_list(published_twice: Store, run: Run) -> None:
+    published_twice.set_label("digits", "canary", 1)
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "TASK    VERSIONS  LABELS              METHOD  CLASSES",
+        "digits  1, 2      canary=1, stable=2  dvpt    5",
+    ]
+    code, out, _ = run("list", "--json")
+    assert json.loads(out) == [
+        {
+            "task": "digits",
+            "versions": [1, 2],
+            "labels": {"canary": 1, "stable": 2},
+            "method": "dvpt",
+            "classes": 5,
+            "problems": [],
+        }
+    ]
+
+
+def test_list_tells_what_is_damaged_and_goes_on(
+    published_twice: Store, make_artifact: MakeArtifact, run: Run
+) -> None:
+    published_twice.publish("other", make_artifact())
+    (published_twice.root / "digits" / "2" / CONFIG_FILE).write_text("{")
+    code, out, err = run("list")
+    assert code == 1
+    assert [line.split()[0] for line in out.splitlines()] == ["TASK", "digits", "other"]
+    assert err.startswith("dvpt-adapters: digits/2: adapter_config.json is not readable JSON")
+    assert err.count("\n") == 1
+
+
+def test_an_empty_store_lists_nothing(store: Store, run: Run) -> None:
+    assert run("list", "--store", store.root) == (0, "no tasks yet\n", "")
+    assert run("list", "--json", "--store", store.root) == (0, "[]\n", "")
+
+
+def test_show(published_twice: Store, run: Run) -> None:
+    published_twice.set_label("digits", "canary", 1)
+    code, out, err = run("show", "digits")
+    assert (code, err) == (0, "")
+    lines = dict(line.split(None, 1) for line in out.splitlines())
+    assert lines["version"] == "2 of 1, 2"
+    assert lines["classes"] == "5: class 0, class 1, class 2, class 3, class 4"
+    assert lines["tensors"] == published_twice.config("digits", 2).tensors_sha256
+    assert lines["provenance.note"] == "second"
+    assert lines["provenance.metrics"] == '{"test": {"accuracy": 0.5}}'
+    assert lines["card"] == "README.md, learning-curve.png"
+    _, out, _ = run("show", "digits", "--label", "canary", "--json")
+    shown = json.loads(out)
+    assert shown["version"] == 1
+    assert shown["config"] == published_twice.config("digits", 1).model_dump(mode="json")
+    _, out, _ = run("show", "digits", "--version", 1, "--json")
+    assert json.loads(out) == shown
+
+
+def test_show_without_stable_shows_the_newest(published_twice: Store, run: Run) -> None:
+    published_twice.remove_label("digits", "stable")
+    assert "version             2 of 1, 2" in run("show", "digits")[1]
+
+
+def test_terminal_commands_in_names_are_not_passed_on(
+    store: Store, make_artifact: MakeArtifact, run: Run
+) -> None:
+    store.publish("digits", make_artifact(note="\x1b[2J\ncleared"))
+    _, out, _ = run("show", "digits", "--store", store.root)
+    assert "\ufffd[2J\ufffdcleared" in out
+    assert "\x1b" not in out
+
+
+def test_verify(published_twice: Store, make_artifact: MakeArtifact, run: Run) -> None:
+    published_twice.publish("other", make_artifact())
+    code, out, err = run("verify")
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["ADAPTER", "STATE"], ["digits/1", "ok"], ["digits/2", "ok"], ["other/1", "ok"],
+    ]  # fmt: skip
+    tensors = published_twice.root / "digits" / "1" / TENSORS_FILE
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    (published_twice.root / "other" / "labels" / "stable").write_text(
+        '{"format_version": 1, "version": 8, "history": []}'
+    )
+    code, out, _ = run("verify")
+    lines = out.splitlines()
+    assert code == 1
+    assert lines[1].startswith("digits/1  DAMAGED: digits/1: adapter_model.safetensors is truncated")
+    assert lines[2] == "digits/2  ok"
+    assert lines[3] == "other     DAMAGED: label 'stable' of 'other' names version 8, which is gone"
+    assert lines[4] == "other/1   ok"
+    assert run("verify", "digits")[0] == 1
+    assert run("verify", "cats") == (
+        1,
+        "",
+        "dvpt-adapters: there is no task 'cats'; the store has: digits, other\n",
+    )
+
+
+def test_labels(published_twice: Store, run: Run) -> None:
+    assert run("label", "digits", "canary", 1) == (0, "digits: canary = version 1\n", "")
+    assert run("rollback", "digits") == (0, "digits: stable = version 1\n", "")
+    code, out, err = run("rollback", "digits")
+    assert (code, out) == (1, "")
+    assert err == "dvpt-adapters: label 'stable' of task 'digits' has no version before 1 to go back to\n"
+    assert run("label", "digits", "canary", "--remove")[0] == 0
+    assert published_twice.task("digits").labels == {"stable": 1}
+    assert run("label", "digits", "canary", 9)[2] == (
+        "dvpt-adapters: task 'digits' has no version 9; it has: 1, 2\n"
+    )
+    assert "label name '../x' is not allowed" in run("label", "digits", "../x", 1)[2]
+
+
+def test_delete(published_twice: Store, run: Run) -> None:
+    code, _, err = run("delete", "digits", "--version", 2)
+    assert code == 1
+    assert "has the label stable; move or remove the label first" in err
+    assert run("delete", "digits", "--version", 1) == (0, "deleted version 1 of digits\n", "")
+    assert published_twice.task("digits").versions == (2,)
+    assert run("delete", "digits", "--all") == (0, "deleted task digits\n", "")
+    assert published_twice.tasks() == []
+
+
+def test_prune(published_twice: Store, make_artifact: MakeArtifact, run: Run) -> None:
+    for task in ("digits", "other"):
+        for _ in range(2):
+            published_twice.publish(task, make_artifact())
+    assert run("prune", "--keep", 1) == (0, "digits: removed 1, 2\nother: removed nothing\n", "")
+    assert run("prune", "digits", "--keep", 1) == (0, "digits: removed nothing\n", "")
+    assert published_twice.task("digits").versions == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["show"],
+        ["show", "digits", "--version", "1", "--label", "stable"],
+        ["show", "digits", "--version", "0"],
+        ["show", "digits", "--version", "٣"],
+        ["label", "digits", "stable"],
+        ["label", "digits", "stable", "1", "--remove"],
+        ["delete", "digits"],
+        ["delete", "digits", "--all", "--version", "1"],
+        ["prune"],
+        ["prune", "--keep", "-1"],
+        ["import", "folder"],
+        ["classify", "digits"],
+        ["classify", "digits", "x.png", "--top-k", "many"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("published_twice")
+def test_usage_errors(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: dvpt-adapters" in capsys.readouterr().err
+
+
+def test_which_store(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DVPT_STORE", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        main(["list"])
+    assert caught.value.code == 2
+    assert "say which store: --store DIR, or DVPT_STORE" in capsys.readouterr().err
+    code, _, err = run("list", "--store", tmp_path / "none")
+    assert (code, err) == (
+        1,
+        f"dvpt-adapters: there is no store at {tmp_path / 'none'}: it has no backbone.json\n",
+    )

@@ -1,0 +1,284 @@
+"""The store's rules: publishing, labels, deletion, pruning, and what damage on the disk does."""
+
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from adapters.errors import (
+    ArtifactFormat,
+    BackboneMismatch,
+    ConfigError,
+    InvalidName,
+    LabelNotFound,
+    StoreConflict,
+    StoreNotFound,
+    TaskNotFound,
+    VersionNotFound,
+)
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
+
+MakeArtifact = Callable[..., Artifact]
+TWO_DAYS_S = 2 * 24 * 3600
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def make_old(folder: Path) -> None:
+    past = time.time() - TWO_DAYS_S
+    for path in [*folder.rglob("*"), folder]:
+        os.utime(path, (past, past))
+
+
+def test_a_published_adapter_loads_equal(store: Store, make_artifact: MakeArtifact) -> None:
+    artifact = make_artifact(note="first")
+    assert store.publish("digits", artifact) == 1
+    loaded = store.load("digits", 1)
+    assert loaded.config == artifact.config == store.config("digits", 1)
+    assert loaded.card == artifact.card == store.card("digits", 1)
+    assert all(torch.equal(loaded.tensors[name], artifact.tensors[name]) for name in artifact.tensors)
+    assert names_in(store.root / "digits" / "1") == {
+        "claim", CONFIG_FILE, TENSORS_FILE, "README.md", "learning-curve.png",
+    }  # fmt: skip
+
+
+def test_a_store_belongs_to_one_backbone(store: Store) -> None:
+    assert Store.create(store.root, store.backbone) == store
+    assert Store.open(store.root).backbone == store.backbone
+    downloaded = store.backbone.model_copy(update={"revision": "abc"})
+    assert Store.create(store.root, downloaded).backbone == store.backbone
+    changes: list[dict[str, Any]] = [
+        {"sha256": "0" * 64}, {"image_size": 64}, {"std": (1.0, 1.0, 1.0)}, {"name": "x"},
+    ]  # fmt: skip
+    for change in changes:
+        with pytest.raises(BackboneMismatch, match="belongs to vit_dvpt"):
+            Store.create(store.root, store.backbone.model_copy(update=change))
+
+
+def test_where_no_store_is(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotFound, match=f"no store at {tmp_path}"):
+        Store.open(tmp_path)
+    (tmp_path / "backbone.json").write_text("{")
+    with pytest.raises(ArtifactFormat, match=r"backbone\.json is not readable JSON"):
+        Store.open(tmp_path)
+
+
+def test_an_adapter_of_another_backbone_is_refused_and_nothing_written(
+    tmp_path: Path, backbone: Backbone, make_artifact: MakeArtifact
+) -> None:
+    store = Store.create(tmp_path, backbone.config.model_copy(update={"sha256": "0" * 64}))
+    with pytest.raises(BackboneMismatch, match="made for the backbone with SHA-256"):
+        store.publish("digits", make_artifact())
+    assert names_in(tmp_path) == {"backbone.json"}
+
+
+@pytest.mark.parametrize("task", ["../escape", "..", "a/b", "/etc", ".hidden", "labels"])
+def test_names_that_lead_elsewhere_are_refused_everywhere(
+    store: Store, make_artifact: MakeArtifact, task: str
+) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: store.publish(task, make_artifact()),
+        lambda: store.publish("digits", make_artifact(), label=task if task != "labels" else "../x"),
+        lambda: store.task(task),
+        lambda: store.resolve(task),
+        lambda: store.config(task, 1),
+        lambda: store.card(task, 1),
+        lambda: store.load(task, 1),
+        lambda: store.set_label(task, "stable", 1),
+        lambda: store.remove_label(task, "stable"),
+        lambda: store.rollback(task),
+        lambda: store.delete_version(task, 1),
+        lambda: store.delete_task(task),
+        lambda: store.prune(task, 1),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidName):
+            call()
+    assert names_in(store.root.parent) == {"store"}
+    assert names_in(store.root) == {"backbone.json"}
+
+
+def test_publishing_moves_stable_unless_told_otherwise(store: Store, make_artifact: MakeArtifact) -> None:
+    assert store.publish("digits", make_artifact(), label=None) == 1
+    assert store.task("digits").labels == {}
+    assert store.publish("digits", make_artifact()) == 2
+    assert store.publish("digits", make_artifact(), label="canary") == 3
+    record = store.task("digits")
+    assert record.versions == (1, 2, 3)
+    assert record.labels == {"stable": 2, "canary": 3}
+    assert store.records() == {"digits": record}
+    assert store.tasks() == ["digits"]
+
+
+def test_resolving(published: Store) -> None:
+    published.set_label("digits", "canary", 1)
+    assert published.resolve("digits") == 3
+    assert published.resolve("digits", label="canary") == 1
+    assert published.resolve("digits", version=2) == 2
+    with pytest.raises(VersionNotFound, match="'digits' has no version 9; it has: 1, 2, 3"):
+        published.resolve("digits", version=9)
+    with pytest.raises(LabelNotFound, match=r"no label 'beta'; it has: canary \(version 1\), stable \(ver"):
+        published.resolve("digits", label="beta")
+    with pytest.raises(TaskNotFound, match="no task 'cats'; the store has: digits"):
+        published.resolve("cats")
+
+
+def test_an_empty_store_says_so(store: Store) -> None:
+    assert store.tasks() == []
+    with pytest.raises(TaskNotFound, match="the store has: none yet"):
+        store.task("digits")
+    for call in (store.rollback, store.delete_task, lambda task: store.set_label(task, "stable", 1)):
+        with pytest.raises(TaskNotFound):
+            call("digits")
+    assert names_in(store.root) == {"backbone.json"}
+
+
+def test_labels_move_roll_back_and_go(published: Store) -> None:
+    assert published.rollback("digits") == 2
+    assert published.rollback("digits") == 1
+    with pytest.raises(StoreConflict, match="no version before 1 to go back to"):
+        published.rollback("digits")
+    published.set_label("digits", "stable", 3)
+    published.set_label("digits", "stable", 3)
+    assert published.rollback("digits") == 1
+    with pytest.raises(VersionNotFound, match="no version 7"):
+        published.set_label("digits", "stable", 7)
+    published.remove_label("digits", "stable")
+    assert published.task("digits").labels == {}
+    for call in (published.rollback, lambda task: published.remove_label(task, "stable")):
+        with pytest.raises(LabelNotFound, match="'digits' has no label 'stable'"):
+            call("digits")
+
+
+def test_rollback_passes_over_deleted_versions(published: Store) -> None:
+    published.delete_version("digits", 2)
+    assert published.rollback("digits") == 1
+
+
+def test_deleting_leaves_a_tombstone_and_the_number_is_never_used_again(
+    published: Store, make_artifact: MakeArtifact
+) -> None:
+    published.set_label("digits", "stable", 1)
+    published.delete_version("digits", 3)
+    assert published.task("digits").versions == (1, 2)
+    assert names_in(published.root / "digits" / "3") == {"claim", "tombstone"}
+    for call in (published.load, published.config, published.card, published.delete_version):
+        with pytest.raises(VersionNotFound, match="no version 3; it has: 1, 2"):
+            call("digits", 3)
+    assert published.publish("digits", make_artifact()) == 4
+
+
+def test_a_labelled_version_is_not_deleted(published: Store) -> None:
+    published.set_label("digits", "canary", 3)
+    with pytest.raises(StoreConflict, match="version 3 of task 'digits' has the label canary and stable"):
+        published.delete_version("digits", 3)
+    published.load("digits", 3)
+
+
+def test_deleting_a_task_removes_all_and_its_numbers_go_on(
+    published: Store, make_artifact: MakeArtifact
+) -> None:
+    published.delete_task("digits")
+    assert published.tasks() == []
+    assert published.records() == {}
+    with pytest.raises(TaskNotFound):
+        published.load("digits", 3)
+    assert not list(published.root.rglob("*.safetensors"))
+    assert published.publish("digits", make_artifact()) == 4
+    assert published.task("digits").labels == {"stable": 4}
+
+
+def test_prune_keeps_the_newest_the_labelled_and_the_way_back(
+    published: Store, make_artifact: MakeArtifact
+) -> None:
+    for _ in range(3):
+        published.publish("digits", make_artifact())
+    published.set_label("digits", "canary", 1)
+    assert published.prune("digits", 10) == []
+    assert published.prune("digits", 1) == [2, 3, 4]  # 6 newest and stable, 5 its way back, 1 canary
+    assert published.task("digits").versions == (1, 5, 6)
+    assert published.rollback("digits") == 5
+    assert published.prune("digits", 0) == [6]
+    assert published.task("digits").versions == (1, 5)
+    with pytest.raises(ConfigError, match="cannot keep -1"):
+        published.prune("digits", -1)
+
+
+def test_prune_clears_what_a_dead_publish_left_but_not_a_running_one(
+    published: Store, make_artifact: MakeArtifact
+) -> None:
+    dead, running = published.root / "digits" / "4", published.root / "digits" / "5"
+    for folder in (dead, running):
+        shutil.copytree(published.root / "digits" / "3", folder)
+        (folder / CONFIG_FILE).rename(folder / f".{CONFIG_FILE}.0123.tmp")
+    make_old(dead)
+    assert published.task("digits").versions == (1, 2, 3)
+    before = names_in(running)
+    assert published.prune("digits", 10) == []
+    assert names_in(dead) == {"claim", "tombstone"}
+    assert names_in(running) == before
+    assert published.publish("digits", make_artifact()) == 6
+
+
+def test_prune_ends_an_interrupted_deletion(published: Store) -> None:
+    folder = published.root / "digits" / "1"
+    (folder / "tombstone").touch()
+    (folder / CONFIG_FILE).unlink()
+    published.prune("digits", 10)
+    assert names_in(folder) == {"claim", "tombstone"}
+
+
+def test_prune_clears_a_task_of_which_nothing_was_finished(store: Store, make_artifact: MakeArtifact) -> None:
+    store.publish("digits", make_artifact())
+    (store.root / "digits" / "1" / CONFIG_FILE).unlink()
+    (store.root / "digits" / "labels" / "stable").unlink()
+    make_old(store.root / "digits")
+    assert store.tasks() == []
+    assert store.task_folders() == ["digits"]
+    assert store.prune("digits", 1) == []
+    assert names_in(store.root / "digits" / "1") == {"claim", "tombstone"}
+
+
+def test_a_publish_given_up_for_dead_does_not_come_back(store: Store, make_artifact: MakeArtifact) -> None:
+    versions = store._versions
+    assert versions.claim("digits") == 1
+    make_old(store.root / "digits" / "1")
+    store.prune("digits", 1)
+    files = {TENSORS_FILE: b"", CONFIG_FILE: make_artifact().config.model_dump_json().encode()}
+    with pytest.raises(StoreConflict, match="digits/1 was given up for dead"):
+        versions.commit("digits", 1, files)
+    assert store.tasks() == []
+
+
+@contextmanager
+def full_disk(limit_bytes: int) -> Iterator[None]:
+    """No file of this process may grow beyond the limit: the real error of a full quota."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_publish_that_fails_leaves_nothing_and_loses_nothing(
+    published: Store, make_artifact: MakeArtifact
+) -> None:
+    artifact = make_artifact()
+    with full_disk(1000), pytest.raises(OSError, match="File too large"):
+        published.publish("digits", artifact)
+    assert published.task("digits").versions == (1, 2, 3)
+    assert published.task("digits").labels == {"stable": 3}
+    assert names_in(published.root / "digits" / "4") == {"claim", "tombstone"}
+    assert published.publish("digits", artifact) == 5
