@@ -25,8 +25,8 @@ from adapters.vit.backbone import Backbone, load_backbone
 from benchmarks.interleaved import interleave, ratio, rounded
 from benchmarks.machine import write_result
 from benchmarks.resident import add_engine_flags, fill
-from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
+from service.engine.protocol import Engine
 from service.errors import InferenceFailed
 from service.logs import configure_logging
 from service.settings import settings_from

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from adapters.bank.bank import AdapterBank
     from adapters.kinds.layout import Layout
-    from service.engine import Engine
+    from service.engine.protocol import Engine
 
 
 class Notes:
@@ -77,7 +77,7 @@ def census(bank: "AdapterBank") -> dict[str, int]:
     import torch  # noqa: PLC0415
 
     from adapters.vit.backbone import Backbone  # noqa: PLC0415
-    from service.residency import Resident  # noqa: PLC0415
+    from service.residents.residency import Resident  # noqa: PLC0415
 
     gc.collect()
     alive = gc.get_objects()

@@ -18,7 +18,7 @@ from torch import Tensor
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.store import Store
 from service.app import create_service
-from service.engine import Probabilities
+from service.engine.protocol import Probabilities
 from service.errors import InferenceFailed
 from service.server import serve
 from service.settings import settings_from

@@ -14,8 +14,8 @@ from adapters.config import AdapterConfig, PromptConfig
 from adapters.kinds.dvpt.adapter import Adapter
 from adapters.kinds.layout import Slot
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone
-from service.engine import Engine
 from service.engine.choice import choose_engine, make_engine
+from service.engine.protocol import Engine
 from service.settings import settings_from
 
 

@@ -24,7 +24,7 @@ from benchmarks.scheduler_plots import UNDISTURBED, plot_cost, plot_flood
 from benchmarks.scheduler_revision import batcher_at
 from benchmarks.scheduler_simulation import Limits, longest_turn_s, simulate
 from benchmarks.scheduler_traffic import Traffic
-from service.batcher import Batcher
+from service.batching.batcher import Batcher
 
 BATCH = 256
 LOADS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from benchmarks.scheduler_simulation import FOREVER, Unobserved
-from service.batcher import Batcher
+from service.batching.batcher import Batcher
 
 S = TypeVar("S", bound=Hashable)
 PICTURES = 30_000

@@ -5,10 +5,12 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from service.batcher import Batcher
+from service.batching.batcher import Batcher
 
 PARTS = ("turns", "batch_times", "fair_queue", "batcher")
-"""Modules of `service`, each importing from those before it; a revision may lack some."""
+"""Modules of the batcher, each importing from those before it; a revision may lack some."""
+PACKAGES = ("service.batching", "service")
+"""Where they were, latest first."""
 
 
 def batcher_at(revision: str) -> type[Batcher[Any, Any]]:
@@ -19,20 +21,24 @@ def batcher_at(revision: str) -> type[Batcher[Any, Any]]:
         if source is not None:
             loaded[part] = _load(f"_{part}_at_revision", _redirected(source, loaded))
     if "batcher" not in loaded:
-        raise ValueError(f"revision {revision!r} has no service/batcher.py; expected one of this repository")
+        raise ValueError(f"revision {revision!r} has no batcher; expected one of this repository")
     found: type[Batcher[Any, Any]] = loaded["batcher"].Batcher
     return found
 
 
 def _source(revision: str, part: str) -> str | None:
-    command = ["git", "show", f"{revision}:service/{part}.py"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+    for package in PACKAGES:
+        command = ["git", "show", f"{revision}:{package.replace('.', '/')}/{part}.py"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+    return None
 
 
 def _redirected(source: str, loaded: dict[str, ModuleType]) -> str:
     for part, module in loaded.items():
-        source = source.replace(f"from service.{part} import", f"from {module.__name__} import")
+        for package in PACKAGES:
+            source = source.replace(f"from {package}.{part} import", f"from {module.__name__} import")
     return source
 
 

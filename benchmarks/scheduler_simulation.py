@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.scheduler_clock import EngineModel, VirtualEngine, VirtualLoop
 from benchmarks.scheduler_traffic import FLOOD, Arrival, Traffic, arrivals
-from service.batcher import Batcher
+from service.batching.batcher import Batcher
+from service.batching.fair_queue import DEFAULT_QUANTUM
 from service.errors import DeviceLost, Overloaded
-from service.fair_queue import DEFAULT_QUANTUM
 
 FOREVER = 1e12
 

@@ -14,23 +14,23 @@ from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout
 from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
-from service.batcher import Batcher
-from service.classify import Classifier, Payload, infer_payloads
-from service.decode import Decoder
-from service.engine import Engine, Probabilities
+from service.batching.batcher import Batcher
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
-from service.handlers import add_problem_handlers
+from service.engine.protocol import Engine, Probabilities
+from service.http.classifier import Classifier, Payload, infer_payloads
+from service.http.decode_pool import Decoder
+from service.http.handlers import add_problem_handlers
+from service.http.openapi import complete_openapi
+from service.http.request.limits import RequestLimits
+from service.http.routes.health import add_health_routes
+from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
-from service.limits import RequestLimits
 from service.metrics import BatchMetrics, Metrics, distribution_version
-from service.openapi import complete_openapi
-from service.registry import Registry
-from service.residency import Residency
-from service.routes.health import add_health_routes
-from service.routes.tasks import add_task_routes
+from service.residents.registry import Registry
+from service.residents.residency import Residency
+from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
-from service.watch import Watch
 
 ClassifyBatcher = Batcher[Payload, Probabilities]
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]

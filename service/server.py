@@ -17,9 +17,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.app import Service
 from service.errors import CannotListen
+from service.http.problems import http_problem
 from service.lifecycle import Phase
 from service.logs import log_event
-from service.problems import http_problem
 from service.settings import Settings
 
 logger = logging.getLogger("service.server")

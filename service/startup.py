@@ -9,13 +9,13 @@ from time import monotonic
 from adapters.config import PromptConfig
 from adapters.errors import DvptError
 from adapters.kinds.layout import Layout
-from service.batcher import Batcher
-from service.classify import Payload
-from service.engine import Engine, Probabilities
+from service.batching.batcher import Batcher
+from service.engine.protocol import Engine, Probabilities
 from service.errors import DeviceLost
+from service.http.classifier import Payload
 from service.lifecycle import Lifecycle
 from service.logs import log_event
-from service.watch import Watch
+from service.residents.watch import Watch
 
 logger = logging.getLogger("service.startup")
 BARE = Layout(PromptConfig(count=0, deep=False, meta_net="none"))

@@ -12,7 +12,7 @@ from adapters.errors import ConfigError
 from adapters.vit.backbone import open_backbone
 from adapters.vit.onnx import require_onnx
 from service.cores import available_cores
-from service.engine import Engine
+from service.engine.protocol import Engine
 from service.engine.torch_engine import TorchEngine, Tuning
 from service.settings import Settings
 
@@ -79,8 +79,8 @@ def make_engine(
         )
         weights = settings.weights
         return TorchEngine(backbone, bank, device=device, dtype=dtype, weights=weights, tuning=tuning)
-    from service.engine.onnx_cache import GraphCache  # noqa: PLC0415 - what the onnx extra installs
-    from service.engine.onnx_engine import OnnxEngine  # noqa: PLC0415
+    from service.engine.onnx.cache import GraphCache  # noqa: PLC0415 - what the onnx extra installs
+    from service.engine.onnx.engine import OnnxEngine  # noqa: PLC0415
 
     load = partial(open_backbone, backbone, weights=settings.weights)
     cache = GraphCache(settings.onnx_cache)
@@ -89,6 +89,6 @@ def make_engine(
 
 def _require_onnx_on(device: torch.device) -> None:
     require_onnx()
-    from service.engine.onnx_session import require_provider  # noqa: PLC0415 - what the onnx extra installs
+    from service.engine.onnx.session import require_provider  # noqa: PLC0415 - what the onnx extra installs
 
     require_provider(device)

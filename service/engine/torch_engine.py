@@ -12,10 +12,10 @@ from adapters.bank.bank import AdapterBank, Encoder, features_mixed
 from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout, Slot
 from adapters.vit.backbone import Backbone, open_backbone
-from service.engine import Probabilities
+from service.engine.answer_rows import answer_rows
 from service.engine.device_faults import device_faults
 from service.engine.graphs import CudaCapture, Graphs
-from service.engine.rows import answer_rows
+from service.engine.protocol import Probabilities
 from service.engine.staging import CudaStaging
 from service.errors import InferenceFailed
 from service.logs import log_event

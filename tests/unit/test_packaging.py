@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from setuptools import find_packages
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -66,14 +67,14 @@ def test_commands_answer_help(command: str) -> None:
     assert result.stdout.startswith("usage: " + command)
 
 
-def test_every_package_is_listed_for_the_build() -> None:
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = [
-        str(init.parent.relative_to(ROOT)).replace("/", ".")
+def test_every_folder_of_code_is_a_package_of_the_build() -> None:
+    find = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    found = {
+        str(source.parent.relative_to(ROOT)).replace("/", ".")
         for top in ("adapters", "service", "training")
-        for init in (ROOT / top).rglob("__init__.py")
-    ]
-    assert sorted(listed) == sorted(found)
+        for source in (ROOT / top).rglob("*.py")
+    }
+    assert set(find_packages(str(ROOT), include=find["include"])) == found
 
 
 @pytest.mark.parametrize("lock", LOCKS)

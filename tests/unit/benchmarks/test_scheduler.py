@@ -6,7 +6,7 @@ import pytest
 from benchmarks.scheduler_clock import EngineModel, VirtualEngine, VirtualLoop
 from benchmarks.scheduler_cost import Load, bare_us, batcher_us, in_turn
 from benchmarks.scheduler_traffic import FLOOD, Traffic, arrivals
-from service.batcher import Batcher
+from service.batching.batcher import Batcher
 
 
 def test_virtual_time_leaps_to_what_is_due_and_stands_still_meanwhile() -> None:

@@ -14,8 +14,8 @@ from adapters.vit import onnx as onnx_graphs
 from adapters.vit.backbone import Backbone
 from service.engine import choice
 from service.engine.choice import EngineChoice, choose_engine, engine_threads, largest_batch, make_engine
-from service.engine.onnx_engine import OnnxEngine
-from service.engine.onnx_session import require_provider
+from service.engine.onnx.engine import OnnxEngine
+from service.engine.onnx.session import require_provider
 from service.engine.torch_engine import TorchEngine
 from service.settings import Settings, settings_from
 

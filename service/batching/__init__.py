@@ -1,0 +1,1 @@
+"""Which pictures run together, and when. Knows no torch and no HTTP."""

@@ -1,0 +1,93 @@
+"""The ONNX Runtime engine, for CPU and CUDA.
+
+Three graphs in a chain: pictures → tokens, tokens and the bank's tensors → prompts, both → features. The
+first and the last are the backbone's, exported once; the middle one is the layout's. Heads stay in torch:
+they grow, and multiply in float32 whatever the graphs compute in.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import torch
+from torch import Tensor
+
+from adapters.bank.bank import AdapterBank
+from adapters.kinds.layout import Layout, Slot
+from adapters.vit.backbone import Backbone
+from service.engine.answer_rows import answer_rows
+from service.engine.device_faults import device_faults
+from service.engine.onnx.cache import GraphCache
+from service.engine.onnx.forward import OnnxForward
+from service.engine.onnx.session import SessionMaker
+from service.engine.protocol import Probabilities
+from service.errors import InferenceFailed
+from service.logs import log_event
+
+logger = logging.getLogger("service.engine")
+
+
+class OnnxEngine:
+    """Runs mixed batches in ONNX Runtime on the bank's own memory, in its device and precision."""
+
+    def __init__(
+        self,
+        load: Callable[[], Backbone],
+        bank: AdapterBank,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        cache: GraphCache,
+        threads: int = 0,
+    ) -> None:
+        self._load = load
+        self._bank = bank
+        self._device = device
+        self._dtype = dtype
+        self._cache = cache
+        self._threads = threads
+        self._forward: OnnxForward | None = None
+
+    def start(self) -> None:
+        """Load the backbone, and export it if it never was. Raises BackboneError, ConfigError."""
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        began_s = monotonic()
+        with device_faults():
+            backbone = self._load().prepare(torch.device("cpu"), self._dtype)
+            maker = SessionMaker.on(self._device, self._threads)
+            self._forward = OnnxForward(backbone, self._bank, maker, self._cache)
+        log_event(
+            logger,
+            logging.INFO,
+            "engine",
+            engine="onnx",
+            backbone=backbone.config.name,
+            device=self._device,
+            precision=str(self._dtype).removeprefix("torch."),
+            threads=self._threads or "auto",
+            graphs=self._cache.root,
+            start_ms=1000 * (monotonic() - began_s),
+        )
+
+    def warm(self, layout: Layout) -> None:
+        """Make the layout's graph and run one null row."""
+        size = self._started().image_size
+        self.infer([torch.zeros(3, size, size, dtype=torch.uint8)], [self._bank.null_slot(layout)])
+
+    def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
+        """Pictures [3, H, W] uint8 and their slots → each row's probabilities [C] over its own classes."""
+        forward = self._started()
+        with device_faults(), torch.inference_mode(), forward.on_stream():
+            rows = self._bank.locate(slots)
+            features = forward.features(torch.stack(list(images)), rows)
+            return answer_rows(self._bank.logits(features, rows), slots)
+
+    def stage(self, image: Tensor) -> Tensor:
+        """Pictures go to the device as a batch."""
+        return image
+
+    def _started(self) -> OnnxForward:
+        if self._forward is None:
+            raise InferenceFailed("the engine was not started")
+        return self._forward

@@ -1,0 +1,1 @@
+"""Requests in, answers out: the only part of the service that knows HTTP."""

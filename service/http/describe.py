@@ -1,0 +1,48 @@
+"""What `GET /v1/tasks` tells of the registry."""
+
+from typing import Any
+
+from adapters.config import STABLE
+from service.residents.registry import TaskState
+
+
+def summarize(state: TaskState) -> dict[str, Any]:
+    """One task in the list."""
+    record = state.record
+    return {
+        "task": record.name,
+        "versions": list(record.versions),
+        "labels": dict(record.labels),
+        "serving": {label: resident.version for label, resident in sorted(state.routes.items())},
+        "refused": sorted(state.faults),
+        "problems": list(record.problems),
+    }
+
+
+def detail(state: TaskState) -> dict[str, Any]:
+    """One task with everything a client may want to know before it sends pictures."""
+    record, stable = state.record, state.routes.get(STABLE)
+    return {
+        "task": record.name,
+        "labels": dict(record.labels),
+        "versions": [{"version": n, "place": _place(state, n)} for n in record.versions],
+        "serving": {
+            label: {"version": resident.version, "digest": resident.config.tensors_sha256}
+            for label, resident in sorted(state.routes.items())
+        },
+        "refused": [
+            {"version": n, "kind": fault.kind, "error": fault.error, "attempts": fault.attempts}
+            for n, fault in sorted(state.faults.items())
+        ],
+        "problems": list(record.problems),
+        "method": stable.config.method if stable else None,
+        "layout": str(stable.layout) if stable else None,
+        "classes": list(stable.config.classes) if stable else [],
+    }
+
+
+def _place(state: TaskState, version: int) -> str:
+    resident = state.residents.get(version)
+    if resident is not None:
+        return "slot" if resident.slot else "host"
+    return "refused" if version in state.faults else "store"

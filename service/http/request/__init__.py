@@ -1,0 +1,1 @@
+"""What a request brings, read within its limits."""

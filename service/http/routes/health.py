@@ -1,0 +1,46 @@
+"""Liveness, readiness and metrics."""
+
+import json
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client.exposition import choose_encoder
+
+from service.errors import DeviceLost, Draining, Starting
+from service.http.routes.lean import add_route
+from service.http.wire import Health, problem_responses
+from service.lifecycle import Lifecycle
+from service.metrics import Metrics
+
+
+def add_health_routes(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics) -> None:
+    """Add `/healthz`, `/readyz` and `/metrics`."""
+
+    async def healthz(_: Request) -> Response:
+        """200 as long as the process answers at all."""
+        return _status("ok", "the process is alive")
+
+    async def readyz(_: Request) -> Response:
+        """200 while requests are admitted, else 503 with the reason."""
+        lifecycle.require_ready()
+        return _status(lifecycle.phase, lifecycle.reason)
+
+    async def metrics_page(request: Request) -> Response:
+        """Prometheus metrics."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(metrics.registry), headers={"content-type": content_type})
+
+    add_route(app, "GET", "/healthz", healthz, response_model=Health, tags=["operations"])
+    add_route(
+        app,
+        "GET",
+        "/readyz",
+        readyz,
+        response_model=Health,
+        responses=problem_responses(Starting, Draining, DeviceLost),
+        tags=["operations"],
+    )
+    add_route(app, "GET", "/metrics", metrics_page, response_class=Response, tags=["operations"])
+
+
+def _status(status: str, detail: str) -> Response:
+    return Response(json.dumps({"status": status, "detail": detail}), media_type="application/json")

@@ -1,0 +1,1 @@
+"""Which adapters the service knows, holds in memory and has refused."""

@@ -1,0 +1,77 @@
+"""Looks at the store again and again, and lets the registry follow it (docs/adr/0011)."""
+
+import asyncio
+import logging
+from concurrent.futures import Executor
+from time import monotonic
+
+from adapters.errors import BackboneMismatch, DvptError
+from adapters.store.store import Store, TaskRecord
+from service.logs import log_event
+from service.metrics import Metrics
+from service.residents.registry import Registry
+
+logger = logging.getLogger("service.watch")
+MAX_BUSY_SHARE = 0.1
+
+
+class Watch:
+    """Polls: that works on a disk, on a network share and on an object store alike."""
+
+    def __init__(
+        self, store: Store, registry: Registry, *, interval_s: float, loader: Executor, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._interval_s = interval_s
+        self._loader = loader
+        self._metrics = metrics
+        self._last_fault = ""
+        self._last_problems: dict[str, tuple[str, ...]] = {}
+
+    async def look(self) -> float:
+        """Look once, and return only when the registry has followed; seconds the look itself took.
+
+        A store that cannot be read leaves everything as it is.
+        """
+        started_s = monotonic()
+        try:
+            records = await asyncio.get_running_loop().run_in_executor(self._loader, self._scan)
+        except (DvptError, OSError) as error:
+            self._report_fault(str(error))
+            return monotonic() - started_s
+        took_s = monotonic() - started_s
+        self._metrics.scan_seconds.observe(took_s)
+        self._report_fault("")
+        self._report_problems(records)
+        await self._registry.follow(records)
+        return took_s
+
+    async def run(self) -> None:
+        """Look until cancelled, spending little of the time on looking however large the store is."""
+        took_s = 0.0
+        while True:
+            await asyncio.sleep(max(self._interval_s, took_s / MAX_BUSY_SHARE))
+            took_s = await self.look()
+
+    def _scan(self) -> dict[str, TaskRecord]:
+        # An empty listing must mean an empty store, not a share that is not mounted just now.
+        if Store.open(self._store.root).backbone.sha256 != self._store.backbone.sha256:
+            raise BackboneMismatch(f"the store {self._store.root} now belongs to another backbone")
+        return self._store.records()
+
+    def _report_fault(self, fault: str) -> None:
+        if fault:
+            self._metrics.scan_faults.inc()
+        if fault != self._last_fault:
+            if fault:
+                log_event(logger, logging.ERROR, "store_unreadable", error=fault)
+            else:
+                log_event(logger, logging.INFO, "store_readable_again")
+            self._last_fault = fault
+
+    def _report_problems(self, records: dict[str, TaskRecord]) -> None:
+        for task, record in records.items():
+            if record.problems != self._last_problems.get(task, ()):
+                log_event(logger, logging.WARNING, "store_problems", task=task, problems=record.problems)
+        self._last_problems = {task: record.problems for task, record in records.items() if record.problems}

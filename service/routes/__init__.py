@@ -1,1 +1,0 @@
-"""HTTP endpoints: thin, they hand on to what does the work."""

@@ -1,0 +1,50 @@
+import pytest
+
+from service.errors import BadQuery
+from service.http.request.query import DEFAULT_TOP_K, ClassifyQuery, parse_query
+
+
+def parse(query: str) -> ClassifyQuery:
+    return parse_query(query.encode(), 1000, 5000)
+
+
+def test_an_empty_query_means_the_defaults() -> None:
+    assert parse("") == ClassifyQuery(DEFAULT_TOP_K, None, None, 1000)
+
+
+def test_everything_given() -> None:
+    assert parse("top_k=3&label=canary&timeout_ms=5000") == ClassifyQuery(3, None, "canary", 5000)
+    assert parse("version=12").version == 12
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("top_k=0", "top_k must be a whole number from 1"),
+        ("top_k=-1", "top_k must be"),
+        ("top_k=1.5", "top_k must be"),
+        ("top_k=", "top_k must be"),
+        ("top_k=%D9%A3", "top_k must be"),
+        ("top_k=99999999999999999999", "top_k must be"),
+        ("version=0", "version must be"),
+        ("version=latest", "version must be"),
+        ("timeout_ms=5001", "timeout_ms must be a whole number from 1 to 5000"),
+        ("label=Canary", "not allowed"),
+        ("label=7", "is a number"),
+        ("label=", "not allowed"),
+        ("label=..%2F..", "not allowed"),
+        ("version=1&label=stable", "exclude each other"),
+        ("topk=3", "no query parameter 'topk'; there are top_k"),
+        ("top_k=3&top_k=4", "given twice"),
+        ("top_k", "malformed"),
+        ("top_k=%FF", "malformed"),
+    ],
+)
+def test_whatever_is_wrong_is_named(query: str, message: str) -> None:
+    with pytest.raises(BadQuery, match=message):
+        parse(query)
+
+
+def test_bytes_beyond_ascii_are_refused() -> None:
+    with pytest.raises(BadQuery):
+        parse_query(b"label=\xff", 1000, 5000)

@@ -1,0 +1,58 @@
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from adapters.config import PromptConfig
+from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.store.artifact import Artifact
+from service.http.answers import Timing, classify_answer, top_classes
+from service.residents.registry import Lease
+
+
+@pytest.fixture
+def lease(make_artifact: Callable[..., Artifact]) -> Lease:
+    config = make_artifact(1).config
+    layout = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+    return Lease("digits", 4, config, Slot(layout, 1, HeadShape(1, 16), 1, 3))
+
+
+def test_the_likeliest_come_first_and_ties_by_index() -> None:
+    row = np.array([0.2, 0.4, 0.4, 0.0], dtype=np.float32)
+
+    classes = top_classes(row, ["a", "b", "c", "d"], 3)
+
+    assert [(each["index"], each["label"]) for each in classes] == [(1, "b"), (2, "c"), (0, "a")]
+
+
+def test_many_ties_are_in_the_order_of_their_indices() -> None:
+    row = np.tile(np.array([0.001, 0.002], dtype=np.float32), 300)  # enough for a sort that keeps no order
+
+    classes = top_classes(row, [str(index) for index in range(600)], 300)
+
+    assert [each["index"] for each in classes] == list(range(1, 600, 2))
+
+
+def test_more_than_there_are_gives_all() -> None:
+    assert len(top_classes(np.array([1.0, 0.0], dtype=np.float32), ["a", "b"], 100)) == 2
+
+
+def test_probabilities_keep_six_digits() -> None:
+    row = np.array([0.9999999, 1.2345678e-7], dtype=np.float32)
+
+    assert [each["probability"] for each in top_classes(row, ["a", "b"], 2)] == [1.0, 1.23457e-07]
+
+
+def test_an_answer_has_every_member_in_milliseconds(lease: Lease) -> None:
+    row = np.array([0.5, 0.25, 0.25], dtype=np.float32)
+
+    answer = json.loads(classify_answer(lease, [row, row], 1, Timing(0.001, 0.0020004, 0.25)))
+
+    assert answer == {
+        "task": "digits",
+        "version": 4,
+        "digest": lease.config.tensors_sha256,
+        "predictions": [{"classes": [{"index": 0, "label": "class 0", "probability": 0.5}]}] * 2,
+        "timing": {"decode_ms": 1.0, "queue_ms": 2.0, "inference_ms": 250.0},
+    }

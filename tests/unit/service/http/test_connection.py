@@ -1,0 +1,91 @@
+import asyncio
+
+import pytest
+from starlette.types import Message
+
+from service.errors import ClientGone
+from service.http.connection import cancel_on_disconnect
+
+pytestmark = pytest.mark.anyio
+
+
+class Client:
+    """The other end of a connection, whose closing the test decides."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def receive(self) -> Message:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+
+async def test_a_block_that_ends_first_is_left_alone() -> None:
+    client = Client()
+
+    async with cancel_on_disconnect(client.receive):
+        await asyncio.sleep(0)
+
+    client.left.set()
+    await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_leaves_cancels_the_block() -> None:
+    client = Client()
+    cancelled = False
+
+    async def answer() -> None:
+        nonlocal cancelled
+        async with cancel_on_disconnect(client.receive):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled = True
+                raise
+
+    task = asyncio.create_task(answer())
+    await asyncio.sleep(0)
+    client.left.set()
+
+    with pytest.raises(ClientGone):
+        await task
+    assert cancelled
+
+
+async def test_leaving_as_the_block_ends_does_not_strike_later() -> None:
+    client = Client()
+
+    async with cancel_on_disconnect(client.receive):
+        await asyncio.sleep(0)
+        client.left.set()
+
+    for _ in range(5):
+        await asyncio.sleep(0)  # would raise what was left over
+
+
+async def test_another_s_cancellation_goes_on_as_it_is() -> None:
+    client = Client()
+
+    async def answer() -> None:
+        async with cancel_on_disconnect(client.receive):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(answer())
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_errors_of_the_block_pass() -> None:
+    with pytest.raises(KeyError):
+        async with cancel_on_disconnect(Client().receive):
+            raise KeyError
+
+
+async def test_a_timeout_inside_still_counts_as_one() -> None:
+    async with cancel_on_disconnect(Client().receive):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await asyncio.Event().wait()
