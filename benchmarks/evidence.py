@@ -14,9 +14,9 @@ from benchmarks.evidence_plan import SUITES, Trial, trials
 from benchmarks.evidence_report import write_report
 from benchmarks.evidence_rows import Row, append_row, read_rows
 from benchmarks.evidence_tasks import training_subset
-from training.config import TrainConfig
 from training.errors import Diverged
-from training.run import Run
+from training.options.train_config import TrainConfig
+from training.run.run import Run
 
 RESULTS = Path("benchmarks/results/evidence.csv")
 FOLDER = Path("runs/evidence")

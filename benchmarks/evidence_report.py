@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from benchmarks.evidence_plan import BACKBONE, PARTS, READINGS, RECIPE
 from benchmarks.evidence_rows import Row, from_hex
 from benchmarks.machine import processor_name
-from training.report import table
-from training.statistics import seeded_bootstrap
+from training.card.model_card import table
+from training.uncertainty import seeded_bootstrap
 
 REPORT = Path("docs/evidence.md")
 SCALE_PLOT = Path("docs/evidence-scale.png")
@@ -53,7 +53,7 @@ one learning rate, without a selection of their own.
 Every finished run is a row of `benchmarks/results/evidence.csv`, with a bit for each test picture. The rows at 224 px of
 seed 0 for DVPT, VPT and linear are those of `python -m benchmarks.real_pictures train` ([results.md](results.md)): the same
 training, on two threads. Differences carry the
-95 % interval of a bootstrap over both seeds and pictures (`training.statistics.seeded_bootstrap`, 2,000 rounds); a
+95 % interval of a bootstrap over both seeds and pictures (`training.uncertainty.seeded_bootstrap`, 2,000 rounds); a
 difference is significant where 0 lies outside. ± is the standard deviation between seeds.
 
 Machine: {processor_name()}, one thread a run on a shared 2-core machine, no GPU; Python {platform.python_version()},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.evidence_plan import Key, Trial
-from training.run import Outcome
+from training.run.run import Outcome
 
 
 @dataclass(frozen=True)

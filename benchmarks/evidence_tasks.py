@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from training.config import TrainConfig
-from training.data.catalogue import open_task
 from training.data.splits import cut
+from training.data.task_data import open_task
+from training.options.train_config import TrainConfig
 
 
 def training_subset(task: str, part: float, seed: int, folder: Path) -> Path | None:

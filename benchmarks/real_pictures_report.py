@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.machine import processor_name
 from benchmarks.real_predictions import Prediction, accuracy, read_predictions
-from training.statistics import paired_bootstrap, standard_error
+from training.uncertainty import paired_bootstrap, standard_error
 
 if TYPE_CHECKING:
     from benchmarks.real_pictures import Plan

@@ -17,8 +17,8 @@ from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from benchmarks.interleaved import Ratio, interleave, ratio
 from benchmarks.machine import write_result
-from training.config import TrainConfig
 from training.methods.prompts import PromptMethod, joint_logits
+from training.options.train_config import TrainConfig
 
 CLASSES = 10
 

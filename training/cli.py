@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import DvptError
-from training.arguments import parse_arguments
-from training.config import SERVED_METHODS, TrainConfig
-from training.search_config import SearchConfig
+from training.options.arguments import parse_arguments
+from training.options.train_config import SERVED_METHODS, TrainConfig
+from training.search.search_config import SearchConfig
 
 if TYPE_CHECKING:
-    from training.run import Outcome, Run
+    from training.run.run import Outcome, Run
 
 DESCRIPTION = (
     "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store. "
@@ -45,9 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(config: SearchConfig, command: str) -> str:
     """Search, say what would be done, or train; what a user wants to know at the end."""
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
-    from training.dry_run import dry_run  # noqa: PLC0415
-    from training.run import Run  # noqa: PLC0415
-    from training.search_summary import search  # noqa: PLC0415
+    from training.run.dry_run import dry_run  # noqa: PLC0415
+    from training.run.run import Run  # noqa: PLC0415
+    from training.search.summary import search  # noqa: PLC0415
 
     if config.search:
         return search(config, command)

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from training.data.catalogue import CatalogueTask
 from training.data.source import TaskData, absent_classes
-from training.data.tasks import CatalogueTask
 from training.errors import DataUnusable
 
 TRAIN, VAL = 800, 200

@@ -1,112 +1,187 @@
-"""From a task's name, or a folder, to its data."""
+"""The catalogue: the 19 tasks of VTAB-1k and the 5 of FGVC, in the order of the paper's columns."""
 
+import difflib
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
-from training.config import TrainConfig
-from training.data.benchmark import not_official, with_absences
-from training.data.downloads import DOWNLOADS, download_folder, download_task
-from training.data.embedded import EMBEDDED_TASKS, load_embedded
-from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
-from training.data.source import Split, SplitName, TaskData, check
-from training.data.splits import with_percent, with_test, with_val
-from training.data.tasks import TASKS, CatalogueTask, close_names, task_named
-from training.errors import DataNotFound
-
-# Tasks that can be drawn by formula where their data is not found.
-DRAWN: Mapping[str, str] = MappingProxyType(
-    {"dsprites_loc": "sprites-location", "dsprites_ori": "sprites-orientation"}
-)
+Group = Literal["natural", "specialized", "structured", "fgvc"]
+SEE = "see source"
+FLOWERS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+CLEVR = "https://cs.stanford.edu/people/jcjohns/clevr/"
+DSPRITES = "https://github.com/google-deepmind/dsprites-dataset"
+SMALLNORB = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
+RETINOPATHY = "https://www.kaggle.com/c/diabetic-retinopathy-detection"
 
 
-def is_embedded(config: TrainConfig) -> bool:
-    """Whether the task is drawn or packaged, so that nothing needs to be found or downloaded."""
-    return config.data is None and config.task in EMBEDDED_TASKS
+@dataclass(frozen=True)
+class CatalogueTask:
+    """A published task: what it is called, how many classes it has, where its data can be had.
 
-
-def open_task(config: TrainConfig) -> TaskData:
-    """The data of `--task` or `--data`, with the splits this run needs, checked.
-
-    Raises DataNotFound with the folders looked in, and DataUnusable.
+    `name` is the folder's name on disk, `title` the paper's. `vpt_prompts` is the prompt count published for
+    VPT-deep, None where none is. `licence` is the data's, "see source" where its terms are its own.
     """
-    found = _find(config)
-    check(found)
-    data = with_test(found, config.test_fraction, config.split_seed)
-    if config.train_split == "train":
-        data = with_val(data, config.val_fraction, config.split_seed)
-    data = with_percent(data, config.train_percent, config.split_seed, config.train_split)
-    check(data)
-    return with_absences(data)
+
+    name: str
+    title: str
+    group: Group
+    class_count: int
+    source: str
+    licence: str
+    vpt_prompts: int | None = None
+    aliases: tuple[str, ...] = ()
+    metric: str = "top-1 accuracy"
+
+    @property
+    def test_count(self) -> int:
+        """Pictures of the benchmark's test split."""
+        return _TEST_COUNTS[self.name]
+
+    @property
+    def benchmark(self) -> str:
+        """The benchmark the task belongs to, as it is written: VTAB-1k or FGVC."""
+        return "FGVC" if self.group == "fgvc" else "VTAB-1k"
 
 
-def _find(config: TrainConfig) -> TaskData:
-    if config.data is not None:
-        if not config.data.is_dir():
-            raise DataNotFound(f"--data {config.data} is no folder")
-        return read_folder(config.data, config)
-    if is_embedded(config):
-        return _embedded(config.task)
-    folder = find_folder(config)
-    if folder is not None:
-        return read_folder(folder, config)
-    task = task_named(config.task)
-    if task is None:
-        raise _not_found(config, _unknown(config.task), _without_folder())
-    return _made(config, task)
+# Sizes of the test splits: the tables in VPT's appendix.
+_TEST_COUNTS: Mapping[str, int] = MappingProxyType(
+    {
+        "cifar": 10_000, "caltech101": 6_084, "dtd": 1_880, "oxford_flowers102": 6_149,
+        "oxford_iiit_pet": 3_669, "svhn": 26_032, "sun397": 21_750,
+        "patch_camelyon": 32_768, "eurosat": 5_400, "resisc45": 6_300, "diabetic_retinopathy": 42_670,
+        "clevr_count": 15_000, "clevr_dist": 15_000, "dmlab": 22_735, "kitti": 711,
+        "dsprites_loc": 73_728, "dsprites_ori": 73_728, "smallnorb_azi": 12_150, "smallnorb_ele": 12_150,
+        "cub": 5_794, "nabirds": 24_633, "fgvc_flowers": 6_149, "dogs": 8_580, "cars": 8_041,
+    }
+)  # fmt: skip
+
+# Prompt counts: VPT's released search results for ViT-B/16, ImageNet-21k, VPT-deep.
+_ALL = (
+    CatalogueTask(
+        "cifar", "CIFAR-100", "natural", 100, "https://www.cs.toronto.edu/~kriz/cifar.html", SEE, 10,
+        ("cifar100", "cifar(num_classes=100)"),
+    ),
+    CatalogueTask(
+        "caltech101", "Caltech101", "natural", 102, "https://data.caltech.edu/records/mzrjq-6wc02",
+        "CC BY 4.0", 10, ("caltech",),
+    ),
+    CatalogueTask(
+        "dtd", "DTD", "natural", 47, "https://www.robots.ox.ac.uk/~vgg/data/dtd/", SEE, 10,
+        ("describable_textures",),
+    ),
+    CatalogueTask(
+        "oxford_flowers102", "Flowers102", "natural", 102, FLOWERS, SEE, 1, ("flowers102", "oxford_flowers"),
+    ),
+    CatalogueTask(
+        "oxford_iiit_pet", "Pets", "natural", 37, "https://www.robots.ox.ac.uk/~vgg/data/pets/",
+        "CC BY-SA 4.0", 1, ("pets", "pet", "oxford_pets", "oxford_pet", "oxford_iiit_pets"),
+    ),
+    CatalogueTask(
+        "svhn", "SVHN", "natural", 10, "http://ufldl.stanford.edu/housenumbers/", SEE, 50,
+        ("svhn_cropped",),
+    ),
+    CatalogueTask(
+        "sun397", "Sun397", "natural", 397, "https://vision.princeton.edu/projects/2010/SUN/", SEE, 5,
+        ("sun",),
+    ),
+    CatalogueTask(
+        "patch_camelyon", "Patch Camelyon", "specialized", 2, "https://github.com/basveeling/pcam",
+        "CC0", 100, ("camelyon", "pcam"),
+    ),
+    CatalogueTask(
+        "eurosat", "EuroSAT", "specialized", 10, "https://zenodo.org/records/7711810", "MIT", 100,
+        ("eurosat_rgb",),
+    ),
+    CatalogueTask(
+        "resisc45", "Resisc45", "specialized", 45, "https://gcheng-nwpu.github.io/#Datasets", SEE, 10,
+        ("resisc", "nwpu_resisc45"),
+    ),
+    CatalogueTask(
+        "diabetic_retinopathy", "Retinopathy", "specialized", 5, RETINOPATHY, SEE, 1,
+        ("retinopathy", "diabetic_retinopathy_detection", "diabetic_retinopathy(config=btgraham-300)"),
+    ),
+    CatalogueTask(
+        "clevr_count", "Clevr/count", "structured", 8, CLEVR, "CC BY 4.0", 50,
+        ("clevr_count_all", "clevr(task=count_all)"),
+    ),
+    CatalogueTask(
+        "clevr_dist", "Clevr/distance", "structured", 6, CLEVR, "CC BY 4.0", 200,
+        ("clevr_distance", "clevr_closest_object_distance", "clevr(task=closest_object_distance)"),
+    ),
+    CatalogueTask(
+        "dmlab", "DMLab", "structured", 6, "https://www.tensorflow.org/datasets/catalog/dmlab", SEE, 100,
+        ("deepmind_lab",),
+    ),
+    CatalogueTask(
+        "kitti", "KITTI/distance", "structured", 4, "https://www.cvlibs.net/datasets/kitti/",
+        "CC BY-NC-SA 3.0", 50, ("kitti_dist", "kitti_distance", "kitti(task=closest_vehicle_distance)"),
+    ),
+    CatalogueTask(
+        "dsprites_loc", "dSprites/location", "structured", 16, DSPRITES, "Apache-2.0", 10,
+        ("dsprites_location", "dsprites_label_x_position",
+         "dsprites(predicted_attribute=label_x_position,num_classes=16)"),
+    ),
+    CatalogueTask(
+        "dsprites_ori", "dSprites/orientation", "structured", 16, DSPRITES, "Apache-2.0", 50,
+        ("dsprites_orientation", "dsprites_label_orientation",
+         "dsprites(predicted_attribute=label_orientation,num_classes=16)"),
+    ),
+    CatalogueTask(
+        "smallnorb_azi", "SmallNORB/azimuth", "structured", 18, SMALLNORB, SEE, 200,
+        ("smallnorb_azimuth", "smallnorb_label_azimuth", "smallnorb(predicted_attribute=label_azimuth)"),
+    ),
+    CatalogueTask(
+        "smallnorb_ele", "SmallNORB/elevation", "structured", 9, SMALLNORB, SEE, 200,
+        ("smallnorb_elevation", "smallnorb_label_elevation",
+         "smallnorb(predicted_attribute=label_elevation)"),
+    ),
+    CatalogueTask(
+        "cub", "CUB-200-2011", "fgvc", 200, "https://www.vision.caltech.edu/datasets/cub_200_2011/", SEE,
+        aliases=("cub200", "cub_200", "cub_200_2011", "cub200_2011"),
+    ),
+    CatalogueTask(
+        "nabirds", "NABirds", "fgvc", 555, "https://dl.allaboutbirds.org/nabirds", SEE, aliases=("na_birds",),
+    ),
+    CatalogueTask(
+        "fgvc_flowers", "Oxford Flowers", "fgvc", 102, FLOWERS, SEE,
+        aliases=("oxfordflower", "fgvc_oxfordflower", "fgvc_oxford_flowers", "fgvc_flowers102"),
+    ),
+    CatalogueTask(
+        "dogs", "Stanford Dogs", "fgvc", 120, "http://vision.stanford.edu/aditya86/ImageNetDogs/", SEE,
+        aliases=("stanford_dogs", "fgvc_dogs"),
+    ),
+    # The set's own page is gone; VPT's authors name this copy.
+    CatalogueTask(
+        "cars", "Stanford Cars", "fgvc", 196, "https://github.com/cyizhuo/Stanford-Cars-dataset", SEE,
+        aliases=("stanford_cars", "fgvc_cars"),
+    ),
+)  # fmt: skip
+
+TASKS: Mapping[str, CatalogueTask] = MappingProxyType({task.name: task for task in _ALL})
 
 
-def _made(config: TrainConfig, task: CatalogueTask) -> TaskData:
-    """A catalogue task that no folder was found for: drawn, or downloaded."""
-    if task.name in DRAWN:
-        return _drawn(task)
-    had = f"{task.title} ({task.benchmark}) can be had at {task.source}"
-    if task.name not in DOWNLOADS:
-        raise _not_found(config, f"no data for task '{config.task}'", had)
-    try:
-        return download_task(task, download_folder())
-    except DataNotFound as error:
-        raise _not_found(config, f"no data for task '{config.task}'. {error}", had) from error
+def task_named(name: str) -> CatalogueTask | None:
+    """The task of that name or alias, or None; case, dashes and a leading `vtab-` do not count."""
+    return _BY_NAME.get(_plain(name))
 
 
-def _not_found(config: TrainConfig, what: str, then: str) -> DataNotFound:
-    looked_in = candidates(config)
-    places = ", ".join(map(str, looked_in)) or "no folder: set --data-root or $DVPT_DATA_ROOT"
-    task = task_named(config.task)
-    aliases = f" (or there as {', '.join(task.aliases)})" if task and looked_in else ""
-    layouts = "\n- ".join(LAYOUTS)
-    return DataNotFound(
-        f"{what}. Looked in {places}{aliases}.\nAccepted there, or with --data FOLDER:\n- {layouts}\n{then}."
-    )
+def close_names(name: str, others: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names of the catalogue, or `others`, that `name` may be meant for; the closest first, three at most."""
+    canonical = {key: task.name for key, task in _BY_NAME.items()} | {
+        _plain(other): other for other in others
+    }
+    matches = difflib.get_close_matches(_plain(name), canonical, n=6, cutoff=0.6)
+    inside = [key for key in canonical if len(_plain(name)) > 2 and _plain(name) in key]
+    return tuple(dict.fromkeys(canonical[key] for key in [*matches, *inside]))[:3]
 
 
-def _unknown(name: str) -> str:
-    close = close_names(name, tuple(EMBEDDED_TASKS))
-    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
-    return f"no data for task '{name}', which the catalogue does not have{meant}"
+def _plain(name: str) -> str:
+    """`vtab-cifar(num_classes=100)` → `cifarnumclasses100`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()).removeprefix("vtab1k").removeprefix("vtab")
 
 
-def _without_folder() -> str:
-    return (
-        f"Tasks that need no folder: {', '.join(sorted({*EMBEDDED_TASKS, *DRAWN, *DOWNLOADS}))}; "
-        f"all of the catalogue: {', '.join(TASKS)}"
-    )
-
-
-def _drawn(task: CatalogueTask) -> TaskData:
-    data = _embedded(DRAWN[task.name])
-    how = not_official(task, "train, val, test: drawn by formula as dSprites draws")
-    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", (how,))
-
-
-def _embedded(task: str) -> TaskData:
-    return TaskData(
-        EMBEDDED_TASKS[task].classes,
-        {name: _embedded_split(task, name) for name in ("train", "val", "test")},
-        f"embedded: {EMBEDDED_TASKS[task].description}",
-    )
-
-
-def _embedded_split(task: str, name: SplitName) -> Split:
-    pictures, labels = load_embedded(task, name)
-    names = tuple(f"{task}/{name}/{row:05d}.png" for row in range(len(labels)))
-    return Split(names, tuple(labels), tuple(pictures))
+_BY_NAME: Mapping[str, CatalogueTask] = MappingProxyType(
+    {_plain(name): task for task in _ALL for name in (task.name, *task.aliases)}
+)

@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from training.data.benchmark import TRAIN, VAL, as_benchmark, not_official
+from training.data.catalogue import CatalogueTask
 from training.data.source import Split, SplitName, TaskData
 from training.data.splits import draw, draw_off
-from training.data.tasks import CatalogueTask
 from training.data.torchvision_sets import (
     Opened,
     Reader,

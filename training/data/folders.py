@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from training.config import TrainConfig
-from training.data import fgvc, imagefolder, vtab
 from training.data.benchmark import as_benchmark, not_official, unofficial
+from training.data.catalogue import CatalogueTask, task_named
+from training.data.readers import fgvc, imagefolder, vtab
 from training.data.source import TaskData
-from training.data.tasks import CatalogueTask, task_named
+from training.options.train_config import TrainConfig
 
 PARTS = ("vtab-1k", "fgvc", "imagefolder", "")
 LAYOUTS = (vtab.LAYOUT, fgvc.LAYOUT, imagefolder.LAYOUT)

@@ -2,9 +2,9 @@
 
 import sys
 
-from training.data.catalogue import DRAWN
+from training.data.catalogue import TASKS, CatalogueTask
 from training.data.downloads import DOWNLOADS
-from training.data.tasks import TASKS, CatalogueTask
+from training.data.task_data import DRAWN
 
 HEADER = ("`--task`", "Task", "Group", "Classes", "Test", "Prompts", "Licence", "Source", "Without a folder")
 

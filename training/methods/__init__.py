@@ -5,9 +5,9 @@ from dataclasses import asdict
 from types import MappingProxyType
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods import backbone_parameters, bottleneck, linear, prompts, sidetune
 from training.methods.method import Method, Recipe
+from training.options.train_config import TrainConfig
 
 Build = Callable[[Backbone, TrainConfig, int], Method]
 

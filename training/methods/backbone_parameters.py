@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe
+from training.options.train_config import TrainConfig
 
 FULL_RECIPE = Recipe(epochs=15, lr=3e-4)
 PARTIAL_RECIPE = Recipe(epochs=15, lr=1e-3)

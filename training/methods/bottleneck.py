@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.comparison import ComparisonMethod
 from training.methods.method import Recipe
+from training.options.train_config import TrainConfig
 
 RECIPE = Recipe(epochs=15, lr=1e-3)
 

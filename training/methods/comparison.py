@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.heads import new_head
+from training.options.train_config import TrainConfig
 
 
 class ComparisonMethod:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from adapters.kinds.dvpt.adapter import Head
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
+from training.options.train_config import TrainConfig
 
 
 class MlpHead(nn.Module):

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from adapters.kinds.dvpt.adapter import Adapter
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe
+from training.options.train_config import TrainConfig
 
 RECIPE = Recipe(epochs=15, lr=1e-2)
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from service.settings import Settings
-from training.arguments import build_parser
-from training.config import TrainConfig
+from training.options.arguments import build_parser
+from training.options.train_config import TrainConfig
 
 DOCKER = Path(__file__).resolve().parents[3] / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())

@@ -10,10 +10,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from adapters.vit.backbone import random_backbone
-from training.config import TrainConfig
-from training.reproduce_config import ReproduceConfig
-from training.reproduce_experiments import Experiment
-from training.reproduce_plan import Cell, CellRow, cells
+from training.options.train_config import TrainConfig
+from training.reproduce.experiments import Experiment
+from training.reproduce.plan import Cell, CellRow, cells
+from training.reproduce.reproduce_config import ReproduceConfig
 
 CLASSES = ("amber", "blue", "coral")
 COLOURS = ((255, 190, 0), (0, 60, 255), (255, 110, 90))

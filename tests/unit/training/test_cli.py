@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from adapters.vit.backbone import random_backbone
 from training.cli import main
-from training.config import TrainConfig
+from training.options.train_config import TrainConfig
 
 Make = Callable[..., Path]
 New = Callable[..., TrainConfig]

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from training.data.benchmark import as_benchmark, not_official, unofficial, with_absences
+from training.data.catalogue import TASKS
 from training.data.source import Split, TaskData, check
-from training.data.tasks import TASKS
 from training.errors import DataUnusable
 
 

@@ -12,9 +12,9 @@ import pytest
 import torchvision
 from PIL import Image
 
+from training.data.catalogue import TASKS
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.source import check
-from training.data.tasks import TASKS
 from training.errors import DataNotFound
 
 matlab: Any = import_module("scipy.io")

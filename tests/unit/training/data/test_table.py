@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from training.data.catalogue import TASKS
 from training.data.table import catalogue_table
-from training.data.tasks import TASKS
 
 DOCS = Path(__file__).parents[4] / "docs" / "data.md"
 

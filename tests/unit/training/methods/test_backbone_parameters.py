@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.backbone_parameters import bias, full, partial
+from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 

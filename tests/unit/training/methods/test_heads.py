@@ -6,8 +6,8 @@ from torch import nn
 
 from adapters.kinds.dvpt.adapter import Head
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.heads import MlpHead, new_head, plain_head
+from training.options.train_config import TrainConfig
 
 
 @pytest.mark.parametrize("layers", [2, 3, 5])

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import torch
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.linear import LinearMethod
+from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 

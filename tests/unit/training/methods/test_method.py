@@ -8,9 +8,9 @@ from timm.models.vision_transformer import vit_base_patch16_224
 
 from adapters.config import BackboneConfig
 from adapters.vit.backbone import Backbone, random_backbone
-from training.config import SERVED_METHODS, TrainConfig
 from training.methods import METHODS, build_method, with_recipe
 from training.methods.method import Method, Parameters
+from training.options.train_config import SERVED_METHODS, TrainConfig
 
 New = Callable[..., TrainConfig]
 VIT_B16 = BackboneConfig(

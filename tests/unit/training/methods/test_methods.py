@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from training.config import TrainConfig
 from training.methods import METHODS, with_recipe
+from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 

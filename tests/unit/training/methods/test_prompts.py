@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.methods.prompts import PromptMethod, joint_logits
+from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from adapters.vit.backbone import Backbone
-from training.config import TrainConfig
 from training.errors import MethodUnsuitable
 from training.methods.sidetune import SideNetwork, SidetuneMethod
+from training.options.train_config import TrainConfig
 
 
 def test_both_sides_have_half_at_the_start() -> None:

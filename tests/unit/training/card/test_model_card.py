@@ -1,0 +1,66 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.card.model_card import Findings, class_rows, model_card, table
+from training.loop.evaluate import Predictions
+from training.run_directory import EpochRecord
+
+HISTORY = tuple(EpochRecord(epoch, 1.0 / epoch, 0.5, 0.01, 1.0) for epoch in (1, 2, 3))
+PROVENANCE = {
+    "method": "dvpt", "backbone": "tiny", "command": "dvpt-train --task pets",
+    "packages": {"torch": "2.11"}, "data": {"test_sha256": "ab" * 32},
+}  # fmt: skip
+
+
+def findings(class_count: int = 3) -> Findings:
+    labels = torch.arange(class_count).repeat(4)
+    logits = torch.nn.functional.one_hot(labels, class_count).float()
+    logits[0] = logits[1]  # one picture of class 0 is answered as class 1
+    names = tuple(f"{row}.jpg" for row in range(len(labels)))
+    classes = tuple(f"class|{index}" for index in range(class_count))
+    return Findings("test", classes, Predictions(names, labels, logits), HISTORY)
+
+
+def test_precision_recall_and_f1_of_each_class() -> None:
+    rows = class_rows(findings())
+    assert [row[0] for row in rows] == ["class|0", "class|1", "class|2"]
+    figures = [(1.0, 0.75, 6 / 7, 4), (0.8, 1.0, 8 / 9, 4), (1.0, 1.0, 1.0, 4)]
+    np.testing.assert_allclose([row[1:] for row in rows], figures)
+
+
+def test_the_card_says_what_how_well_and_how_to_use_it() -> None:
+    card = model_card("pets", findings(), PROVENANCE)
+    text = card["README.md"].decode()
+    for part in (
+        "0.9167 ± 0.0798",
+        "12 pictures",
+        "/v1/tasks/pets/classify",
+        "dvpt-train --task pets",
+        "ab" * 32,
+    ):
+        assert part in text
+    assert "| class\\|0 | 3 | 1 | 0 |" in text
+
+
+@pytest.mark.parametrize("class_count", [2, 30, 60])
+def test_the_plots_are_pictures(class_count: int) -> None:
+    card = model_card("pets", findings(class_count), PROVENANCE)
+    plots = [name for name in card if name.endswith(".png")]
+    assert len(plots) == 4
+    for name in plots:
+        assert f"({name})" in card["README.md"].decode()
+        assert np.asarray(Image.open(io.BytesIO(card[name]))).std() > 0
+
+
+def test_many_classes_show_their_confusions_only() -> None:
+    assert (
+        "| class\\|0 | class\\|1 | 1 |" in model_card("pets", findings(30), PROVENANCE)["README.md"].decode()
+    )
+
+
+def test_tables_are_markdown() -> None:
+    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"

@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from adapters.kinds.dvpt.adapter import Head
+from training.loop.calibration import Reliability, fit_temperature, fold_temperature
+from training.methods.heads import MlpHead
+
+
+def sampled(temperature: float, count: int = 4000) -> tuple[Tensor, Tensor]:
+    """Logits whose labels are drawn from their softmax at a temperature."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(count, 5, generator=generator)
+    labels = torch.multinomial((logits / temperature).softmax(dim=1), 1, generator=generator).squeeze(1)
+    return logits, labels
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_labels_were_drawn_at_is_found(temperature: float) -> None:
+    logits, labels = sampled(temperature)
+    assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.08)
+
+
+def test_answers_that_are_all_right_or_all_wrong_leave_it_finite() -> None:
+    logits = 9 * torch.eye(4)
+    assert 1 / 20 <= fit_temperature(logits, torch.arange(4)) < 0.5
+    assert fit_temperature(logits, (torch.arange(4) + 1) % 4) == pytest.approx(20, rel=0.05)
+
+
+def test_the_error_falls_to_that_of_chance_at_the_right_temperature() -> None:
+    logits, labels = sampled(2.5)
+    before = Reliability.of(logits, labels)
+    after = Reliability.of(logits / fit_temperature(logits, labels), labels)
+    assert before.error > 0.2
+    assert after.error < 0.03
+    assert before.pictures.sum() == after.pictures.sum() == len(labels)
+
+
+def test_the_error_by_hand() -> None:
+    """Two answers at 0.9 of which one is right, two at 0.58 that are right: (2·0.4 + 2·0.42) / 4."""
+    logits = torch.tensor([[math.log(p), math.log(1 - p)] for p in (0.9, 0.9, 0.58, 0.58)])
+    found = Reliability.of(logits, torch.tensor([0, 1, 0, 0]), bins=15)
+    assert found.error == pytest.approx(0.41)
+    assert found.pictures[8] == 2  # (8/15, 9/15]
+    assert found.pictures[13] == 2
+    certain = Reliability.of(torch.tensor([[100.0, -100.0]]), torch.tensor([0]))
+    assert certain.pictures[14] == 1
+
+
+def test_folding_divides_the_logits_and_changes_no_answer() -> None:
+    torch.manual_seed(0)
+    for head in (Head(8, 5), Head(8, 5, layers=3)):
+        features = torch.randn(500, 8)
+        before = head(features)
+        fold_temperature(head, 3.7)
+        torch.testing.assert_close(head(features), before / 3.7)
+        assert torch.equal(head(features).argmax(dim=1), before.argmax(dim=1))
+
+
+def test_a_head_that_is_not_plain_is_refused() -> None:
+    with pytest.raises(TypeError, match="plain head"):
+        fold_temperature(MlpHead(8, 5, 2, 0.1), 2.0)

@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from adapters.config import PromptConfig
+from training.options.train_config import TrainConfig, knob
+
+New = Callable[..., TrainConfig]
+
+
+def test_the_paper_reading_is_the_default() -> None:
+    assert TrainConfig(task="digits").prompts == PromptConfig()
+
+
+def test_vpt_has_prompts_without_a_meta_net() -> None:
+    prompts = TrainConfig(task="digits", method="vpt", prompt_count=7, meta_layers=6).prompts
+    assert prompts == PromptConfig(count=7, meta_net="none")
+
+
+def test_linear_has_no_prompts() -> None:
+    assert TrainConfig(task="digits", method="linear").prompts.count == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"eval_split": "val"}, "must not be trained on"),
+        ({"val_every": 1}, "must not be trained on"),
+        ({"task": "../escape"}, "task name"),
+        ({"name": "Upper"}, "task name"),
+        ({"label": "3"}, "numbers name versions"),
+        ({"lr": 0.0}, "greater than 0"),
+        ({"prompts": 3}, "Extra inputs"),
+        ({"patience": 2}, "patience needs val_every"),
+        ({"patience": 2, "train_split": "train"}, "patience needs val_every"),
+        ({"method": "linear", "drop_path": 0.1}, "drop_path has no use for linear"),
+        ({"method": "sidetune", "drop_path": 0.1}, "drop_path has no use for sidetune"),
+        ({"method": "full", "warm_start": "digits"}, "warm_start needs a published adapter"),
+        ({"method": "bias", "calibrate": True}, "bias cannot be published"),
+        ({"calibrate": True, "train_split": "train", "eval_split": "val"}, "needs eval_split test"),
+        ({"label_smoothing": 1.0}, "less than 1"),
+    ],
+)
+def test_options_that_disagree_are_refused(options: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        TrainConfig.model_validate({"task": "digits", **options})
+
+
+def test_the_key_follows_what_changes_the_result(new_config: New) -> None:
+    base = new_config().key("data")
+    assert new_config(seed=1).key("data") != base
+    assert new_config().key("other data") != base
+    for option in (
+        {"label_smoothing": 0.1},
+        {"drop_path": 0.1},
+        {"patience": 2, "val_every": 1, "train_split": "train"},
+        {"deterministic": True},
+        {"precision": "fp16"},
+    ):
+        assert new_config(**option).key("data") != base, option
+    for option in ({"dry_run": True}, {"calibrate": True}, {"warm_start": "digits"}):
+        assert new_config(**option).key("data") == base, option
+    assert new_config(runs=Path("elsewhere"), publish=False, name="other", fresh=True).key("data") == base
+
+
+def test_a_knob_added_later_keeps_the_keys_of_today(new_config: New) -> None:
+    class Later(TrainConfig):
+        new_knob: int = knob(3, "method", "a knob of tomorrow")
+
+    config = new_config()
+    assert Later.model_validate(config.model_dump()).key() == config.key()
+
+
+def test_a_default_given_in_full_keeps_the_key(new_config: New) -> None:
+    assert new_config(weight_decay=1e-4).key() == new_config().key()
+
+
+def test_every_knob_is_described_and_grouped() -> None:
+    for name, field in TrainConfig.model_fields.items():
+        extra = field.json_schema_extra
+        assert field.description, name
+        assert isinstance(extra, dict), name
+        assert extra["group"], name

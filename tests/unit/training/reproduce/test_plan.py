@@ -1,0 +1,112 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from adapters.errors import ConfigError
+from training.data.catalogue import TASKS
+from training.data.task_data import open_task
+from training.options.train_config import TrainConfig
+from training.reproduce import paper
+from training.reproduce.experiments import EXPERIMENTS, FIGURE_3, TABLE_1, TABLE_2, TABLE_3
+from training.reproduce.plan import UNOFFICIAL, Cell, cells, data_at_hand
+from training.reproduce.reproduce_config import ReproduceConfig
+
+
+def plan(name: str, **options: object) -> tuple[Cell, ...]:
+    return cells(EXPERIMENTS[name], ReproduceConfig.model_validate(options), {})
+
+
+def test_every_table_has_a_cell_for_each_published_value() -> None:
+    assert len(plan("table1")) == 11 * 19
+    assert len(plan("table2")) == 3 * 5
+    assert len(plan("table3")) == 2 * 3
+    assert len(plan("fig3")) == 3 * 5 * 7
+    for experiment in (TABLE_1, TABLE_2, TABLE_3):
+        assert set(experiment.published) == {system.name for system in experiment.systems}
+        assert set(experiment.tasks) == set(next(iter(experiment.published.values())))
+    assert FIGURE_3.tasks == paper.FGVC_TASKS
+
+
+def test_rows_are_the_options_of_their_methods() -> None:
+    options = {cell.system.name: cell.config for cell in plan("table1", tasks="dtd")}
+    assert (options["Partial-1"].method, options["Partial-1"].partial_blocks) == ("partial", 1)
+    assert [options[f"Mlp-{k}"].head_layers for k in (2, 5)] == [2, 5]
+    assert [options[f"Adapter-{r}"].adapter_reduction for r in (64, 8)] == [64, 8]
+    assert [cell.config.meta_layers for cell in plan("table2", tasks="dtd")] == [2, 4, 6]
+    assert [cell.config.meta_net for cell in plan("table3", tasks="dtd")] == ["shared", "specific"]
+    assert [cell.config.train_percent for cell in plan("fig3", tasks="cub", methods="full")] == [
+        10, 20, 30, 40, 50, 60, 70
+    ]  # fmt: skip
+    for config in options.values():
+        assert config.search
+        assert not config.publishes
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"), [(None, (200, 10)), ("published", (200, 200)), ("25", (25, 25))]
+)
+def test_prompt_counts(prompts: str | None, expected: tuple[int, int]) -> None:
+    chosen = plan("table1", tasks="clevr_dist", methods="vpt,dvpt", prompts=prompts)
+    assert tuple(cell.config.prompt_count for cell in chosen) == expected
+
+
+def test_equal_searches_of_two_tables_are_one() -> None:
+    first = {cell.key for cell in plan("table1", tasks="dtd,eurosat", methods="dvpt")}
+    assert first < {cell.key for cell in plan("table2", tasks="dtd,eurosat")}
+    assert first < {cell.key for cell in plan("table3", tasks="dtd,eurosat")}
+    assert not first & {cell.key for cell in plan("table1", tasks="dtd,eurosat", methods="dvpt", seeds=4)}
+    assert max(Counter(cell.key for cell in plan("table1")).values()) == 1
+
+
+def test_options_for_every_run_come_after_the_tables_own() -> None:
+    (cell,) = cells(
+        TABLE_1, ReproduceConfig(tasks=("dtd",), methods=("vpt",)), {"prompt_dropout": 0.1, "prompt_count": 3}
+    )
+    assert (cell.config.prompt_dropout, cell.config.prompt_count) == (0.1, TASKS["dtd"].vpt_prompts)
+
+
+@pytest.mark.parametrize(
+    ("options", "more", "complaint"),
+    [
+        ({"methods": ("lora",)}, {}, "no row 'lora'; its rows: full, linear, partial-1"),
+        ({}, {"lr": 0.1}, "lr is the search's to choose"),
+        ({}, {"warmup": "x"}, "warmup: Input should be a valid number"),
+    ],
+)
+def test_what_cannot_be_planned_is_told(
+    options: dict[str, object], more: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        cells(TABLE_1, ReproduceConfig.model_validate(options), more)
+
+
+def test_tasks_go_by_any_of_their_names_and_strange_ones_are_refused() -> None:
+    assert ReproduceConfig(tasks=("pets", "vtab-cifar(num_classes=100)")).tasks == (
+        "oxford_iiit_pet",
+        "cifar",
+    )
+    with pytest.raises(ValueError, match="did you mean eurosat"):
+        ReproduceConfig(tasks=("eurosatt",))
+
+
+def test_only_data_that_is_there_or_can_be_drawn_is_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVPT_DATA_ROOT", raising=False)
+    (tmp_path / "vtab-1k" / "dtd").mkdir(parents=True)
+    found = {
+        cell.task.name: (data_at_hand(cell, download=False), data_at_hand(cell, download=True))
+        for cell in plan("table1", methods="linear", data_root=tmp_path)
+    }
+    assert found["dtd"] == found["dsprites_loc"] == (True, True)
+    assert found["svhn"] == (False, True)
+    assert found["dmlab"] == (False, False)
+
+
+def test_pictures_drawn_by_formula_are_known_as_not_official(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVPT_DATA_ROOT", raising=False)
+    made = open_task(TrainConfig(task="dsprites_loc")).made
+    assert UNOFFICIAL.search("; ".join(made))
+    assert UNOFFICIAL.search("test: 3000 pictures, not the 5400 of the official VTAB-1k split")
+    assert not UNOFFICIAL.search("train: no pictures of 3 of 397 classes")

@@ -1,0 +1,94 @@
+import csv
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.reproduce import paper
+from training.reproduce.experiments import FIGURE_3, TABLE_1
+from training.reproduce.scores import Score, Scores
+from training.reproduce.tables import cell_text, markdown, write_csv
+
+GOLDEN = Path(__file__).with_name("golden_table1.md")
+MISSING = {"DMLab": "no data found; VTAB-1k's DMLab can be had at https://example.org"}
+Results = Callable[..., Any]
+
+
+@pytest.fixture
+def part(results: Results) -> Scores:
+    """Two rows of Table 1 and a part of the tasks, one of them drawn by formula."""
+    figures = {
+        ("Full", "eurosat", 100): (0.951, 0.953, 0.955),
+        ("DVPT", "eurosat", 100): (0.968, 0.969, 0.970),
+        ("DVPT", "clevr_count", 100): (0.7,),
+    }
+    wanted, rows = results(
+        TABLE_1, figures, methods="full,dvpt", tasks="eurosat,clevr_count,dsprites_loc,dmlab"
+    )
+    drawn = {("DVPT", "dsprites_loc", 100): (0.5, 0.6)}
+    made = "train, val, test: drawn by formula: not the official VTAB-1k split of dSprites/location"
+    options = {"methods": "full,dvpt", "tasks": "eurosat,clevr_count,dsprites_loc,dmlab", "splits_made": made}
+    return Scores(TABLE_1, wanted, rows | results(TABLE_1, drawn, **options)[1])
+
+
+def test_a_part_of_a_table_is_rendered_and_labelled(part: Scores) -> None:
+    """With DVPT_WRITE_GOLDEN set the expected document is written anew."""
+    text = markdown(part, MISSING)
+    if os.environ.get("DVPT_WRITE_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_the_csv_has_a_line_for_each_cell_and_each_mean(part: Scores, tmp_path: Path) -> None:
+    write_csv(part, tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    found = {(line["row"], line["task"]): line for line in lines}
+    assert len(found) == len(lines) == 4 + 3
+    cell = found["DVPT", "eurosat"]
+    assert (cell["accuracy"], cell["published"], cell["difference"]) == ("96.9000", "96.9000", "0.0000")
+    assert (cell["seeds"], cell["prompts"], cell["official"]) == ("3", "10", "yes")
+    assert float(cell["standard_error"]) == pytest.approx(0.548, abs=0.001)
+    mean = found["DVPT", "mean of Structured"]
+    assert (mean["tasks"], mean["of_tasks"], mean["official"], mean["difference"]) == ("2", "8", "no", "")
+
+
+def test_nothing_measured_is_said_and_where_data_can_be_had(results: Results) -> None:
+    text = markdown(Scores(TABLE_1, *results(TABLE_1, {})), MISSING)
+    assert "Nothing has been measured yet." in text
+    assert "- DMLab: no data found; VTAB-1k's DMLab can be had at" in text
+
+
+def test_other_backbones_are_said_and_not_compared(results: Results) -> None:
+    figures = {("DVPT", "eurosat", 100): (0.9,)}
+    text = markdown(Scores(TABLE_1, *results(TABLE_1, figures, backbone="vit_tiny_patch16_224")), {})
+    assert "`vit_tiny_patch16_224` at 224 px. The paper's backbone is ViT-B/16" in text
+    assert "| 90.0 (96.9) |" in text
+
+
+def test_the_figure_has_a_column_for_each_part_of_the_pictures(results: Results) -> None:
+    figures = {("DVPT", task, 10): (0.5,) for task in paper.FGVC_TASKS}
+    figures |= {("DVPT", "cub", 70): (0.9,)}
+    text = markdown(Scores(FIGURE_3, *results(FIGURE_3, figures, percents="10,70")), {})
+    assert "|  | 10 % | 70 % |" in text
+    assert "| DVPT | 50.00 | 90.00, mean of 1 of 5 tasks |" in text
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (None, ""),
+        (Score(80.06, None, None, comparable=True, official=True), "80.1"),
+        (Score(80.06, 0.44, 80.3, comparable=True, official=True), "80.1 ± 0.4 (80.3, −0.2)"),
+        (Score(80.06, 0.44, 79.0, comparable=False, official=False), "80.1 ± 0.4† (79.0)"),
+        (
+            Score(80.0, None, 79.0, comparable=True, official=True, tasks=2, of_tasks=7),
+            "80.0 (79.0, +1.0), mean of 2 of 7 tasks",
+        ),
+        (Score(80.0, None, 80.04, comparable=True, official=True), "80.0 (80.0, 0.0)"),
+    ],
+)  # fmt: skip
+def test_a_cell_says_what_it_is(score: Score | None, text: str) -> None:
+    assert cell_text(score) == text

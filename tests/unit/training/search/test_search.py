@@ -1,0 +1,156 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.store.store import Store
+from training.data.pixels import Decoder
+from training.errors import DataUnusable, Diverged
+from training.options.train_config import TrainConfig
+from training.run.workbench import KEPT_BYTES, Workbench
+from training.search.ledger import Ledger, TrialRow
+from training.search.result import SearchResult
+from training.search.search import ROWS, Search, duration, select
+from training.search.search_config import SearchConfig
+
+Make = Callable[..., Path]
+NewSearch = Callable[..., SearchConfig]
+
+
+@pytest.fixture
+def new_search(new_config: Callable[..., TrainConfig], picture_folder: Make) -> NewSearch:
+    """A search of linear heads over two points on 18 + 9 coloured pictures."""
+    data = picture_folder(train=6, val=3, test=4)
+
+    def make(**options: Any) -> SearchConfig:
+        plain = new_config(data=data, method="linear", epochs=3).model_dump(exclude_unset=True)
+        grid = {"search": True, "grid_lr": (0.001, 0.05), "grid_weight_decay": (0.0,)}
+        return SearchConfig.model_validate(plain | grid | options)
+
+    return make
+
+
+def run(config: SearchConfig) -> SearchResult:
+    return Search(config, Workbench(KEPT_BYTES)).execute("test")
+
+
+def rows_of(result: SearchResult) -> list[TrialRow]:
+    return Ledger(Path(result.directory) / ROWS, TrialRow).rows()
+
+
+def trial(lr: float, accuracy: float | None, loss: float = 1.0, weight_decay: float = 0.0) -> TrialRow:
+    return TrialRow(
+        task="x", method="vpt", optimizer="sgd", lr=lr, weight_decay=weight_decay, seed=0, split="val",
+        epochs=1, state="diverged" if accuracy is None else "finished", accuracy=accuracy,
+        loss=None if accuracy is None else loss, pictures=10, seconds=1.0, training_seconds=1.0, run="r",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [trial(3, 0.5), trial(2, 0.9), trial(1, 0.8)],
+        [trial(3, None), trial(2, 0.1)],
+        [trial(1, 0.9, loss=0.6), trial(2, 0.9, loss=0.5)],
+        [trial(4, 0.9), trial(2, 0.9), trial(3, 0.9)],
+        [trial(2, 0.9, weight_decay=0.0), trial(2, 0.9, weight_decay=0.1)],
+    ],
+    ids=["accuracy", "not a diverged one", "loss", "learning rate", "weight decay"],
+)
+def test_the_best_on_val_is_chosen_and_ties_are_settled(rows: list[TrialRow]) -> None:
+    chosen = select(rows)
+    assert chosen.lr == 2
+    assert chosen.weight_decay == max(row.weight_decay for row in rows)
+
+
+def test_nothing_is_chosen_where_everything_diverged() -> None:
+    with pytest.raises(Diverged, match="all 2 trials diverged"):
+        select([trial(1, None), trial(2, None)])
+
+
+def test_trials_are_measured_on_val_and_every_seed_once_on_test(new_search: NewSearch) -> None:
+    result = run(new_search(seeds=2, seed=4))
+    rows = rows_of(result)
+    assert [(row.split, row.seed, row.pictures) for row in rows] == [
+        ("val", 4, 9), ("val", 4, 9), ("test", 4, 12), ("test", 5, 12)
+    ]  # fmt: skip
+    best = max(rows[:2], key=lambda row: row.accuracy or 0.0)
+    assert {(row.lr, row.weight_decay) for row in rows[2:]} == {(best.lr, best.weight_decay)}
+    assert (result.lr, result.val_accuracy, result.trials) == (best.lr, best.accuracy, 2)
+    assert result.accuracies == tuple(row.accuracy for row in rows[2:])
+    assert result.mean == pytest.approx(sum(result.accuracies) / 2)
+    assert result.parameters_without_head == 0 < result.parameters_with_head
+
+
+def test_the_first_seeds_adapter_is_published_once(new_search: NewSearch) -> None:
+    config = new_search(seeds=2)
+    result = run(config)
+    store = Store.open(Path(result.store))
+    assert result.version == 1
+    provenance = store.config("colours", 1).provenance
+    assert provenance["metrics"]["accuracy"] == pytest.approx(result.accuracies[0], abs=1e-6)
+    assert provenance["data"]["trained_on"] == "trainval"
+    assert run(config) == result
+    assert store.resolve("colours") == 1
+
+
+def test_what_has_a_row_is_not_trained_again(new_search: NewSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(new_search())
+    before = rows_of(result)
+    with monkeypatch.context() as patched:
+        patched.delattr(Decoder, "_decode")
+        assert run(new_search()) == result
+    wider = run(new_search(grid_lr=(0.001, 0.05, 0.2), seeds=2))
+    assert wider.directory == result.directory
+    assert rows_of(wider)[: len(before)] == before
+    assert [row.lr for row in rows_of(wider)[len(before) :] if row.split == "val"] == [0.2]
+
+
+def test_a_diverged_trial_is_a_row_and_the_search_goes_on(new_search: NewSearch) -> None:
+    config = new_search(method="vpt", optimizer="sgd", grid_lr=(1e30, 0.01), publish=False)
+    result = run(config)
+    first, second, _ = rows_of(result)
+    assert (first.state, first.accuracy, first.loss) == ("diverged", None, None)
+    assert second.state == "finished"
+    assert (result.lr, result.trials, result.diverged_trials) == (0.01, 2, 1)
+
+
+def test_test_pictures_are_not_opened_before_everything_is_chosen(
+    new_search: NewSearch, tmp_path: Path
+) -> None:
+    config = new_search()
+    broken = {path: path.read_bytes() for path in (tmp_path / "pictures" / "test").rglob("*.png")}
+    for path in broken:
+        path.write_bytes(b"no picture")
+    with pytest.raises(DataUnusable, match="12 of 12 pictures"):
+        run(config)
+    (ledger,) = (tmp_path / "runs").glob(f"*/{ROWS}")
+    assert [row.split for row in Ledger(ledger, TrialRow).rows()] == ["val", "val"]
+    for path, content in broken.items():
+        path.write_bytes(content)
+    result = run(config)
+    assert [row.split for row in rows_of(result)] == ["val", "val", "test"]
+
+
+def test_other_pictures_are_another_search(new_search: NewSearch, tmp_path: Path) -> None:
+    result = run(new_search())
+    (tmp_path / "pictures" / "val" / "amber" / "000.png").unlink()
+    assert run(new_search()).directory != result.directory
+
+
+def test_only_the_first_final_run_has_a_card(new_search: NewSearch) -> None:
+    result = run(new_search(seeds=2))
+    (card,) = Path(result.directory).glob("*/README.md")
+    assert next(row.run for row in rows_of(result) if row.split == "test") == card.parent.name
+
+
+def test_no_checkpoints_of_trials_are_left(new_search: NewSearch) -> None:
+    result = run(new_search())
+    kept = {path.parent.name for path in Path(result.directory).glob("*/checkpoint.safetensors")}
+    assert kept == {row.run for row in rows_of(result) if row.split == "test"}
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (720, "12 min"), (12240, "3.4 h")])
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

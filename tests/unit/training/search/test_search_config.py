@@ -1,0 +1,37 @@
+import pytest
+from pydantic import ValidationError
+
+from training.options.train_config import TrainConfig
+from training.search.search_config import SearchConfig
+
+
+def test_a_search_leaves_the_options_of_a_run_as_they_were_given() -> None:
+    config = SearchConfig(task="x", search=True, epochs=3, seeds=2, grid_lr="0.01,0.03")
+    assert config.grid_lr == (0.01, 0.03)
+    plain = config.plain(lr=0.03)
+    assert type(plain) is TrainConfig
+    assert plain == TrainConfig(task="x", epochs=3, lr=0.03)
+    assert plain.model_fields_set == {"task", "epochs", "lr"}
+
+
+def test_the_options_of_a_search_leave_the_key_of_its_runs_alone() -> None:
+    assert SearchConfig(task="x", search=True, seeds=5).key() == TrainConfig(task="x").key()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"seeds": 3}, "seeds needs search"),
+        ({"grid": "vpt"}, "grid needs search"),
+        ({"search": True, "lr": 0.1}, "lr is the search's to choose"),
+        ({"search": True, "train_split": "train"}, "train_split is the search's to choose"),
+        ({"search": True, "grid": "vpt", "optimizer": "sgd"}, "optimizer goes with the grid"),
+        ({"search": True, "grid_lr": "0"}, "must be above 0"),
+        ({"search": True, "grid_lr": "0.1,0.1"}, "different values"),
+        ({"search": True, "grid_lr": "a"}, "valid number"),
+        ({"search": True, "grid_weight_decay": "-1"}, "at least 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        SearchConfig.model_validate({"task": "x"} | options)

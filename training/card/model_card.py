@@ -1,0 +1,189 @@
+"""The model card: what was trained, on what, how well it does, and how to use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from training.card import plots
+from training.loop.calibration import BINS, Calibration, Reliability
+from training.loop.evaluate import Predictions
+from training.run_directory import EpochRecord
+from training.uncertainty import standard_error
+
+ClassRow = tuple[str, float, float, float, int]
+MATRIX_CLASSES = 20
+NOT_SERVED = (
+    "Trained for comparison: a service shares one frozen backbone and cannot run this method. The trained "
+    "tensors are in `checkpoint.safetensors` of the run directory."
+)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a finished run found out: answers on the evaluated split and the way there.
+
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
+    """
+
+    split: str
+    classes: tuple[str, ...]
+    predictions: Predictions
+    history: tuple[EpochRecord, ...]
+    kept: EpochRecord | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy."""
+        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
+
+    @property
+    def reliability(self) -> Reliability:
+        """How far the probabilities that were answered can be believed."""
+        return Reliability.of(self.predictions.logits, self.predictions.labels)
+
+    @property
+    def uncalibrated(self) -> Reliability:
+        """The same before a temperature was folded in."""
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        return Reliability.of(self.predictions.logits * temperature, self.predictions.labels)
+
+
+def model_card(
+    name: str, findings: Findings, provenance: Mapping[str, Any], *, served: bool = True
+) -> dict[str, bytes]:
+    """`README.md` and its plots, by file name; `served` says whether a service can run what was trained."""
+    counts = _confusions(findings)
+    rows = class_rows(findings)
+    text = "\n\n".join(
+        [
+            f"# {name}",
+            _summary(findings, provenance, served=served),
+            "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
+            "## Options and data\n\n" + _listing(provenance),
+            "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
+            + _history_table(findings.history),
+            "## Calibration\n\n![Accuracy by probability](reliability.png)\n\n" + _calibration(findings),
+            "## Classes\n\n![F1 of each class](classes.png)\n\n" + _class_table(rows),
+            "## Confusions\n\n![Confusion matrix](confusion-matrix.png)\n\n"
+            + _confusion_text(counts, findings.classes),
+        ]
+    )
+    return {
+        "README.md": (text + "\n").encode(),
+        "learning-curve.png": plots.learning_curve(findings.history),
+        "reliability.png": plots.reliability(findings.reliability, findings.uncalibrated),
+        "classes.png": plots.class_table(rows),
+        "confusion-matrix.png": plots.confusion_matrix(counts, findings.classes),
+    }
+
+
+def class_rows(findings: Findings) -> list[ClassRow]:
+    """Class, precision, recall, F1, support; 0 where a figure has no denominator."""
+    precision, recall, f1, support = precision_recall_fscore_support(
+        findings.predictions.labels.numpy(),
+        findings.predictions.predicted.numpy(),
+        labels=range(len(findings.classes)),
+        zero_division=0.0,
+    )
+    table = zip(findings.classes, precision, recall, f1, support, strict=True)
+    return [(name, float(p), float(r), float(f), int(s)) for name, p, r, f, s in table]
+
+
+def _confusions(findings: Findings) -> NDArray[np.int64]:
+    counts: NDArray[np.int64] = confusion_matrix(
+        findings.predictions.labels.numpy(),
+        findings.predictions.predicted.numpy(),
+        labels=range(len(findings.classes)),
+    )
+    return counts
+
+
+def _summary(findings: Findings, provenance: Mapping[str, Any], *, served: bool) -> str:
+    accuracy, error = findings.predictions.accuracy, findings.standard_error
+    method, backbone = provenance["method"], provenance["backbone"]
+    what, measured = f"{method} adapter for the frozen backbone", "the published, rounded tensors"
+    if not served:
+        what, measured = f"{method} model made of the backbone", "the trained tensors"
+    return (
+        f"A {what} `{backbone}`, {len(findings.classes)} classes. "
+        f"Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
+        f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}."
+    )
+
+
+def _calibration(findings: Findings) -> str:
+    """How far probabilities lie from accuracies, and what was done about it."""
+    text = f"Expected calibration error on {findings.split}, {BINS} bins: {findings.reliability.error:.4f}"
+    found = findings.calibration
+    if found is None:
+        return f"{text}. No temperature was fitted; `--calibrate` does."
+    return (
+        f"{text}, before {findings.uncalibrated.error:.4f}. The head is divided by a temperature of "
+        f"{found.temperature:.4f}, fitted on the {found.pictures} pictures of val as answered by a run that "
+        f"was not trained on them (`{found.run}`). It changes probabilities and no answer."
+    )
+
+
+def _usage(name: str) -> str:
+    return (
+        "```sh\n"
+        f"curl --data-binary @picture.jpg -H 'Content-Type: image/jpeg' \\\n"
+        f"  http://127.0.0.1:8000/v1/tasks/{name}/classify\n"
+        "```"
+    )
+
+
+def _listing(provenance: Mapping[str, Any]) -> str:
+    lines = []
+    for key, value in provenance.items():
+        lines.append(f"- {key.replace('_', ' ')}: {_plain(value)}")
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    """A value in words: mappings as `name value, …`, lists joined, what is absent as `none`."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "; ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def _history_table(history: Sequence[EpochRecord]) -> str:
+    every = max(1, len(history) // 10)
+    shown = [record for record in history if record.epoch % every == 0 or record is history[-1]]
+    rows = [
+        (str(r.epoch), f"{r.loss:.4f}", f"{r.accuracy:.4f}", _optional(r.val_accuracy), f"{r.seconds:.1f}")
+        for r in shown
+    ]
+    return table(("epoch", "loss", "accuracy", "val", "seconds"), rows)
+
+
+def _class_table(rows: Sequence[ClassRow]) -> str:
+    cells = [(name, f"{p:.3f}", f"{r:.3f}", f"{f:.3f}", str(s)) for name, p, r, f, s in rows]
+    return table(("class", "precision", "recall", "F1", "pictures"), cells)
+
+
+def _confusion_text(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """The whole matrix for few classes, the twenty most frequent confusions for many."""
+    if len(classes) <= MATRIX_CLASSES:
+        header = ("true ↓ answer →", *classes)
+        return table(header, [(name, *map(str, row)) for name, row in zip(classes, counts, strict=True)])
+    wrong = [(int(n), int(t), int(a)) for (t, a), n in np.ndenumerate(counts) if n and t != a]
+    worst = sorted(wrong, reverse=True)[:20]
+    return table(("true", "answer", "pictures"), [(classes[t], classes[a], str(n)) for n, t, a in worst])
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _optional(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,112 @@
+"""From a task's name, or a folder, to its data."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from training.data.benchmark import not_official, with_absences
+from training.data.catalogue import TASKS, CatalogueTask, close_names, task_named
+from training.data.downloads import DOWNLOADS, download_folder, download_task
+from training.data.embedded import EMBEDDED_TASKS, load_embedded
+from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
+from training.data.source import Split, SplitName, TaskData, check
+from training.data.splits import with_percent, with_test, with_val
+from training.errors import DataNotFound
+from training.options.train_config import TrainConfig
+
+# Tasks that can be drawn by formula where their data is not found.
+DRAWN: Mapping[str, str] = MappingProxyType(
+    {"dsprites_loc": "sprites-location", "dsprites_ori": "sprites-orientation"}
+)
+
+
+def is_embedded(config: TrainConfig) -> bool:
+    """Whether the task is drawn or packaged, so that nothing needs to be found or downloaded."""
+    return config.data is None and config.task in EMBEDDED_TASKS
+
+
+def open_task(config: TrainConfig) -> TaskData:
+    """The data of `--task` or `--data`, with the splits this run needs, checked.
+
+    Raises DataNotFound with the folders looked in, and DataUnusable.
+    """
+    found = _find(config)
+    check(found)
+    data = with_test(found, config.test_fraction, config.split_seed)
+    if config.train_split == "train":
+        data = with_val(data, config.val_fraction, config.split_seed)
+    data = with_percent(data, config.train_percent, config.split_seed, config.train_split)
+    check(data)
+    return with_absences(data)
+
+
+def _find(config: TrainConfig) -> TaskData:
+    if config.data is not None:
+        if not config.data.is_dir():
+            raise DataNotFound(f"--data {config.data} is no folder")
+        return read_folder(config.data, config)
+    if is_embedded(config):
+        return _embedded(config.task)
+    folder = find_folder(config)
+    if folder is not None:
+        return read_folder(folder, config)
+    task = task_named(config.task)
+    if task is None:
+        raise _not_found(config, _unknown(config.task), _without_folder())
+    return _made(config, task)
+
+
+def _made(config: TrainConfig, task: CatalogueTask) -> TaskData:
+    """A catalogue task that no folder was found for: drawn, or downloaded."""
+    if task.name in DRAWN:
+        return _drawn(task)
+    had = f"{task.title} ({task.benchmark}) can be had at {task.source}"
+    if task.name not in DOWNLOADS:
+        raise _not_found(config, f"no data for task '{config.task}'", had)
+    try:
+        return download_task(task, download_folder())
+    except DataNotFound as error:
+        raise _not_found(config, f"no data for task '{config.task}'. {error}", had) from error
+
+
+def _not_found(config: TrainConfig, what: str, then: str) -> DataNotFound:
+    looked_in = candidates(config)
+    places = ", ".join(map(str, looked_in)) or "no folder: set --data-root or $DVPT_DATA_ROOT"
+    task = task_named(config.task)
+    aliases = f" (or there as {', '.join(task.aliases)})" if task and looked_in else ""
+    layouts = "\n- ".join(LAYOUTS)
+    return DataNotFound(
+        f"{what}. Looked in {places}{aliases}.\nAccepted there, or with --data FOLDER:\n- {layouts}\n{then}."
+    )
+
+
+def _unknown(name: str) -> str:
+    close = close_names(name, tuple(EMBEDDED_TASKS))
+    meant = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f"no data for task '{name}', which the catalogue does not have{meant}"
+
+
+def _without_folder() -> str:
+    return (
+        f"Tasks that need no folder: {', '.join(sorted({*EMBEDDED_TASKS, *DRAWN, *DOWNLOADS}))}; "
+        f"all of the catalogue: {', '.join(TASKS)}"
+    )
+
+
+def _drawn(task: CatalogueTask) -> TaskData:
+    data = _embedded(DRAWN[task.name])
+    how = not_official(task, "train, val, test: drawn by formula as dSprites draws")
+    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", (how,))
+
+
+def _embedded(task: str) -> TaskData:
+    return TaskData(
+        EMBEDDED_TASKS[task].classes,
+        {name: _embedded_split(task, name) for name in ("train", "val", "test")},
+        f"embedded: {EMBEDDED_TASKS[task].description}",
+    )
+
+
+def _embedded_split(task: str, name: SplitName) -> Split:
+    pictures, labels = load_embedded(task, name)
+    names = tuple(f"{task}/{name}/{row:05d}.png" for row in range(len(labels)))
+    return Split(names, tuple(labels), tuple(pictures))

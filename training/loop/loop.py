@@ -1,0 +1,266 @@
+"""The one training loop."""
+
+import logging
+import math
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from training.errors import Diverged
+from training.loop.optimization import (
+    batches,
+    lr_factor,
+    new_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+    seed_epoch,
+    set_lr,
+    steps_in_epoch,
+)
+from training.methods.method import Method
+from training.options.train_config import TrainConfig
+from training.run_directory import Checkpoint, EpochRecord, RunDirectory
+
+LOG = logging.getLogger("training")
+Validate = Callable[[], float]
+OnEpoch = Callable[[EpochRecord], None]
+WhileTraining = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a method made of the training pictures [N, …], and their labels [N]."""
+
+    inputs: Tensor
+    labels: Tensor
+
+
+@dataclass
+class Epoch:
+    """An epoch in progress: the rows of each batch, and what was measured so far."""
+
+    number: int
+    batches: list[Tensor]
+    began: float
+    lr: float = 0.0
+    done: int = 0
+    loss_sum: float = 0.0
+    right: int = 0
+    seen: int = 0
+
+    def count(self, loss: float, right: int, rows: int) -> None:
+        """Add a batch."""
+        self.done += 1
+        self.loss_sum += loss * rows
+        self.right += right
+        self.seen += rows
+
+    def record(self, trials: int = 1) -> EpochRecord:
+        """What is kept of it; its time is shared by the trials that were trained side by side."""
+        seconds = (time.perf_counter() - self.began) / trials
+        return EpochRecord(
+            self.number + 1, self.loss_sum / self.seen, self.right / self.seen, self.lr, seconds
+        )
+
+
+class Training:
+    """A run in progress: method, optimizer, what is known of past epochs.
+
+    `while_training` surrounds the steps of each epoch, and not the looks at val.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        config: TrainConfig,
+        device: torch.device,
+        while_training: WhileTraining = nullcontext,
+    ) -> None:
+        if config.epochs is None or config.lr is None:
+            raise ValueError("epochs and learning rate are resolved before training")
+        self._method = method
+        self._config = config
+        self._device = device
+        self._epochs = config.epochs
+        self._peak = config.lr
+        self._optimizer: Optimizer = new_optimizer(method.module, config)
+        # Gradients of float16 would vanish unscaled; the other types have float32's range.
+        self._scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+        self._while_training = while_training
+        self._best: dict[str, Tensor] = {}
+        self.history: list[EpochRecord] = []
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The first epoch with the best val accuracy, None where none was looked at."""
+        looked = [record for record in self.history if record.val_accuracy is not None]
+        return max(looked, key=lambda record: record.val_accuracy or 0.0, default=None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are trained, or val has not got better for as long as was asked."""
+        return len(self.history) >= self._epochs or self._out_of_patience()
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on after the checkpoint's last epoch."""
+        self._method.module.load_state_dict(checkpoint.module)
+        restore_optimizer(self._optimizer, checkpoint.optimizer)
+        if checkpoint.scaler:
+            self._scaler.load_state_dict(checkpoint.scaler)
+        self._best = checkpoint.best
+        self.history = list(checkpoint.history)
+
+    def keep_best(self) -> EpochRecord | None:
+        """With patience, go back to the best epoch's tensors; that epoch, None if the last one counts."""
+        if not self._best:
+            return None
+        self._method.module.load_state_dict(self._best)
+        return self.best
+
+    def fit(self, pictures: Pictures, run: RunDirectory, on_epoch: OnEpoch, validate: Validate) -> None:
+        """Train the epochs that are left, with a checkpoint after each.
+
+        Raises Diverged when the loss or a trained value is no finite number; the last checkpoint stays.
+        """
+        steps = steps_in_epoch(len(pictures.labels), self._config.batch_size)
+        first = len(self.history)
+        with tqdm(total=self._epochs * steps, initial=first * steps, disable=None, unit="step") as bar:
+            while not self.finished:
+                with self._while_training():
+                    epoch = self._epoch(pictures, bar)
+                record = self.end_epoch(epoch, run, validate)
+                on_epoch(record)
+                self._log(record, shown=bool(bar.disable))
+
+    def begin_epoch(self, count: int) -> Epoch:
+        """The next epoch over `count` pictures; its order and dropout are functions of seed and number."""
+        number = len(self.history)
+        order = seed_epoch(self._config.seed, number)
+        self._method.module.train()
+        return Epoch(number, list(batches(count, self._config.batch_size, order)), time.perf_counter())
+
+    def score(self, epoch: Epoch, logits: Tensor, labels: Tensor) -> Tensor:
+        """Logits [b, C] of the epoch's next batch → its loss, to go backward from. Raises Diverged."""
+        steps = len(epoch.batches)
+        step = epoch.number * steps + epoch.done
+        epoch.lr = self._peak * lr_factor(step, self._epochs * steps, self._config.warmup)
+        loss, right = self._loss(logits, labels)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._diverged(f"the loss is {value}", step + 1, epoch.number, epoch.lr)
+        epoch.count(value, right, len(labels))
+        set_lr(self._optimizer, epoch.lr)
+        return self._scaler.scale(loss)
+
+    def update(self) -> None:
+        """Take the step that the gradients say, and forget them."""
+        if self._config.clip_grad:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._method.module.parameters(), self._config.clip_grad)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def end_epoch(
+        self, epoch: Epoch, run: RunDirectory, validate: Validate, *, trials: int = 1
+    ) -> EpochRecord:
+        """Look at val if it is time to, and save. Raises Diverged where a trained value is not finite."""
+        self._require_finite(epoch)
+        record = epoch.record(trials)
+        if self._config.val_every and record.epoch % self._config.val_every == 0:
+            record = replace(record, val_accuracy=validate())
+        self._remember(record)
+        run.save(self._checkpoint())
+        return record
+
+    def _epoch(self, pictures: Pictures, bar: "tqdm[Any]") -> Epoch:
+        epoch = self.begin_epoch(len(pictures.labels))
+        for rows in epoch.batches:
+            logits = self._method.logits(pictures.inputs[rows].to(self._device))
+            torch.autograd.backward(self.score(epoch, logits, pictures.labels[rows]))
+            self.update()
+            loss, accuracy = epoch.loss_sum / epoch.seen, epoch.right / epoch.seen
+            bar.update()
+            bar.set_postfix(
+                epoch=epoch.number + 1, loss=f"{loss:.3f}", accuracy=f"{accuracy:.3f}", refresh=False
+            )
+        return epoch
+
+    def rehearse(self, pictures: Pictures, batch_size: int, steps: int) -> float:
+        """Median seconds of a step after the first; what is trained is of no use afterwards."""
+        order = torch.arange(batch_size * steps) % len(pictures.labels)
+        self._method.module.train()
+        seconds = []
+        with self._while_training():
+            for rows in torch.split(order, batch_size):
+                began = time.perf_counter()
+                logits = self._method.logits(pictures.inputs[rows].to(self._device))
+                loss, _ = self._loss(logits, pictures.labels[rows])
+                torch.autograd.backward(self._scaler.scale(loss))
+                self.update()
+                loss.item()  # waits for a GPU
+                seconds.append(time.perf_counter() - began)
+        return statistics.median(seconds[1:])
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        """The loss of a batch, and how many of its rows are right."""
+        labels = labels.to(self._device)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing or 0.0)
+        return loss, int((logits.argmax(dim=1) == labels).sum())
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            self._method.module.state_dict(),
+            optimizer_tensors(self._optimizer),
+            tuple(self.history),
+            self._best,
+            self._scaler.state_dict(),
+        )
+
+    def _remember(self, record: EpochRecord) -> None:
+        """Add the epoch to the history, and keep its tensors if val was never better."""
+        self.history.append(record)
+        if self._config.patience and record.val_accuracy is not None and self.best is record:
+            state = self._method.module.state_dict()
+            self._best = {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def _out_of_patience(self) -> bool:
+        """Judged only where val was looked at: between two looks nothing can have got better."""
+        if not self._config.patience or not self.history or self.history[-1].val_accuracy is None:
+            return False
+        best = self.best
+        return best is not None and self.history[-1].epoch - best.epoch >= self._config.patience
+
+    def _require_finite(self, epoch: Epoch) -> None:
+        """The last update of an epoch shows in no loss, and must not reach the checkpoint."""
+        for name, value in self._method.module.state_dict().items():
+            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+                step = (epoch.number + 1) * len(epoch.batches)
+                raise self._diverged(f"{name} is not finite", step, epoch.number, epoch.lr)
+
+    def _diverged(self, what: str, step: int, epoch: int, lr: float) -> Diverged:
+        kept = f"; the checkpoint of epoch {epoch} is kept" if epoch else ""
+        return Diverged(
+            f"{what} at step {step} (epoch {epoch + 1}, learning rate {lr:.3g}){kept}; "
+            "try a lower --lr, or --precision fp32"
+        )
+
+    def _log(self, record: EpochRecord, *, shown: bool) -> None:
+        """A line for an epoch where there is no bar, at most about twenty in a run."""
+        every = max(1, self._epochs // 20)
+        if shown and (record.epoch % every == 0 or record.epoch == self._epochs):
+            val = "" if record.val_accuracy is None else f", val {record.val_accuracy:.3f}"
+            left = record.seconds * (self._epochs - record.epoch)
+            LOG.info(
+                "epoch %d/%d: loss %.3f, accuracy %.3f%s, %.1f s, about %.0f s left",
+                record.epoch, self._epochs, record.loss, record.accuracy, val, record.seconds, left,
+            )  # fmt: skip

@@ -1,0 +1,112 @@
+"""The command line of a frozen pydantic model: a flag for each field, grouped as the fields are."""
+
+import argparse
+import types
+import typing
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from training.errors import OptionsUnusable
+from training.options.option_file import group_of, read_options
+
+Model = TypeVar("Model", bound=BaseModel)
+METAVARS = {int: "N", float: "X", Path: "PATH", str: "NAME"}
+CONFIG_FLAG = "--config"
+CONFIG_HELP = "TOML file with any of these options by name; what stands on the command line wins"
+
+
+def parse_arguments(model: type[Model], argv: Sequence[str], *, prog: str, description: str) -> Model:
+    """Read `argv`, and the file it may name, into the model. A usage error exits with 2 and one line."""
+    path = _config_file(argv, prog)
+    try:
+        filed = read_options(model, path) if path else {}
+    except OptionsUnusable as error:
+        build_parser(model, prog=prog, description=description).error(str(error))
+    parser = build_parser(model, prog=prog, description=description, filed=filed)
+    given = {name: value for name, value in vars(parser.parse_args(argv)).items() if name != "config"}
+    try:
+        return model(**(filed | given))
+    except ValidationError as error:
+        places = {name: f"{path}: {name}" for name in filed.keys() - given.keys()}
+        parser.error("; ".join(_complaint(fault, places) for fault in error.errors()))
+
+
+def build_parser(
+    model: type[BaseModel], *, prog: str, description: str, filed: Collection[str] = ()
+) -> argparse.ArgumentParser:
+    """A parser with one flag for each field; pydantic, not argparse, checks the values.
+
+    Fields that are `filed` already are not required.
+    """
+    needed = [
+        f"{_flag(name)} {METAVARS.get(_bare_type(field.annotation), 'VALUE')}"
+        for name, field in model.model_fields.items()
+        if field.is_required()
+    ]
+    usage = " ".join([prog, *needed, "[options]"])  # all of them would fill a page
+    parser = argparse.ArgumentParser(prog=prog, usage=usage, description=description, allow_abbrev=False)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for name, field in model.model_fields.items():
+        title = group_of(model, name)
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        _add_flag(groups[title], name, field, required=field.is_required() and name not in filed)
+    next(iter(groups.values())).add_argument(
+        CONFIG_FLAG, metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP
+    )
+    return parser
+
+
+def _config_file(argv: Sequence[str], prog: str) -> Path | None:
+    """The file `--config` names, found before the other flags can be judged."""
+    parser = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
+    parser.add_argument(CONFIG_FLAG, type=Path)
+    known, _ = parser.parse_known_args(argv)
+    return typing.cast("Path | None", known.config)
+
+
+def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo, *, required: bool) -> None:
+    kind = _bare_type(field.annotation)
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "required": required}
+    if kind is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif typing.get_origin(kind) is Literal:
+        options["choices"] = typing.get_args(kind)
+    else:
+        options["metavar"] = METAVARS.get(kind, "VALUE")
+    group.add_argument(_flag(name), dest=name, help=_help(field), **options)
+
+
+def _help(field: FieldInfo) -> str:
+    text = (field.description or "").replace("%", "%%")
+    if field.is_required() or field.default is None:
+        return text
+    return f"{text} (default: {_shown(field.default)})"
+
+
+def _shown(value: Any) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def _bare_type(annotation: Any) -> Any:
+    """`X | None` → X."""
+    if isinstance(annotation, types.UnionType):
+        return next(kind for kind in typing.get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+def _complaint(fault: Any, places: Mapping[str, str]) -> str:
+    """One of pydantic's complaints, in the words of the command line or of the file it is about."""
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return message
+    name = str(fault["loc"][0])
+    return f"{places.get(name, f'argument {_flag(name)}')}: {message}"
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

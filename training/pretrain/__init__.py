@@ -1,0 +1,1 @@
+"""The making of the embedded backbone: `python -m training.pretrain`."""

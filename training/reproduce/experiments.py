@@ -1,0 +1,120 @@
+"""The tables and the figure of the paper as plans: which systems, on which tasks, beside which values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from training.data.catalogue import TASKS
+from training.reproduce import paper
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of a table, or a line of the figure: its name, and the options of `dvpt-train` it stands for."""
+
+    name: str
+    options: Mapping[str, Any]
+
+    @property
+    def slug(self) -> str:
+        """The name as it is written on a command line."""
+        return self.name.lower().replace(" ", "-")
+
+    @property
+    def prompts(self) -> str | None:
+        """The method, if it has prompts."""
+        method = str(self.options["method"])
+        return method if method in {"vpt", "dvpt"} else None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure. `blocks` are its groups of tasks, each with a mean, in the paper's order."""
+
+    name: str
+    title: str
+    blocks: Mapping[str, tuple[str, ...]]
+    systems: tuple[System, ...]
+    published: paper.Values
+    published_means: Mapping[str, Mapping[str, float]]
+    percents: tuple[int, ...] = (100,)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All of its tasks."""
+        return tuple(task for tasks in self.blocks.values() for task in tasks)
+
+
+def _system(name: str, method: str, **options: Any) -> System:
+    return System(name, MappingProxyType({"method": method, **options}))
+
+
+FULL, LINEAR = _system("Full", "full"), _system("Linear", "linear")
+VPT, DVPT = _system("VPT", "vpt"), _system("DVPT", "dvpt")
+
+TABLE_1 = Experiment(
+    "table1",
+    "Table 1: every method on VTAB-1k",
+    MappingProxyType(
+        {
+            group.capitalize(): tuple(t for t in paper.VTAB_TASKS if TASKS[t].group == group)
+            for group in paper.GROUPS
+        }
+    ),
+    (
+        FULL,
+        LINEAR,
+        _system("Partial-1", "partial", partial_blocks=1),
+        _system("Mlp-2", "mlp", head_layers=2),
+        _system("Mlp-5", "mlp", head_layers=5),
+        _system("Sidetune", "sidetune"),
+        _system("Bias", "bias"),
+        _system("Adapter-64", "adapter", adapter_reduction=64),
+        _system("Adapter-8", "adapter", adapter_reduction=8),
+        VPT,
+        DVPT,
+    ),
+    paper.TABLE_1,
+    MappingProxyType(
+        {
+            system: dict(zip(map(str.capitalize, paper.GROUPS), means, strict=True))
+            for system, means in paper.TABLE_1_MEANS.items()
+        }
+    ),
+)
+
+TABLE_2 = Experiment(
+    "table2",
+    "Table 2: linear maps of the Meta-Net",
+    MappingProxyType({"VTAB-1k": tuple(paper.TABLE_2["4 layers"])}),
+    tuple(_system(f"{count} layers", "dvpt", meta_layers=count) for count in (2, 4, 6)),
+    paper.TABLE_2,
+    MappingProxyType({}),
+)
+
+TABLE_3 = Experiment(
+    "table3",
+    "Table 3: one dynamic prompt for all prompts of a layer, or one for each",
+    MappingProxyType({"VTAB-1k": tuple(paper.TABLE_3["shared"])}),
+    (
+        _system("shared", "dvpt", meta_net="shared"),
+        _system("specific", "dvpt", meta_net="specific"),
+    ),
+    paper.TABLE_3,
+    MappingProxyType({}),
+)
+
+FIGURE_3 = Experiment(
+    "fig3",
+    "Figure 3: FGVC with a part of the training pictures",
+    MappingProxyType({"FGVC": paper.FGVC_TASKS}),
+    (FULL, LINEAR, DVPT),
+    MappingProxyType({}),
+    MappingProxyType({}),
+    (10, 20, 30, 40, 50, 60, 70),
+)
+
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
+    {experiment.name: experiment for experiment in (TABLE_1, TABLE_2, TABLE_3, FIGURE_3)}
+)

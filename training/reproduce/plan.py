@@ -1,0 +1,175 @@
+"""What a table or figure is made of: cells, each a search, and what is known of them."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from adapters.config import StrictModel
+from adapters.errors import ConfigError
+from training.data.catalogue import TASKS, CatalogueTask
+from training.data.downloads import DOWNLOADS
+from training.data.folders import find_folder
+from training.data.task_data import DRAWN
+from training.methods import with_recipe
+from training.reproduce import paper
+from training.reproduce.experiments import Experiment, System
+from training.reproduce.reproduce_config import ReproduceConfig
+from training.search.grid import grid
+from training.search.result import SearchResult, pooled_standard_error, sample_std
+from training.search.search_config import SearchConfig
+
+DEFAULT_PROMPTS = 10
+WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
+"""What `dvpt-train` does by default and the paper does not."""
+# What the readers say of pictures and splits that stand in for a benchmark's own.
+UNOFFICIAL = re.compile(r"\bnot the (\d+ of the )?official\b")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One system on one task with one part of the training pictures: a search."""
+
+    system: System
+    task: CatalogueTask
+    percent: int
+    config: SearchConfig
+
+    @property
+    def key(self) -> str:
+        """Names the search by its options; equal cells of two tables are one search."""
+        options = with_recipe(self.config).model_copy(update={"lr": None})
+        points = [asdict(point) for point in grid(self.config)]
+        text = json.dumps([options.key(), points, self.config.seeds])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        part = "" if self.percent == 100 else f", {self.percent} % of the training pictures"
+        return f"{self.system.name} on {self.task.title}{part}"
+
+
+class CellRow(StrictModel):
+    """One finished cell in `results.csv`; accuracies are parts of 1, joined by spaces, one a seed."""
+
+    key: str
+    task: str
+    method: str
+    percent: int
+    prompts: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    epochs: int
+    trials: int
+    val_accuracy: float
+    accuracies: str
+    diverged_seeds: int
+    pictures: int
+    parameters_with_head: int
+    parameters_without_head: int
+    training_seconds: float
+    total_seconds: float
+    backbone: str
+    image_size: int
+    splits_made: str | None
+    directory: str
+
+    @classmethod
+    def of(cls, cell: Cell, result: SearchResult) -> Self:
+        """The row of a finished search."""
+        facts = result.model_dump(include=set(cls.model_fields) - {"accuracies", "diverged_seeds"})
+        facts["splits_made"] = "; ".join(result.splits_made) or None
+        return cls(
+            key=cell.key,
+            percent=cell.percent,
+            prompts=cell.config.prompts.count,
+            accuracies=" ".join(map(repr, result.accuracies)),
+            diverged_seeds=len(result.diverged_seeds),
+            **facts,
+        )
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The accuracy of each seed."""
+        return tuple(map(float, self.accuracies.split()))
+
+    @property
+    def std(self) -> float | None:
+        """Over seeds, None for one."""
+        return sample_std(self.values)
+
+    @property
+    def standard_error(self) -> float:
+        """From the number of test pictures."""
+        return pooled_standard_error(self.values, self.pictures)
+
+    @property
+    def official(self) -> bool:
+        """Whether the splits are the benchmark's own."""
+        return UNOFFICIAL.search(self.splits_made or "") is None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether data, backbone and input size are the paper's."""
+        return self.official and self.backbone in paper.BACKBONES and self.image_size == paper.IMAGE_SIZE
+
+
+def cells(experiment: Experiment, options: ReproduceConfig, more: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """Every cell, all of a task together so that its pictures are decoded once.
+
+    `more` are options of `dvpt-train` for every run. Raises ConfigError for rows the experiment lacks and for
+    options that cannot be had together.
+    """
+    systems = chosen_systems(experiment, options)
+    percents = (options.percents or experiment.percents) if len(experiment.percents) > 1 else (100,)
+    return tuple(
+        Cell(system, TASKS[task], percent, _config(system, TASKS[task], percent, options, more))
+        for task in options.tasks or experiment.tasks
+        for percent in percents
+        for system in systems
+    )
+
+
+def chosen_systems(experiment: Experiment, options: ReproduceConfig) -> tuple[System, ...]:
+    """The rows asked for, in the table's order. Raises ConfigError."""
+    if options.methods is None:
+        return experiment.systems
+    known = {system.slug: system for system in experiment.systems}
+    asked = {name.lower().replace(" ", "-") for name in options.methods}
+    strange = sorted(asked - known.keys())
+    if strange:
+        raise ConfigError(f"{experiment.name} has no row '{strange[0]}'; its rows: {', '.join(known)}")
+    return tuple(system for slug, system in known.items() if slug in asked)
+
+
+def data_at_hand(cell: Cell, *, download: bool) -> bool:
+    """Whether the task's data is in a folder, can be drawn, or may be downloaded."""
+    name = cell.task.name
+    return find_folder(cell.config) is not None or name in DRAWN or (download and name in DOWNLOADS)
+
+
+def _config(
+    system: System, task: CatalogueTask, percent: int, options: ReproduceConfig, more: Mapping[str, Any]
+) -> SearchConfig:
+    own: dict[str, Any] = {"task": task.name, **system.options}
+    if system.prompts:
+        own |= {"prompt_count": _prompts(system.prompts, task, options), "joint_trials": options.joint_trials}
+    if percent != 100:
+        own["train_percent"] = percent
+    try:
+        return SearchConfig.model_validate({**WITHOUT, **more} | options.of_every_run() | own)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = "".join(f"{part}: " for part in fault["loc"])
+        raise ConfigError(f"{where}{fault['msg'].removeprefix('Value error, ')}") from error
+
+
+def _prompts(method: str, task: CatalogueTask, options: ReproduceConfig) -> int:
+    if isinstance(options.prompts, int):
+        return options.prompts
+    published = options.prompts == "published" or method == "vpt"
+    return (task.vpt_prompts if published else None) or DEFAULT_PROMPTS

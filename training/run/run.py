@@ -1,0 +1,271 @@
+"""A whole run: data and backbone, training, one evaluation, the published adapter."""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from adapters.device import choose_device, choose_dtype
+from adapters.errors import ConfigError
+from adapters.pictures.decode import silence_pillow
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
+from training.card.model_card import Findings, model_card
+from training.data.source import Split, TaskData
+from training.data.splits import training_part
+from training.errors import NotWritten
+from training.loop.calibration import Calibration, fit_temperature, fold_temperature
+from training.loop.deterministic import deterministic
+from training.loop.drop_path import dropped_paths
+from training.loop.evaluate import (
+    Answer,
+    Predictions,
+    answer_of_adapter,
+    answer_of_method,
+    predict_logits,
+)
+from training.loop.loop import Pictures, Training
+from training.methods import build_method, with_recipe
+from training.methods.method import Method, Parameters
+from training.options.option_file import toml_of
+from training.options.train_config import TrainConfig
+from training.run.placement import Placement
+from training.run.publish import provenance_of, rounded_adapter, unpublished
+from training.run.warm_start import WarmStart, find_warm_start
+from training.run.workbench import Workbench
+from training.run_directory import EpochRecord, RunDirectory, reason
+
+LOG = logging.getLogger("training")
+ONCE = frozenset({"fresh", "dry_run"})  # what is asked of one command, and not repeated with its options
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended with."""
+
+    findings: Findings
+    provenance: Mapping[str, Any]
+    run: Path
+    store: Path
+    version: int | None
+    seconds: float
+
+
+class Run:
+    """The parts of one run, made and checked before anything is trained."""
+
+    def __init__(self, config: TrainConfig, workbench: Workbench | None = None) -> None:
+        self._workbench = workbench or Workbench()
+        self.config = with_recipe(config)
+        self.device = choose_device(config.device)
+        dtype = _dtype(config, self.device)
+        self.data: TaskData = self._workbench.data(config)
+        self.train: Split = training_part(self.data, config.train_split)
+        self.held_out: Split = self.data.splits[config.eval_split]
+        self.placement: Placement = self._workbench.placement(config, self.device, dtype)
+        self.backbone: Backbone = self.placement.backbone
+        self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
+        self.digests = {
+            "train_sha256": self._workbench.digest(self.train),
+            f"{config.eval_split}_sha256": self._workbench.digest(self.held_out),
+        }
+        self.warm: WarmStart | None = find_warm_start(self.config, self.placement.store, self.data.classes)
+        started_from = [self.warm.digest] if self.warm else []
+        key = self.config.key(self.backbone.config.sha256, str(dtype), *self.digests.values(), *started_from)
+        self.directory = RunDirectory(config.runs / f"{config.published_name}-{config.method}-{key}")
+        torch.manual_seed(config.seed)
+        self.method: Method = build_method(self.backbone, self.config, len(self.data.classes))
+        if self.warm:
+            self.warm.load_into(self.method)
+        self.method.module.to(self.device)
+
+    def execute(self, command: str, *, card: bool = True) -> Outcome:
+        """Train or resume, evaluate once, publish what can be served; a trial of a search needs no card.
+
+        Raises RunInUse while another process does the same.
+        """
+        silence_pillow()
+        with (
+            self.directory.claimed(fresh=self.config.fresh),
+            deterministic(wanted=self.config.deterministic),
+        ):
+            return self._execute(command, with_card=card)
+
+    def new_training(self) -> Training:
+        """The loop, before its first step."""
+        rate = self.config.drop_path or 0.0
+        return Training(self.method, self.config, self.device, lambda: dropped_paths(self.backbone, rate))
+
+    def speed_up(self) -> None:
+        """Set the backbone up for training; `use_fused_attention` sets it back."""
+        # Plain matrix products go backward faster than fused attention on a CPU.
+        self.backbone.use_fused_attention(self.device.type != "cpu")
+        if self.config.compile:
+            for block in self.backbone.vit.blocks:
+                block.compile()
+
+    def draft(self, temperature: float = 1.0) -> Artifact | None:
+        """The adapter as it will be published, without provenance and card; None if it cannot be served."""
+        adapter = self.method.adapter()
+        if adapter is None:
+            return None
+        fold_temperature(adapter.head, temperature)
+        return unpublished(adapter, self.config, self.data.classes, self.backbone.config)
+
+    def _execute(self, command: str, *, with_card: bool) -> Outcome:
+        began = time.perf_counter()
+        self._record_inputs(command)
+        held_out = self.decoder.chunks(self.held_out)
+        history, kept = self._fit()
+        calibration = self._calibrate(command) if self.config.calibrate else None
+        draft = self.draft(calibration.temperature if calibration else 1.0)
+        predictions = self._predict(self._answer(draft), held_out, self.held_out)
+        findings = Findings(
+            self.config.eval_split, self.data.classes, predictions, history, kept, calibration
+        )
+        provenance = self._provenance(findings, command)
+        card = self._card(findings, provenance, served=draft is not None) if with_card else {}
+        self._record_outputs(findings, provenance, card)
+        version = self._publish(draft, provenance, card)
+        seconds = time.perf_counter() - began
+        return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
+
+    def _fit(self) -> tuple[tuple[EpochRecord, ...], EpochRecord | None]:
+        """The history, and the epoch whose tensors count where it is not the last."""
+        training = self.new_training()
+        checkpoint = self.directory.load()
+        if checkpoint is not None:
+            training.resume(checkpoint)
+            LOG.info(
+                "%s: %d of %d epochs are trained; --fresh starts over",
+                self.directory.path, len(training.history), self.config.epochs,
+            )  # fmt: skip
+        if not training.finished:
+            self._train(training)
+        return tuple(training.history), training.keep_best()
+
+    def _train(self, training: Training) -> None:
+        self.speed_up()
+        images = self.decoder.load(self.train, "decoding the training pictures")
+        inputs = self._workbench.inputs(self.method, self.config, self.backbone, images, self.train)
+        pictures = Pictures(inputs, torch.tensor(self.train.labels))
+        with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
+            training.fit(
+                pictures, self.directory, lambda record: _to_board(board, record), self._validation_accuracy
+            )
+        self.backbone.use_fused_attention(fused=True)
+
+    @cached_property
+    def _val_pixels(self) -> Iterable[Tensor]:
+        return self.decoder.chunks(self.data.splits["val"])
+
+    def _validation_accuracy(self) -> float:
+        answer = answer_of_method(self.method, self.device)
+        return self._predict(answer, self._val_pixels, self.data.splits["val"]).accuracy
+
+    def _calibrate(self, command: str) -> Calibration:
+        """A temperature from pictures that were not trained on: of this run's val, or of a run without it."""
+        if self.config.train_split == "train":
+            run, answer = self, self._answer(self.draft())
+            found = self._predict(answer, self._val_pixels, self.data.splits["val"])
+        else:
+            run = Run(_without_val(self.config, self.warm), self._workbench)
+            LOG.info("calibrating: the same options without val, in %s", run.directory.path)
+            found = run.execute(command).findings.predictions
+        temperature = fit_temperature(found.logits, found.labels)
+        return Calibration(temperature, len(found.labels), run.directory.path.name)
+
+    def _answer(self, draft: Artifact | None) -> Answer:
+        """What is measured: the rounded tensors that a server will load, or else the method itself."""
+        if draft is None:
+            return answer_of_method(self.method, self.device)
+        return answer_of_adapter(self.backbone, rounded_adapter(draft, self.backbone.config))
+
+    def _predict(self, answer: Answer, pixels: Iterable[Tensor], split: Split) -> Predictions:
+        logits = predict_logits(answer, self.device, pixels)
+        return Predictions(split.names, torch.tensor(split.labels), logits)
+
+    def _record_inputs(self, command: str) -> None:
+        config = _pinned(self.config, self.warm)
+        self.directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
+        self.directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
+        splits = {name: split.names for name, split in self.data.splits.items()}
+        self.directory.write_json("splits.json", {"made": self.data.made, **splits})
+
+    def _record_outputs(
+        self, findings: Findings, provenance: Mapping[str, Any], card: Mapping[str, bytes]
+    ) -> None:
+        self.directory.write_json("result.json", provenance)
+        for path in (self.directory.path / "predictions.csv", self.config.predictions):
+            if path is not None:
+                findings.predictions.write(path)
+        for name, content in card.items():
+            self.directory.write_bytes(name, content)
+
+    def _provenance(self, findings: Findings, command: str) -> dict[str, Any]:
+        facts: dict[str, Any] = {"command": command, "parameters": asdict(Parameters.of(self.method))}
+        if self.warm:
+            facts["warm_start"] = {"version": self.warm.name, "tensors": self.warm.digest}
+        data: dict[str, int | str] = {"pictures": len(self.train), **self.digests}
+        return provenance_of(self.config, self.data, findings, self.backbone, data=data) | facts
+
+    def _card(
+        self, findings: Findings, provenance: Mapping[str, Any], *, served: bool
+    ) -> Mapping[str, bytes]:
+        return model_card(self.config.published_name, findings, provenance, served=served)
+
+    def _publish(
+        self, draft: Artifact | None, provenance: dict[str, Any], card: Mapping[str, bytes]
+    ) -> int | None:
+        if draft is None or not self.config.publishes:
+            return None
+        config = draft.config.model_copy(update={"provenance": provenance})
+        artifact = replace(draft, config=config, card=card)
+        root = self.placement.store
+        try:
+            store = Store.create(root, self.backbone.config)
+            return store.publish(self.config.published_name, artifact, label=self.config.label)
+        except OSError as error:
+            raise NotWritten(
+                f"cannot publish to the store {root}: {reason(error)}; the run is whole in "
+                f"{self.directory.path}, and the same command publishes it"
+            ) from error
+
+
+def _dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
+    if config.precision == "fp16" and device.type != "cuda":
+        raise ConfigError(
+            f"--precision fp16 needs a CUDA device, and this run is on {device}; "
+            "there bf16 or fp32 (or auto) is faster and more exact"
+        )
+    return choose_dtype(config.precision, device)
+
+
+def _pinned(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
+    """The same options, where a label that may move is the version it named."""
+    return config.model_copy(update={"warm_start": warm.name}) if warm else config
+
+
+def _without_val(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
+    """The same options for a run that keeps val out of training, looks at it alone, and publishes nothing."""
+    return _pinned(config, warm).model_copy(
+        update={
+            "train_split": "train", "eval_split": "val", "calibrate": False, "publish": False,
+            "predictions": None,
+        }
+    )  # fmt: skip
+
+
+def _to_board(board: SummaryWriter, record: EpochRecord) -> None:
+    for name in ("loss", "accuracy", "lr", "val_accuracy", "seconds"):
+        value = getattr(record, name)
+        if value is not None:
+            board.add_scalar(name, value, record.epoch)

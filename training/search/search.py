@@ -1,0 +1,262 @@
+"""The 80/20 search: each point of a grid on train, the best on val trained again on all, tested once."""
+
+import json
+import logging
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from torch.nn import functional as F
+
+from training.errors import CheckpointDamaged, Diverged
+from training.loop.evaluate import Predictions
+from training.options.train_config import TrainConfig
+from training.run.run import Outcome, Run
+from training.run.workbench import Workbench
+from training.run_directory import CHECKPOINT, RunDirectory
+from training.search.grid import Point, grid
+from training.search.joint import train_jointly
+from training.search.ledger import Ledger, TrialRow
+from training.search.result import SearchResult
+from training.search.search_config import SearchConfig
+
+LOG = logging.getLogger("training")
+ROWS = "search.csv"
+RESULT = "result.json"
+# Final trainings see 1,000 pictures, trials 800.
+FINAL_COST = 1.25
+
+
+class Search:
+    """One task, one method, a grid of points.
+
+    What is done is known from `search.csv`; a run in progress goes on from its own checkpoint. Test pictures
+    are opened only when every point has its row.
+    """
+
+    def __init__(self, config: SearchConfig, workbench: Workbench) -> None:
+        self.config = config
+        self.points = grid(config)
+        self._workbench = workbench
+        probe = Run(self._on_train(), workbench)
+        self._epochs = probe.config.epochs or 0
+        self._placement = probe.placement
+        name = f"{config.published_name}-{config.method}-search-{_key(probe)}"
+        self.directory = RunDirectory(config.runs / name)
+        self._ledger = Ledger(self.directory.path / ROWS, TrialRow)
+
+    def execute(self, command: str) -> SearchResult:
+        """Do what has no row yet, and write the result. Raises Diverged where nothing can be chosen."""
+        with self.directory.claimed(fresh=self.config.fresh):
+            left = [point for point in self.points if self._find(point, self.config.seed, "val") is None]
+            for first in range(0, len(left), self.config.joint_trials):
+                self._try_all(left[first : first + self.config.joint_trials], command)
+            chosen = select(self._tried())
+            best = Point(chosen.optimizer, chosen.lr, chosen.weight_decay)
+            LOG.info("chosen on val: %s, accuracy %.4f", best, chosen.accuracy)
+            for seed in self._seeds:
+                if self._lacks(best, seed):
+                    self._finish(best, seed, command)
+            result = self._result(chosen, best)
+            self.directory.write_json(RESULT, {"command": command} | result.model_dump(mode="json"))
+        return result
+
+    @property
+    def _seeds(self) -> range:
+        return range(self.config.seed, self.config.seed + self.config.seeds)
+
+    def _on_train(self, **changes: Any) -> TrainConfig:
+        """Options of a run that learns from train and is measured on val."""
+        options = {"train_split": "train", "eval_split": "val", "fresh": False, "predictions": None}
+        return self.config.plain(**(options | {"publish": False, "calibrate": False} | changes))
+
+    def _find(self, point: Point, seed: int, split: Literal["val", "test"]) -> TrialRow | None:
+        """The last row of that run."""
+        asked = (point.optimizer, point.lr, point.weight_decay, seed, split, self._epochs)
+        rows = [
+            row
+            for row in self._ledger.rows()
+            if (row.optimizer, row.lr, row.weight_decay, row.seed, row.split, row.epochs) == asked
+        ]
+        return rows[-1] if rows else None
+
+    def _tried(self) -> list[TrialRow]:
+        rows = [self._find(point, self.config.seed, "val") for point in self.points]
+        return [row for row in rows if row is not None]
+
+    def _try_all(self, points: Sequence[Point], command: str) -> None:
+        """Points one by one, or trained together first, so that what is left for each is its measurement."""
+        seconds = 0.0
+        if len(points) > 1:
+            runs = [Run(self._trial(point), self._workbench) for point in points]
+            seconds = train_jointly(runs)
+        for point in points:
+            self._try(point, command, seconds)
+
+    def _trial(self, point: Point) -> TrainConfig:
+        return self._on_train(**_options(point), runs=self.directory.path)
+
+    def _try(self, point: Point, command: str, seconds: float) -> None:
+        row = self._row(self._trial(point), command)
+        row = row.model_copy(update={"seconds": round(row.seconds + seconds, 2)})
+        self._ledger.append(row)
+        # Selection needs the row alone, and Full's checkpoints are a gigabyte each; calibration reads one.
+        if not self.config.calibrate:
+            (self.directory.path / row.run / CHECKPOINT).unlink(missing_ok=True)
+        self._report(point, row)
+
+    def _lacks(self, best: Point, seed: int) -> bool:
+        """Whether that seed has no result yet, or one that is still to be published."""
+        row = self._find(best, seed, "test")
+        if row is None:
+            return True
+        publishes = seed == self.config.seed and self.config.publishes
+        return publishes and row.state == "finished" and row.version is None
+
+    def _finish(self, best: Point, seed: int, command: str) -> None:
+        changes = _options(best) | {"seed": seed, "runs": self.directory.path, "fresh": False}
+        if seed != self.config.seed:
+            changes |= {"publish": False, "calibrate": False, "predictions": None}
+        row = self._row(self.config.plain(**changes), command)
+        self._ledger.append(row)
+        LOG.info("seed %d, tested on %d pictures: %s", seed, row.pictures, _shown(row))
+
+    def _row(self, config: TrainConfig, command: str) -> TrialRow:
+        """Train, or go on, and measure."""
+        began = time.perf_counter()
+        run = Run(config, self._workbench)
+        try:
+            # Drawing a card takes longer than training a head: the one that would be published has one.
+            final = config.eval_split == "test" and config.seed == self.config.seed
+            outcome = run.execute(command, card=final)
+        except Diverged as error:
+            LOG.info("%s", error)
+            outcome = None
+        return _row_of(run, outcome, time.perf_counter() - began)
+
+    def _report(self, point: Point, row: TrialRow) -> None:
+        """One line: how this point did, the best so far, the time that is left."""
+        rows = self._tried()
+        best = max((other.accuracy or 0.0 for other in rows), default=0.0)
+        left = len(self.points) - len(rows) + FINAL_COST * len(self._seeds)
+        seconds = left * statistics.fmean(other.seconds for other in rows)
+        LOG.info(
+            "%d of %d, %s: %s (best %.4f), %.1f s, about %s left",
+            len(rows), len(self.points), point, _shown(row), best, row.seconds, duration(seconds),
+        )  # fmt: skip
+
+    def _result(self, chosen: TrialRow, best: Point) -> SearchResult:
+        finals = [row for seed in self._seeds if (row := self._find(best, seed, "test")) is not None]
+        finished = [row for row in finals if row.state == "finished"]
+        if not finished:
+            raise Diverged(f"{self.directory.path}: trained on all pictures, every seed diverged with {best}")
+        tried = self._tried()
+        facts = _facts(self.directory.path / finished[0].run / RESULT)
+        placement = self._placement
+        return SearchResult(
+            task=self.config.task,
+            method=self.config.method,
+            optimizer=best.optimizer,
+            lr=best.lr,
+            weight_decay=best.weight_decay,
+            epochs=self._epochs,
+            trials=len(tried),
+            diverged_trials=sum(row.state == "diverged" for row in tried),
+            val_accuracy=chosen.accuracy or 0.0,
+            val_pictures=chosen.pictures,
+            seeds=tuple(row.seed for row in finished),
+            diverged_seeds=tuple(row.seed for row in finals if row.state == "diverged"),
+            accuracies=tuple(row.accuracy or 0.0 for row in finished),
+            pictures=finished[0].pictures,
+            parameters_with_head=facts["parameters"]["with_head"],
+            parameters_without_head=facts["parameters"]["without_head"],
+            training_seconds=round(statistics.fmean(row.training_seconds for row in finished), 2),
+            total_seconds=round(sum(row.seconds for row in (*tried, *finals)), 1),
+            backbone=placement.backbone.config.name,
+            image_size=placement.backbone.config.image_size,
+            source=facts["data"]["source"],
+            splits_made=tuple(facts["splits_made"]),
+            store=str(placement.store),
+            version=finals[0].version,
+            directory=str(self.directory.path),
+        )
+
+
+def select(rows: Sequence[TrialRow]) -> TrialRow:
+    """The trial with the best val accuracy at its last epoch.
+
+    Among equals the lower val loss, then the lower learning rate, then the higher weight decay. Raises
+    Diverged where no trial finished.
+    """
+    finished = [row for row in rows if row.state == "finished"]
+    if not finished:
+        raise Diverged(f"all {len(rows)} trials diverged; give lower values with --grid-lr")
+    return min(finished, key=lambda row: (-(row.accuracy or 0.0), row.loss or 0.0, row.lr, -row.weight_decay))
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.4 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _key(probe: Run) -> str:
+    """Names what all points have in common: options, pictures, backbone, what is started from."""
+    common = probe.config.model_copy(update={"lr": None})
+    started_from = [probe.warm.digest] if probe.warm else []
+    backbone = probe.backbone
+    return common.key(backbone.config.sha256, str(backbone.dtype), *probe.digests.values(), *started_from)
+
+
+def _options(point: Point) -> dict[str, Any]:
+    return {"optimizer": point.optimizer, "lr": point.lr, "weight_decay": point.weight_decay}
+
+
+def _row_of(run: Run, outcome: Outcome | None, seconds: float) -> TrialRow:
+    """The row of a run; without an outcome, or with answers that are no numbers, it diverged."""
+    config = run.config
+    predictions = outcome.findings.predictions if outcome else None
+    loss = _loss(predictions) if predictions else math.nan
+    finished = predictions is not None and math.isfinite(loss)
+    trained = sum(record.seconds for record in outcome.findings.history) if outcome else 0.0
+    return TrialRow(
+        task=config.task,
+        method=config.method,
+        optimizer=config.optimizer,
+        lr=config.lr or 0.0,
+        weight_decay=config.weight_decay,
+        seed=config.seed,
+        split=config.eval_split,
+        epochs=config.epochs or 0,
+        state="finished" if finished else "diverged",
+        accuracy=predictions.accuracy if predictions and finished else None,
+        loss=loss if finished else None,
+        pictures=len(run.held_out),
+        seconds=round(seconds, 2),
+        training_seconds=round(trained, 2),
+        run=run.directory.path.name,
+        version=outcome.version if outcome else None,
+    )
+
+
+def _loss(predictions: Predictions) -> float:
+    return F.cross_entropy(predictions.logits.double(), predictions.labels).item()
+
+
+def _shown(row: TrialRow) -> str:
+    return "diverged" if row.accuracy is None else f"accuracy {row.accuracy:.4f}"
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """What a finished run says of itself."""
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointDamaged(
+            f"cannot read {path}, which its row in {ROWS} speaks of: {error}; start over with --fresh"
+        ) from error
+    return facts

@@ -1,0 +1,67 @@
+"""`dvpt-train --search`: the search, and what a user wants to know at its end."""
+
+import shlex
+
+from training.options.train_config import SERVED_METHODS
+from training.run.dry_run import dry_run
+from training.run.run import Run
+from training.run.workbench import KEPT_BYTES, Workbench
+from training.search.grid import Point, grid
+from training.search.result import SearchResult
+from training.search.search import ROWS, Search
+from training.search.search_config import SearchConfig
+
+
+def search(config: SearchConfig, command: str) -> str:
+    """Search, or say what would be done, and sum it up."""
+    workbench = Workbench(KEPT_BYTES)
+    if config.dry_run:
+        return planned(config, workbench)
+    return summary(config, Search(config, workbench).execute(command))
+
+
+def planned(config: SearchConfig, workbench: Workbench) -> str:
+    """What one trial costs, and how many there are."""
+    points = grid(config)
+    options = {"train_split": "train", "eval_split": "val", "publish": False, "calibrate": False}
+    trial = Run(config.plain(**options, lr=points[0].lr, optimizer=points[0].optimizer), workbench)
+    lines = [str(point) for point in points]
+    return "\n".join(
+        [
+            f"{len(points)} trials of train on val, then {config.seeds} of train and val on test:",
+            *(f"  {line}" for line in lines),
+            "one trial:",
+            *(f"  {line}" for line in dry_run(trial).splitlines()),
+        ]
+    )
+
+
+def summary(config: SearchConfig, result: SearchResult) -> str:
+    """The chosen point, accuracy over seeds, where everything is."""
+    spread = "" if result.std is None else f" ± {result.std:.4f} over {len(result.seeds)} seeds"
+    lost = len(result.diverged_seeds)
+    point = Point(result.optimizer, result.lr, result.weight_decay)
+    lines = [
+        f"chosen: {point} (val {result.val_accuracy:.4f}, {result.trials} trials, "
+        f"{result.diverged_trials} diverged)",
+        f"accuracy on test: {result.mean:.4f}{spread}, standard error {result.standard_error:.4f} "
+        f"({result.pictures} pictures)" + (f"; {lost} seeds diverged and are left out" if lost else ""),
+        f"parameters: {result.parameters_with_head:,} with head, {result.parameters_without_head:,} without",
+        f"seconds: {result.total_seconds:.1f}, training {result.training_seconds:.1f} each time",
+        *(f"note: {how}" for how in result.splits_made),
+        f"trials: {result.directory}/{ROWS}",
+    ]
+    return "\n".join([*lines, *_published(config, result)])
+
+
+def _published(config: SearchConfig, result: SearchResult) -> list[str]:
+    if result.version is None:
+        why = "--no-publish" if config.method in SERVED_METHODS else f"a service cannot run {config.method}"
+        return [f"not published: {why}"]
+    store = shlex.quote(result.store)
+    version = f"version {result.version}, seed {config.seed},"
+    return [
+        f"published: {config.published_name} {version} in {result.store}",
+        f"try it: dvpt-adapters classify --store {store} {config.published_name} PICTURE",
+        f"serve it: dvpt-serve --store {store}",
+    ]
