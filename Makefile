@@ -18,7 +18,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m demo
 
 # A demonstration with what is embedded; docs/reproduction.md has the commands for the paper's data.
 reproduce: $(READY)
@@ -53,4 +53,4 @@ lock: $(READY)
 	$(COMPILE) --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from adapters.vit.backbone import random_backbone
+from benchmarks.common.http_load import Ask, asks_for, run_load
+from benchmarks.common.interleaved import ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_store import random_store
+from benchmarks.common.running import running
 from benchmarks.front_end import VIT, photograph
-from benchmarks.http_load import Ask, asks_for, run_load
-from benchmarks.interleaved import ratio, rounded
-from benchmarks.machine import write_result
-from benchmarks.peers_figures import engine_limit_per_s
-from benchmarks.random_store import random_store
-from benchmarks.running import running
+from benchmarks.peers.figures import engine_limit_per_s
 
 PORTS = {"model": 8130, "at once": 8131}
 FILES = 32
@@ -49,8 +49,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), random_backbone(VIT), TASKS)
         with (
-            running("benchmarks.model_service", Path(folder), PORTS["model"], *model, *batch),
-            running("benchmarks.model_service", Path(folder), PORTS["at once"], *batch),
+            running("benchmarks.common.model_service", Path(folder), PORTS["model"], *model, *batch),
+            running("benchmarks.common.model_service", Path(folder), PORTS["at once"], *batch),
         ):
             measured = {
                 name: one_case(

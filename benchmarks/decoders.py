@@ -27,9 +27,9 @@ from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
 from adapters.pictures.preprocess import RESIZE_GAP, least_side_px
+from benchmarks.common.interleaved import interleave, ratio, rounded
+from benchmarks.common.machine import write_result
 from benchmarks.front_end import INPUT_PX, fitted, fitted_by_pillow, photograph
-from benchmarks.interleaved import interleave, ratio, rounded
-from benchmarks.machine import write_result
 
 JPEG = b"\xff\xd8"
 LEAST_PX = least_side_px(PreprocessConfig(), INPUT_PX)

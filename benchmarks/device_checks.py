@@ -20,9 +20,9 @@ from torch import Tensor
 from adapters.config import PromptConfig
 from adapters.kinds.dvpt.adapter import Adapter
 from adapters.vit.backbone import Backbone
-from benchmarks.machine import write_result
-from benchmarks.random_weights import open_weights
-from benchmarks.resident import add_engine_flags, make_resident, pictures, random_tensors
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_weights import open_weights
+from benchmarks.common.resident import add_engine_flags, make_resident, pictures, random_tensors
 
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.02, "fp16": 0.02}
 ON_CPU = ("fp32", "bf16")

@@ -20,10 +20,10 @@ from torch.profiler import ProfilerActivity, profile
 from adapters.config import BackboneConfig, PromptConfig
 from adapters.device import DTYPES
 from adapters.vit.backbone import Backbone
-from benchmarks.interleaved import Call, interleave, ratio, rounded
-from benchmarks.machine import write_result
-from benchmarks.random_weights import open_weights
-from benchmarks.resident import add_engine_flags, make_resident, pictures
+from benchmarks.common.interleaved import Call, interleave, ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_weights import open_weights
+from benchmarks.common.resident import add_engine_flags, make_resident, pictures
 
 MATMUL = "matmul"
 SIDE = {"cuda": 8192, "cpu": 1024}

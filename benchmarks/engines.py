@@ -22,9 +22,9 @@ from adapters.config import PromptConfig
 from adapters.errors import ConfigError
 from adapters.kinds.layout import Slot
 from adapters.vit.backbone import Backbone, load_backbone
-from benchmarks.interleaved import interleave, ratio, rounded
-from benchmarks.machine import write_result
-from benchmarks.resident import add_engine_flags, fill
+from benchmarks.common.interleaved import interleave, ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.resident import add_engine_flags, fill
 from service.engine.choice import choose_engine, make_engine
 from service.engine.protocol import Engine
 from service.errors import InferenceFailed

@@ -28,11 +28,11 @@ from torch import Tensor
 from adapters.config import PreprocessConfig
 from adapters.pictures.preprocess import to_pixels
 from adapters.vit.backbone import random_backbone
-from benchmarks.http_load import asks_for, run_load
-from benchmarks.interleaved import ratio, rounded
-from benchmarks.machine import write_result
-from benchmarks.random_store import random_store
-from benchmarks.running import running
+from benchmarks.common.http_load import asks_for, run_load
+from benchmarks.common.interleaved import ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_store import random_store
+from benchmarks.common.running import running
 from service.cores import available_cores
 
 PORT = 8123
@@ -69,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), random_backbone(VIT), tasks=20)
-        with running("benchmarks.model_service", Path(folder), PORT) as process, Bare() as bare:
+        with running("benchmarks.common.model_service", Path(folder), PORT) as process, Bare() as bare:
             figures = {
                 f"{case.name}, {clients} at once": measure(
                     case, tasks, process.pid, bare, options.rounds, clients

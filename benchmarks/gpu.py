@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.vit.backbone import EMBEDDED_BACKBONE
-from benchmarks.machine import write_result
-from benchmarks.random_weights import open_weights
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_weights import open_weights
 
 VIT = "vit_base_patch16_224"
 PARTS = Path("runs/gpu")

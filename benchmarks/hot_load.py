@@ -20,13 +20,13 @@ import numpy as np
 from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import load_backbone
+from benchmarks.common.http_load import run_load, single
+from benchmarks.common.interleaved import ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_store import random_store
+from benchmarks.common.resident import add_engine_flags
+from benchmarks.common.running import running
 from benchmarks.front_end import photograph
-from benchmarks.http_load import run_load, single
-from benchmarks.interleaved import ratio, rounded
-from benchmarks.machine import write_result
-from benchmarks.random_store import random_store
-from benchmarks.resident import add_engine_flags
-from benchmarks.running import running
 
 PORT = 8125
 LOADS_PER_S = 20

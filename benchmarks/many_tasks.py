@@ -23,9 +23,9 @@ from torch import Tensor
 
 from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import Backbone, load_backbone
-from benchmarks.interleaved import Call, interleave, ratio, rounded
-from benchmarks.machine import write_result
-from benchmarks.resident import Resident, add_engine_flags, make_resident, pictures
+from benchmarks.common.interleaved import Call, interleave, ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.resident import Resident, add_engine_flags, make_resident, pictures
 
 PROMPTS = 10
 TASKS = (1, 10, 100, 1000)

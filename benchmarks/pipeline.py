@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from adapters.vit.backbone import load_backbone
+from benchmarks.common.http_load import asks_for, run_load
+from benchmarks.common.interleaved import ratio, rounded, seconds
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_store import random_store
+from benchmarks.common.resident import add_engine_flags, make_resident, pictures
+from benchmarks.common.running import running
 from benchmarks.front_end import photograph
-from benchmarks.http_load import asks_for, run_load
-from benchmarks.interleaved import ratio, rounded, seconds
-from benchmarks.machine import write_result
-from benchmarks.random_store import random_store
-from benchmarks.resident import add_engine_flags, make_resident, pictures
-from benchmarks.running import running
 
 PORT = 8124
 FILES = 32

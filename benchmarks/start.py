@@ -25,11 +25,11 @@ from adapters.config import PromptConfig
 from adapters.device import choose_device, choose_dtype
 from adapters.kinds.layout import Layout
 from adapters.vit.backbone import Backbone, load_backbone, weights_digest
-from benchmarks.interleaved import seconds
-from benchmarks.machine import write_result
-from benchmarks.random_store import random_store
-from benchmarks.resident import add_engine_flags
-from benchmarks.running import running
+from benchmarks.common.interleaved import seconds
+from benchmarks.common.machine import write_result
+from benchmarks.common.random_store import random_store
+from benchmarks.common.resident import add_engine_flags
+from benchmarks.common.running import running
 
 PORT = 8127
 STAGES = ("backbone_ms", "adapters_ms", "warm_up_ms")

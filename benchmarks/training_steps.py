@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
-from benchmarks.interleaved import Ratio, interleave, ratio
-from benchmarks.machine import write_result
+from benchmarks.common.interleaved import Ratio, interleave, ratio
+from benchmarks.common.machine import write_result
 from training.methods.prompts import PromptMethod, joint_logits
 from training.options.train_config import TrainConfig
 

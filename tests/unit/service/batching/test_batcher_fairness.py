@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.scheduler_clock import EngineModel
-from benchmarks.scheduler_simulation import Limits, longest_turn_s, replay, simulate
-from benchmarks.scheduler_traffic import FLOOD, Arrival, Traffic
+from benchmarks.scheduler.clock import EngineModel
+from benchmarks.scheduler.simulation import Limits, longest_turn_s, replay, simulate
+from benchmarks.scheduler.traffic import FLOOD, Arrival, Traffic
 
 GPU = EngineModel()
 FULL = GPU.rate(256)

@@ -1,0 +1,1 @@
+"""Which method is best on the data at hand: `python -m benchmarks.evidence`."""

@@ -1,0 +1,1 @@
+"""What a task costs in memory: `python -m benchmarks.memory`."""

@@ -1,0 +1,1 @@
+"""Ours against other servers: `python -m benchmarks.peers`."""

@@ -1,0 +1,1 @@
+"""Real tasks trained and served: `python -m benchmarks.real_pictures`."""

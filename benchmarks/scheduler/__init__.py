@@ -1,0 +1,1 @@
+"""The batcher at GPU speed: `python -m benchmarks.scheduler`."""
