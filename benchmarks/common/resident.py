@@ -90,3 +90,12 @@ def pictures(count: int, image_size: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
     shape = (count, 3, image_size, image_size)
     return list(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
+
+
+def bytes_per_task(resident: Resident) -> int:
+    """Bytes of the layout's stacked tensors for each slot, and of a head of its bucket."""
+    slot = resident.slots[0]
+    layout = sum(tensor.nbytes // len(tensor) for tensor in resident.bank.tensors(slot.layout))
+    width = resident.bank.tensors(slot.layout)[0].shape[-1]
+    itemsize = resident.bank.tensors(slot.layout)[0].element_size()
+    return layout + slot.head.class_capacity * (width * itemsize + 4)
