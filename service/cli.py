@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """One flag for each setting, and `--config`."""
+    # By hand, as pydantic_settings' CliSettingsSource (2.16) takes `--store null` for no store, and its help
+    # shows factories by name and None as null; its hooks would have to write metavar and help of each again.
     parser = argparse.ArgumentParser(
         prog="dvpt-serve",
         description="Serve all the adapters of a store over HTTP, from one backbone.",

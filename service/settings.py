@@ -12,10 +12,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.pictures.decode import MAX_PIXELS
 from service.cores import available_cores
 
 ENV_PREFIX = "DVPT_"
-MAX_PIXELS = 64_000_000  # that of adapters.pictures.decode, whose import would take seconds of torch
 
 
 def default_onnx_cache() -> Path:

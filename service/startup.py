@@ -10,9 +10,9 @@ from adapters.config import PromptConfig
 from adapters.errors import DvptError
 from adapters.kinds.layout import Layout
 from service.batching.batcher import Batcher
+from service.engine.payloads import Payload
 from service.engine.protocol import Engine, Probabilities
 from service.errors import DeviceLost
-from service.http.classifier import Payload
 from service.lifecycle import Lifecycle
 from service.logs import log_event
 from service.residents.watch import Watch

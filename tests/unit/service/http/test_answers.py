@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -7,7 +6,8 @@ import pytest
 from adapters.config import PromptConfig
 from adapters.kinds.layout import HeadShape, Layout, Slot
 from adapters.store.artifact import Artifact
-from service.http.answers import Timing, classify_answer, top_classes
+from service.http.answers import classify_answer, top_classes
+from service.http.classifier import Classified, Timing
 from service.residents.registry import Lease
 
 
@@ -47,7 +47,7 @@ def test_probabilities_keep_six_digits() -> None:
 def test_an_answer_has_every_member_in_milliseconds(lease: Lease) -> None:
     row = np.array([0.5, 0.25, 0.25], dtype=np.float32)
 
-    answer = json.loads(classify_answer(lease, [row, row], 1, Timing(0.001, 0.0020004, 0.25)))
+    answer = classify_answer(Classified(lease, [row, row], Timing(0.001, 0.0020004, 0.25)), 1)
 
     assert answer == {
         "task": "digits",
