@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from adapters.errors import ConfigError, DvptError, StoreNotFound
+from adapters.store.files import Location
 from service.logs import configure_logging, log_event
 from service.settings import ENV_PREFIX, Settings, settings_from, unknown_variables
 
@@ -21,6 +22,7 @@ BAD_SETTINGS, BAD_STORE = 2, 1
 METAVARS: dict[object, str] = {
     int: "N",
     float: "SECONDS",
+    Location: "DIR",
     Path: "DIR",
     Path | None: "FILE",
     str | None: "NAME",

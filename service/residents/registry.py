@@ -12,11 +12,12 @@ from adapters.config import STABLE, AdapterConfig
 from adapters.errors import DvptError, LabelNotFound, TaskNotFound, VersionNotFound
 from adapters.kinds.layout import Slot
 from adapters.store.artifact import Artifact
+from adapters.store.files import Fingerprint
 from adapters.store.store import Store, TaskRecord
 from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
-from service.residents.refusals import Fault, Fingerprint, fingerprint_of, next_fault
+from service.residents.refusals import Fault, next_fault
 from service.residents.residency import Residency, Resident
 
 logger = logging.getLogger("service.registry")
@@ -184,8 +185,7 @@ class Registry:
     async def _load(self, state: TaskState, version: int) -> Resident:
         task, started_s = state.record.name, monotonic()
         loop = asyncio.get_running_loop()
-        folder = self._store.root / task / str(version)
-        fingerprint = await loop.run_in_executor(self._loader, fingerprint_of, folder)
+        fingerprint = await loop.run_in_executor(self._loader, self._store.fingerprint, task, version)
         fault = state.faults.get(version)
         if fault is not None and not fault.may_retry(monotonic(), fingerprint):
             raise _unavailable(task, version, fault)

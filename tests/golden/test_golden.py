@@ -64,5 +64,5 @@ def test_format_1_reads_as_it_was_written(tmp_path: Path) -> None:
     assert config.provenance == {"metrics": {"test": {"accuracy": 0.5}}}
     assert store.card("vpt", 1) == {"README.md": b"# vpt\n"}
     assert store.publish("vpt", store.load("vpt", 1)) == 4  # the tombstone holds
-    written = json.loads((store.root / "vpt" / "4" / CONFIG_FILE).read_text())
-    assert written == json.loads((store.root / "vpt" / "1" / CONFIG_FILE).read_text())
+    written = json.loads((tmp_path / "store" / "vpt" / "4" / CONFIG_FILE).read_text())
+    assert written == json.loads((tmp_path / "store" / "vpt" / "1" / CONFIG_FILE).read_text())

@@ -145,9 +145,15 @@ def make_artifact(served_backbone: Backbone) -> MakeArtifact:
 
 
 @pytest.fixture(scope="module")
-def module_store(served_backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `module_store` is, for tests that damage its files."""
+    return tmp_path_factory.mktemp("module") / "store"
+
+
+@pytest.fixture(scope="module")
+def module_store(served_backbone: Backbone, module_folder: Path) -> Store:
     """An empty store that the tests of a module share."""
-    return Store.create(tmp_path_factory.mktemp("module") / "store", served_backbone.config)
+    return Store.create(module_folder, served_backbone.config)
 
 
 @pytest.fixture
@@ -161,8 +167,8 @@ def start(weights: Path) -> Callable[..., Server]:
     """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
 
     def run(store: Store | Path, *flags: str) -> Server:
-        root = store.root if isinstance(store, Store) else store
-        return Server(start_process([f"--store={root}", f"--weights={weights}", "--port=0", *flags]))
+        location = store.url if isinstance(store, Store) else store
+        return Server(start_process([f"--store={location}", f"--weights={weights}", "--port=0", *flags]))
 
     return run
 

@@ -177,7 +177,7 @@ def _service(folder: Path) -> Iterator[str]:
             provenance={},
         )
         store.publish(task, artifact)
-    flags = ["--store", str(store.root), "--weights", str(folder / "weights.safetensors"), "--port", "0"]
+    flags = ["--store", store.url, "--weights", str(folder / "weights.safetensors"), "--port", "0"]
     log = folder / "service.log"
     command = [str(Path(sys.executable).with_name("dvpt-serve")), *flags, "--device", "cpu"]
     with _running(command, log):

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from adapters.config import PreprocessConfig, PromptConfig, StrictModel
 from adapters.errors import InvalidName
+from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
 
 COMMON = "what to train"
@@ -40,7 +41,7 @@ class TrainConfig(StrictModel):
     method: Literal["dvpt", "vpt", "linear", "mlp", "full", "partial", "bias", "adapter", "sidetune"] = knob(
         "dvpt", COMMON, "what is trained; the first four can be served, the others are for comparison"
     )
-    store: Path | None = knob(
+    store: Location | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
     backbone: str | None = knob(
@@ -164,6 +165,11 @@ class TrainConfig(StrictModel):
     publish: bool | None = knob(
         None, PUBLISHING, "publish the adapter to the store (default: if it can be served)", keyed=False
     )
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _path_or_url(cls, store: object) -> object:
+        return as_location(store) if isinstance(store, str) else store
 
     @model_validator(mode="after")
     def _options_agree(self) -> Self:

@@ -16,6 +16,7 @@ from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact import Artifact
+from adapters.store.files import Location
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 from training.card.model_card import Findings, model_card
@@ -54,7 +55,7 @@ class Outcome:
     findings: Findings
     provenance: Mapping[str, Any]
     run: Path
-    store: Path
+    store: Location
     version: int | None
     seconds: float
 
@@ -229,13 +230,13 @@ class Run:
             return None
         config = draft.config.model_copy(update={"provenance": provenance})
         artifact = replace(draft, config=config, card=card)
-        root = self.placement.store
+        location = self.placement.store
         try:
-            store = Store.create(root, self.backbone.config)
+            store = Store.create(location, self.backbone.config)
             return store.publish(self.config.published_name, artifact, label=self.config.label)
         except OSError as error:
             raise NotWritten(
-                f"cannot publish to the store {root}: {reason(error)}; the run is whole in "
+                f"cannot publish to the store {location}: {reason(error)}; the run is whole in "
                 f"{self.directory.path}, and the same command publishes it"
             ) from error
 

@@ -1,10 +1,10 @@
 """Start from what is published: prompts, Meta-Net and, for the same classes, the head."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from adapters.config import STABLE, AdapterConfig
 from adapters.store.artifact import Artifact
+from adapters.store.files import Location
 from adapters.store.store import Store
 from training.errors import MethodUnsuitable
 from training.methods.method import Method
@@ -41,7 +41,7 @@ class WarmStart:
             method.module.load_state_dict(body, strict=False)
 
 
-def find_warm_start(config: TrainConfig, store: Path, classes: tuple[str, ...]) -> WarmStart | None:
+def find_warm_start(config: TrainConfig, store: Location, classes: tuple[str, ...]) -> WarmStart | None:
     """The version `--warm-start` names in the store, after every check; None if it names none.
 
     Raises StoreError or ArtifactError where it cannot be had, MethodUnsuitable where it is of another method

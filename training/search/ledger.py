@@ -1,12 +1,12 @@
 """Rows that outlive a killed process: a CSV file that is appended to, one durable line at a time."""
 
 import csv
-import fcntl
 import io
 import os
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
+from filelock import lock_descriptor
 from pydantic import ValidationError
 
 from adapters.config import StrictModel
@@ -73,8 +73,9 @@ class Ledger(Generic[Row]):
         line = io.StringIO(newline="")
         writer = csv.DictWriter(line, self._names, lineterminator="\n")
         with self.path.open("ab") as file:
-            # Processes that share the work by tasks may append to one file.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            # Processes that share the work by tasks may append to one file. The lock is on that file itself,
+            # so that no other lies beside results that people keep, and ends when it is closed.
+            lock_descriptor(file.fileno())
             file.truncate(self._whole_bytes())
             if file.seek(0, os.SEEK_END) == 0:
                 writer.writeheader()

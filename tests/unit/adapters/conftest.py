@@ -44,9 +44,15 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, backbone: Backbone) -> Store:
+def store_folder(tmp_path: Path) -> Path:
+    """Where `store` is, for tests that look at its files or damage them."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(store_folder: Path, backbone: Backbone) -> Store:
     """An empty store of the tiny backbone."""
-    return Store.create(tmp_path / "store", backbone.config)
+    return Store.create(store_folder, backbone.config)
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def published_twice(
     """Two versions of `digits` in the store that DVPT_STORE names."""
     store.publish("digits", make_artifact(note="first"))
     store.publish("digits", make_artifact(note="second"))
-    monkeypatch.setenv("DVPT_STORE", str(store.root))
+    monkeypatch.setenv("DVPT_STORE", store.url)
     return store
 
 

@@ -22,9 +22,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path, backbone: Backbone) -> Store:
+def store_folder(tmp_path: Path) -> Path:
+    """Where `store` is, for tests that look at its files or damage them."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(store_folder: Path, backbone: Backbone) -> Store:
     """An empty store of the tiny backbone."""
-    return Store.create(tmp_path / "store", backbone.config)
+    return Store.create(store_folder, backbone.config)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path
     Image.linear_gradient("L").save(grey)
     damaged = tmp_path / "damaged.jpg"
     damaged.write_bytes(grey.read_bytes()[:200])
-    arguments = ["--store", store.root, "--weights", weights]
+    arguments = ["--store", store.url, "--weights", weights]
 
     def expected(path: Path) -> str:
         pixels = read_pixels(path, artifact.config.preprocess, 64)
@@ -77,8 +77,8 @@ def test_classify_refuses_other_weights(tmp_path: Path, weights: Path, run: Run)
         provenance={},
     )
     store.publish("trees", artifact)
-    code, out, err = run("classify", "trees", "x.png", "--store", store.root, "--weights", weights)
+    code, out, err = run("classify", "trees", "x.png", "--store", store.url, "--weights", weights)
     assert (code, out) == (1, "")
     assert "but this store belongs to" in err
-    code, _, err = run("classify", "trees", "x.png", "--store", store.root, "--weights", "none.safetensors")
+    code, _, err = run("classify", "trees", "x.png", "--store", store.url, "--weights", "none.safetensors")
     assert (code, err) == (1, "dvpt-adapters: no weights at none.safetensors\n")

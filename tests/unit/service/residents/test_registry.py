@@ -67,8 +67,8 @@ async def desk(store: Store) -> AsyncIterator[Desk]:
         await residency.close()
 
 
-def flip_a_bit(store: Store, task: str, version: int) -> Path:
-    path = store.root / task / str(version) / TENSORS_FILE
+def flip_a_bit(store_folder: Path, task: str, version: int) -> Path:
+    path = store_folder / task / str(version) / TENSORS_FILE
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
@@ -130,12 +130,12 @@ async def test_rolling_back_brings_the_old_version_back(desk: Desk, make_artifac
 
 
 async def test_a_bad_version_is_refused_and_the_old_one_stays(
-    desk: Desk, make_artifact: MakeArtifact
+    desk: Desk, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     desk.store.publish("digits", make_artifact(1))
     await desk.follow()
     desk.store.publish("digits", make_artifact(2))
-    flip_a_bit(desk.store, "digits", 2)
+    flip_a_bit(store_folder, "digits", 2)
     await desk.follow()
 
     assert (await desk.ask("digits")).version == 1
@@ -145,9 +145,11 @@ async def test_a_bad_version_is_refused_and_the_old_one_stays(
         await desk.ask("digits", version=2)
 
 
-async def test_a_bad_version_is_not_read_again_and_again(desk: Desk, make_artifact: MakeArtifact) -> None:
+async def test_a_bad_version_is_not_read_again_and_again(
+    desk: Desk, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     desk.store.publish("digits", make_artifact(1))
-    flip_a_bit(desk.store, "digits", 1)
+    flip_a_bit(store_folder, "digits", 1)
     for _ in range(5):
         await desk.follow()
 
@@ -156,11 +158,13 @@ async def test_a_bad_version_is_not_read_again_and_again(desk: Desk, make_artifa
         await desk.ask("digits")
 
 
-async def test_a_mended_version_is_taken_at_once(desk: Desk, make_artifact: MakeArtifact) -> None:
+async def test_a_mended_version_is_taken_at_once(
+    desk: Desk, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     desk.store.publish("digits", make_artifact(1))
-    flip_a_bit(desk.store, "digits", 1)
+    flip_a_bit(store_folder, "digits", 1)
     await desk.follow()
-    flip_a_bit(desk.store, "digits", 1)
+    flip_a_bit(store_folder, "digits", 1)
     await desk.follow()
 
     assert (await desk.ask("digits")).version == 1
@@ -222,10 +226,12 @@ async def test_a_removed_label_stops_answering(desk: Desk, make_artifact: MakeAr
         await desk.ask("digits")
 
 
-async def test_a_label_that_cannot_be_read_keeps_answering(desk: Desk, make_artifact: MakeArtifact) -> None:
+async def test_a_label_that_cannot_be_read_keeps_answering(
+    desk: Desk, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     desk.store.publish("digits", make_artifact(1))
     await desk.follow()
-    (desk.store.root / "digits" / "labels" / "stable").write_text("half a fi")
+    (store_folder / "digits" / "labels" / "stable").write_text("half a fi")
     await desk.follow()
 
     assert (await desk.ask("digits")).version == 1

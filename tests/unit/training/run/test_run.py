@@ -71,7 +71,7 @@ def test_the_run_directory_tells_the_whole_run(new_config: New, picture_folder: 
     answers = tmp_path / "answers.csv"
     _, outcome = train(new_config(data=picture_folder(flat=20), predictions=answers, publish=False))
     assert outcome.version is None
-    assert not outcome.store.exists()
+    assert not Path(outcome.store).exists()
     names = {path.name.partition(".")[0] for path in outcome.run.iterdir()}
     assert names >= {"config", "splits", "checkpoint", "metrics", "predictions", "result", "README", "events"}
     splits = json.loads((outcome.run / "splits.json").read_text())
@@ -138,7 +138,7 @@ def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_
         new_config(data=picture_folder(train=12, test=5), method="full", epochs=10, lr=0.003)
     )
     assert outcome.version is None
-    assert not outcome.store.exists()
+    assert not Path(outcome.store).exists()
     assert outcome.findings.predictions.accuracy > 0.7  # chance is 0.33
     checkpoint = run.directory.load()
     assert checkpoint is not None
@@ -291,6 +291,6 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
 def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
     """A store whose folder's place is taken by a file."""
     run = Run(new_config(data=picture_folder(train=4, test=2)))
-    run.placement.store.write_text("a file")
+    Path(run.placement.store).write_text("a file")
     with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
         run.execute("dvpt-train")
