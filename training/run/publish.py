@@ -63,6 +63,7 @@ def provenance_of(
         },
         **_how_it_ended(findings),
         "data": {"source": task.source, "trained_on": config.train_split, **data},
+        "departures": [departure.model_dump(mode="json") for departure in task.departures],
         "splits_made": list(task.made),
         "seeds": {"seed": config.seed, "split_seed": config.split_seed},
         "precision": str(backbone.dtype).removeprefix("torch."),

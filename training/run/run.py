@@ -198,7 +198,8 @@ class Run:
         self.directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
         self.directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
         splits = {name: split.names for name, split in self.data.splits.items()}
-        self.directory.write_json("splits.json", {"made": self.data.made, **splits})
+        departures = [departure.model_dump(mode="json") for departure in self.data.departures]
+        self.directory.write_json("splits.json", {"departures": departures, "made": self.data.made, **splits})
 
     def _record_outputs(
         self, findings: Findings, provenance: Mapping[str, Any], card: Mapping[str, bytes]

@@ -78,7 +78,7 @@ class Ledger(Generic[Row]):
             file.truncate(self._whole_bytes())
             if file.seek(0, os.SEEK_END) == 0:
                 writer.writeheader()
-            writer.writerow(row.model_dump(mode="json"))
+            writer.writerow(row.model_dump(mode="json", round_trip=True))
             file.write(line.getvalue().encode())
             file.flush()
             os.fsync(file.fileno())

@@ -178,6 +178,7 @@ class Search:
             backbone=placement.backbone.config.name,
             image_size=placement.backbone.config.image_size,
             source=facts["data"]["source"],
+            departures=facts["departures"],
             splits_made=tuple(facts["splits_made"]),
             store=str(placement.store),
             version=finals[0].version,

@@ -48,7 +48,7 @@ def summary(config: SearchConfig, result: SearchResult) -> str:
         f"({result.pictures} pictures)" + (f"; {lost} seeds diverged and are left out" if lost else ""),
         f"parameters: {result.parameters_with_head:,} with head, {result.parameters_without_head:,} without",
         f"seconds: {result.total_seconds:.1f}, training {result.training_seconds:.1f} each time",
-        *(f"note: {how}" for how in result.splits_made),
+        *(f"note: {how}" for how in (*result.departures, *result.splits_made)),
         f"trials: {result.directory}/{ROWS}",
     ]
     return "\n".join([*lines, *_published(config, result)])
