@@ -1,7 +1,6 @@
 """The model card: what was trained, on what, how well it does, and how to use it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from training.card import plots
-from training.loop.calibration import BINS, Calibration, Reliability
-from training.loop.evaluate import Predictions
+from training.findings import Findings
+from training.markdown import table
 from training.run_directory import EpochRecord
-from training.uncertainty import standard_error
+from training.uncertainty import BINS
 
 ClassRow = tuple[str, float, float, float, int]
 MATRIX_CLASSES = 20
@@ -20,37 +19,6 @@ NOT_SERVED = (
     "Trained for comparison: a service shares one frozen backbone and cannot run this method. The trained "
     "tensors are in `checkpoint.safetensors` of the run directory."
 )
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a finished run found out: answers on the evaluated split and the way there.
-
-    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
-    """
-
-    split: str
-    classes: tuple[str, ...]
-    predictions: Predictions
-    history: tuple[EpochRecord, ...]
-    kept: EpochRecord | None = None
-    calibration: Calibration | None = None
-
-    @property
-    def standard_error(self) -> float:
-        """Of the accuracy."""
-        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
-
-    @property
-    def reliability(self) -> Reliability:
-        """How far the probabilities that were answered can be believed."""
-        return Reliability.of(self.predictions.logits, self.predictions.labels)
-
-    @property
-    def uncalibrated(self) -> Reliability:
-        """The same before a temperature was folded in."""
-        temperature = self.calibration.temperature if self.calibration else 1.0
-        return Reliability.of(self.predictions.logits * temperature, self.predictions.labels)
 
 
 def model_card(
@@ -177,12 +145,6 @@ def _confusion_text(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
     wrong = [(int(n), int(t), int(a)) for (t, a), n in np.ndenumerate(counts) if n and t != a]
     worst = sorted(wrong, reverse=True)[:20]
     return table(("true", "answer", "pictures"), [(classes[t], classes[a], str(n)) for n, t, a in worst])
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _optional(value: float | None) -> str:

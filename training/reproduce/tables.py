@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from training.card.model_card import table
 from training.data.catalogue import TASKS
+from training.markdown import table
 from training.reproduce import paper
 from training.reproduce.experiments import Experiment, System
 from training.reproduce.plan import CellRow

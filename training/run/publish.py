@@ -11,8 +11,8 @@ from adapters.config import BackboneConfig
 from adapters.kinds.dvpt.adapter import Adapter, empty_adapter
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.vit.backbone import Backbone
-from training.card.model_card import Findings
 from training.data.source import TaskData
+from training.findings import Findings
 from training.options.train_config import TrainConfig
 
 PACKAGES = ("torch", "timm", "numpy", "pillow", "safetensors")

@@ -18,16 +18,16 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
-from training.card.model_card import Findings, model_card
+from training.card.model_card import model_card
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
 from training.errors import NotWritten
-from training.loop.calibration import Calibration, fit_temperature, fold_temperature
+from training.findings import Calibration, Findings, Predictions
+from training.loop.calibration import fit_temperature, fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
 from training.loop.evaluate import (
     Answer,
-    Predictions,
     answer_of_adapter,
     answer_of_method,
     predict_logits,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from torch.nn import functional as F
 
 from training.errors import CheckpointDamaged, Diverged
-from training.loop.evaluate import Predictions
+from training.findings import Predictions
 from training.options.train_config import TrainConfig
 from training.run.run import Outcome, Run
 from training.run.workbench import Workbench

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from training.card.model_card import Findings, class_rows, model_card, table
-from training.loop.evaluate import Predictions
+from training.card.model_card import class_rows, model_card
+from training.findings import Findings, Predictions
 from training.run_directory import EpochRecord
 
 HISTORY = tuple(EpochRecord(epoch, 1.0 / epoch, 0.5, 0.01, 1.0) for epoch in (1, 2, 3))
@@ -60,7 +60,3 @@ def test_many_classes_show_their_confusions_only() -> None:
     assert (
         "| class\\|0 | class\\|1 | 1 |" in model_card("pets", findings(30), PROVENANCE)["README.md"].decode()
     )
-
-
-def test_tables_are_markdown() -> None:
-    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
