@@ -3,6 +3,7 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -66,7 +67,7 @@ class Findings:
     `kept` is the epoch whose tensors count where training stops early, None where the last one does.
     """
 
-    split: str
+    split: Literal["val", "test"]
     classes: tuple[str, ...]
     predictions: Predictions
     history: tuple[EpochRecord, ...]

@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from adapters.config import StrictModel
 from training.card import plots
 from training.findings import Findings
 from training.markdown import table
+from training.provenance import Provenance
 from training.run_directory import EpochRecord
 from training.uncertainty import BINS
+from training.usage import request
 
 ClassRow = tuple[str, float, float, float, int]
 MATRIX_CLASSES = 20
@@ -22,7 +25,7 @@ NOT_SERVED = (
 
 
 def model_card(
-    name: str, findings: Findings, provenance: Mapping[str, Any], *, served: bool = True
+    name: str, findings: Findings, provenance: Provenance, *, served: bool = True
 ) -> dict[str, bytes]:
     """`README.md` and its plots, by file name; `served` says whether a service can run what was trained."""
     counts = _confusions(findings)
@@ -31,7 +34,7 @@ def model_card(
         [
             f"# {name}",
             _summary(findings, provenance, served=served),
-            "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
+            "## Use\n\n" + (request(name) if served else NOT_SERVED),
             "## Options and data\n\n" + _listing(provenance),
             "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
             + _history_table(findings.history),
@@ -71,9 +74,9 @@ def _confusions(findings: Findings) -> NDArray[np.int64]:
     return counts
 
 
-def _summary(findings: Findings, provenance: Mapping[str, Any], *, served: bool) -> str:
+def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str:
     accuracy, error = findings.predictions.accuracy, findings.standard_error
-    method, backbone = provenance["method"], provenance["backbone"]
+    method, backbone = provenance.method, provenance.backbone
     what, measured = f"{method} adapter for the frozen backbone", "the published, rounded tensors"
     if not served:
         what, measured = f"{method} model made of the backbone", "the trained tensors"
@@ -97,24 +100,15 @@ def _calibration(findings: Findings) -> str:
     )
 
 
-def _usage(name: str) -> str:
-    return (
-        "```sh\n"
-        f"curl --data-binary @picture.jpg -H 'Content-Type: image/jpeg' \\\n"
-        f"  http://127.0.0.1:8000/v1/tasks/{name}/classify\n"
-        "```"
-    )
-
-
-def _listing(provenance: Mapping[str, Any]) -> str:
-    lines = []
-    for key, value in provenance.items():
-        lines.append(f"- {key.replace('_', ' ')}: {_plain(value)}")
-    return "\n".join(lines)
+def _listing(provenance: Provenance) -> str:
+    facts = [(name, value) for name, value in provenance if value is not None]
+    return "\n".join(f"- {name.replace('_', ' ')}: {_plain(value)}" for name, value in facts)
 
 
 def _plain(value: Any) -> str:
-    """A value in words: mappings as `name value, …`, lists joined, what is absent as `none`."""
+    """A value in words: facts as `name value, …`, lists joined, what is absent as `none`."""
+    if isinstance(value, StrictModel):
+        value = dict(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
     if isinstance(value, Sequence) and not isinstance(value, str):

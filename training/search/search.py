@@ -1,6 +1,5 @@
 """The 80/20 search: each point of a grid on train, the best on val trained again on all, tested once."""
 
-import json
 import logging
 import math
 import statistics
@@ -11,9 +10,11 @@ from typing import Any, Literal
 
 from torch.nn import functional as F
 
+from training.durations import duration
 from training.errors import CheckpointDamaged, Diverged
 from training.findings import Predictions
 from training.options.train_config import TrainConfig
+from training.provenance import Provenance
 from training.run.run import Outcome, Run
 from training.run.workbench import Workbench
 from training.run_directory import CHECKPOINT, RunDirectory
@@ -171,15 +172,15 @@ class Search:
             diverged_seeds=tuple(row.seed for row in finals if row.state == "diverged"),
             accuracies=tuple(row.accuracy or 0.0 for row in finished),
             pictures=finished[0].pictures,
-            parameters_with_head=facts["parameters"]["with_head"],
-            parameters_without_head=facts["parameters"]["without_head"],
+            parameters_with_head=facts.parameters.with_head,
+            parameters_without_head=facts.parameters.without_head,
             training_seconds=round(statistics.fmean(row.training_seconds for row in finished), 2),
             total_seconds=round(sum(row.seconds for row in (*tried, *finals)), 1),
             backbone=placement.backbone.config.name,
             image_size=placement.backbone.config.image_size,
-            source=facts["data"]["source"],
-            departures=facts["departures"],
-            splits_made=tuple(facts["splits_made"]),
+            source=facts.data.source,
+            departures=facts.departures,
+            splits_made=facts.splits_made,
             store=str(placement.store),
             version=finals[0].version,
             directory=str(self.directory.path),
@@ -196,13 +197,6 @@ def select(rows: Sequence[TrialRow]) -> TrialRow:
     if not finished:
         raise Diverged(f"all {len(rows)} trials diverged; give lower values with --grid-lr")
     return min(finished, key=lambda row: (-(row.accuracy or 0.0), row.loss or 0.0, row.lr, -row.weight_decay))
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _key(probe: Run) -> str:
@@ -252,12 +246,11 @@ def _shown(row: TrialRow) -> str:
     return "diverged" if row.accuracy is None else f"accuracy {row.accuracy:.4f}"
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _facts(path: Path) -> Provenance:
     """What a finished run says of itself."""
     try:
-        facts: dict[str, Any] = json.loads(path.read_text())
+        return Provenance.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CheckpointDamaged(
             f"cannot read {path}, which its row in {ROWS} speaks of: {error}; start over with --fresh"
         ) from error
-    return facts
