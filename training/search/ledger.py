@@ -5,7 +5,7 @@ import fcntl
 import io
 import os
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,31 +13,6 @@ from adapters.config import StrictModel
 from training.errors import CheckpointDamaged
 
 Row = TypeVar("Row", bound=StrictModel)
-
-
-class TrialRow(StrictModel):
-    """One training of a search: on train and measured on val, or on both and measured on test.
-
-    A run that diverged has neither accuracy (a part of 1) nor loss. `seconds` is the wall time of the process
-    that finished it, `training_seconds` the training of all its epochs. `run` is its directory's name.
-    """
-
-    task: str
-    method: str
-    optimizer: Literal["adamw", "sgd"]
-    lr: float
-    weight_decay: float
-    seed: int
-    split: Literal["val", "test"]
-    epochs: int
-    state: Literal["finished", "diverged"]
-    accuracy: float | None
-    loss: float | None
-    pictures: int
-    seconds: float
-    training_seconds: float
-    run: str
-    version: int | None = None
 
 
 class Ledger(Generic[Row]):
