@@ -3,15 +3,17 @@
 import logging
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from adapters.errors import DvptError
 from training.options.arguments import parse_arguments
-from training.options.train_config import SERVED_METHODS, TrainConfig
 from training.search.search_config import SearchConfig
+from training.usage import published_lines
 
 if TYPE_CHECKING:
+    from training.findings import Findings
+    from training.provenance import Provenance
     from training.run.run import Outcome, Run
 
 DESCRIPTION = (
@@ -57,50 +59,31 @@ def _train(config: SearchConfig, command: str) -> str:
 
 def summary(run: "Run", outcome: "Outcome") -> str:
     """What a user wants to know at the end."""
-    config, findings = run.config, outcome.findings
-    store = shlex.quote(str(outcome.store))
-    facts = outcome.provenance
-    counts = facts["parameters"]
+    findings, facts = outcome.findings, outcome.provenance
+    counts = facts.parameters
     lines = [
         f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
         f"({len(findings.predictions.labels)} pictures)",
-        f"parameters: {counts['with_head']:,} with head, {counts['without_head']:,} without",
-        *_notes(facts),
-        f"seconds: {outcome.seconds:.1f}, training {facts['training_seconds']:.1f}",
+        f"parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
+        *_notes(findings, facts),
+        f"seconds: {outcome.seconds:.1f}, training {facts.training_seconds:.1f}",
         f"run directory: {outcome.run}",
+        *published_lines(run.config, outcome.store, outcome.version),
     ]
-    if outcome.version is None:
-        return "\n".join([*lines, _not_published(config)])
-    return "\n".join(
-        [
-            *lines,
-            f"published: {config.published_name} version {outcome.version} in {outcome.store}",
-            f"try it: dvpt-adapters classify --store {store} {config.published_name} PICTURE",
-            f"serve it: dvpt-serve --store {store}",
-        ]
-    )
+    return "\n".join(lines)
 
 
-def _notes(facts: Mapping[str, Any]) -> list[str]:
+def _notes(findings: "Findings", facts: "Provenance") -> list[str]:
     """What early stopping and calibration did, where they were asked for."""
     lines = []
-    if stopped := facts.get("early_stopping"):
-        lines.append(f"best epoch on val, which counts: {stopped['epoch']} ({stopped['val_accuracy']:.4f})")
-    if found := facts.get("calibration"):
+    if stopped := facts.early_stopping:
+        lines.append(f"best epoch on val, which counts: {stopped.epoch} ({stopped.val_accuracy:.4f})")
+    if found := findings.calibration:
         lines.append(
-            f"temperature: {found['temperature']:.3f}; calibration error {found['error_before']:.4f} before, "
-            f"{found['error_after']:.4f} with it"
+            f"temperature: {found.temperature:.3f}; calibration error {findings.uncalibrated.error:.4f} "
+            f"before, {findings.reliability.error:.4f} with it"
         )
     return lines
-
-
-def _not_published(config: TrainConfig) -> str:
-    if config.method in SERVED_METHODS:
-        return "not published (--no-publish)"
-    return (
-        f"not published: a service cannot run {config.method}; "
-        "the trained tensors are in the run directory's checkpoint.safetensors"
-    )
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ def find_warm_start(config: TrainConfig, store: Location, classes: tuple[str, ..
     return found
 
 
+def pinned(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
+    """The same options, where a label that may move is the version it named."""
+    return config.model_copy(update={"warm_start": warm.name}) if warm else config
+
+
 def _require_same_layout(config: TrainConfig, other: AdapterConfig, where: str) -> None:
     if config.method != other.method:
         raise MethodUnsuitable(f"cannot start: {where} is of method {other.method}, not {config.method}")

@@ -4,7 +4,7 @@ import csv
 import io
 import os
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from filelock import lock_descriptor
 from pydantic import ValidationError
@@ -13,31 +13,6 @@ from adapters.config import StrictModel
 from training.errors import CheckpointDamaged
 
 Row = TypeVar("Row", bound=StrictModel)
-
-
-class TrialRow(StrictModel):
-    """One training of a search: on train and measured on val, or on both and measured on test.
-
-    A run that diverged has neither accuracy (a part of 1) nor loss. `seconds` is the wall time of the process
-    that finished it, `training_seconds` the training of all its epochs. `run` is its directory's name.
-    """
-
-    task: str
-    method: str
-    optimizer: Literal["adamw", "sgd"]
-    lr: float
-    weight_decay: float
-    seed: int
-    split: Literal["val", "test"]
-    epochs: int
-    state: Literal["finished", "diverged"]
-    accuracy: float | None
-    loss: float | None
-    pictures: int
-    seconds: float
-    training_seconds: float
-    run: str
-    version: int | None = None
 
 
 class Ledger(Generic[Row]):
@@ -79,7 +54,7 @@ class Ledger(Generic[Row]):
             file.truncate(self._whole_bytes())
             if file.seek(0, os.SEEK_END) == 0:
                 writer.writeheader()
-            writer.writerow(row.model_dump(mode="json"))
+            writer.writerow(row.model_dump(mode="json", round_trip=True))
             file.write(line.getvalue().encode())
             file.flush()
             os.fsync(file.fileno())

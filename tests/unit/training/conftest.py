@@ -1,5 +1,6 @@
 """A folder of coloured pictures, weights for a tiny backbone, and a configuration that trains on them."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from training.reproduce.reproduce_config import ReproduceConfig
 CLASSES = ("amber", "blue", "coral")
 COLOURS = ((255, 190, 0), (0, 60, 255), (255, 110, 90))
 TINY = "test_vit"
-FACTS = {"backbone", "image_size", "splits_made"}
+FACTS = {"backbone", "image_size", "departures"}
 
 
 def save_picture(path: Path, label: int, seed: int) -> None:
@@ -95,4 +96,6 @@ def _row(cell: Cell, accuracies: tuple[float, ...], facts: dict[str, Any]) -> Ce
         "total_seconds": 1000.0, "backbone": "vit_base_patch16_224.orig_in21k", "image_size": 224,
         "splits_made": None, "directory": "runs/x",
     }  # fmt: skip
-    return CellRow.model_validate(base | facts)
+    departures = [departure.model_dump(mode="json") for departure in facts.get("departures", ())]
+    own = {"official": not departures, "departures": json.dumps(departures)}
+    return CellRow.model_validate(base | facts | own)

@@ -30,7 +30,7 @@ async def refuse(_: Request, scope: Scope) -> None:
 
 
 def application(store: Store, guard: Guard) -> FastAPI:
-    settings = settings_from({"store": store.root, "device": "cpu"})
+    settings = settings_from({"store": store.url, "device": "cpu"})
     engine = cast("Any", type("Engine", (), {"stage": lambda image: image}))
     return create_service(settings, store, lambda *_: engine, guard=guard).app
 

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from adapters.errors import ConfigError
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import load_backbone
 from training.data.pixels import Decoder
@@ -18,7 +19,6 @@ from training.errors import DataUnusable, NotWritten, RunInUse
 from training.loop.evaluate import answer_of_adapter, predict_logits
 from training.options.arguments import parse_arguments
 from training.options.train_config import TrainConfig
-from training.run.publish import rounded_adapter
 from training.run.run import Outcome, Run
 from training.run_directory import Checkpoint, RunDirectory
 
@@ -58,7 +58,7 @@ def test_what_is_published_reloads_and_gives_the_evaluated_answers(
     config = run.config
     backbone = load_backbone(config.backbone or "", weights=config.weights, image_size=32)
     pixels = Decoder(artifact.config.preprocess, 32).load(run.held_out)
-    answer = answer_of_adapter(backbone, rounded_adapter(artifact, backbone.config))
+    answer = answer_of_adapter(backbone, adapter_of(artifact, backbone.config))
     logits = predict_logits(answer, torch.device("cpu"), [pixels])
     torch.testing.assert_close(logits, outcome.findings.predictions.logits, rtol=0, atol=1e-4)
     assert outcome.findings.predictions.accuracy > 0.7  # chance is 0.33
@@ -144,7 +144,7 @@ def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_
     assert checkpoint is not None
     assert "backbone.blocks.0.attn.qkv.weight" in checkpoint.module
     assert "cannot run this method" in (outcome.run / "README.md").read_text()
-    assert outcome.provenance["parameters"]["without_head"] > 0
+    assert outcome.provenance.parameters.without_head > 0
 
 
 def test_the_configuration_beside_the_result_makes_the_same_run(
@@ -173,7 +173,8 @@ def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder
     )  # fmt: skip
     run, outcome = train(config)
     assert [record.epoch for record in outcome.findings.history] == [1, 2]
-    assert outcome.provenance["early_stopping"]["epoch"] == 1
+    assert outcome.provenance.early_stopping is not None
+    assert outcome.provenance.early_stopping.epoch == 1
     checkpoint = run.directory.load()
     assert checkpoint is not None
     assert outcome.version is not None
@@ -191,21 +192,22 @@ def test_calibration_folds_a_temperature_from_pictures_that_were_not_trained_on(
     _, plain = train(new_config(**options))
     run, found = train(new_config(**options, calibrate=True))
     assert found.run == plain.run  # what was trained is used again
-    facts = found.provenance["calibration"]
-    assert facts["pictures"] == 18
-    assert (facts["run"] == found.run.name) == (split == "train")
+    facts = found.provenance.calibration
+    assert facts is not None
+    assert facts.pictures == 18
+    assert (facts.run == found.run.name) == (split == "train")
     before, after = plain.findings.predictions, found.findings.predictions
     assert torch.equal(before.predicted, after.predicted)
-    torch.testing.assert_close(after.logits * facts["temperature"], before.logits, rtol=0.02, atol=0.02)
-    assert facts["temperature"] != pytest.approx(1.0, abs=0.02)
-    assert facts["error_before"] == pytest.approx(plain.findings.reliability.error, abs=0.01)
-    assert "calibration" not in plain.provenance
+    torch.testing.assert_close(after.logits * facts.temperature, before.logits, rtol=0.02, atol=0.02)
+    assert facts.temperature != pytest.approx(1.0, abs=0.02)
+    assert facts.error_before == pytest.approx(plain.findings.reliability.error, abs=0.01)
+    assert plain.provenance.calibration is None
     card = Store.open(found.store).card("colours", found.version or 0)
-    assert f"a temperature of {facts['temperature']:.4f}" in card["README.md"].decode()
+    assert f"a temperature of {facts.temperature:.4f}" in card["README.md"].decode()
     assert card["reliability.png"].startswith(b"\x89PNG")
     if split == "trainval":
-        kept_out = json.loads((run.directory.path.parent / facts["run"] / "splits.json").read_text())
-        answered = (run.directory.path.parent / facts["run"] / "predictions.csv").read_text()
+        kept_out = json.loads((run.directory.path.parent / facts.run / "splits.json").read_text())
+        answered = (run.directory.path.parent / facts.run / "predictions.csv").read_text()
         assert all(name in answered for name in kept_out["val"])
 
 

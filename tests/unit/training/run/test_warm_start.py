@@ -45,7 +45,8 @@ def test_it_is_named_in_the_result_and_repeated_by_version(published: New) -> No
     run = Run(published({}, warm_start="colours@stable"))
     outcome = run.execute("second")
     assert outcome.version == 2
-    assert outcome.provenance["warm_start"]["version"] == "colours@1"
+    assert outcome.provenance.warm_start is not None
+    assert outcome.provenance.warm_start.version == "colours@1"
     assert 'warm_start = "colours@1"' in (outcome.run / "config.toml").read_text()
     # stable is version 2 now: the label starts another run, the version the same one.
     again = run.config.model_copy(update={"warm_start": "colours@1"})

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from training.errors import CheckpointDamaged
-from training.search.ledger import Ledger, TrialRow
+from training.search.ledger import Ledger
+from training.search.trials import TrialRow
 
 ROW = TrialRow(
     task="a, b", method="vpt", optimizer="adamw", lr=0.1 + 0.2, weight_decay=0.0, seed=0, split="val",
