@@ -25,6 +25,11 @@ class Tally:
     latencies_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failures: int = 0
 
+    @property
+    def answered(self) -> int:
+        """Requests that were answered, of all tasks."""
+        return sum(len(answers) for answers in self.by_task.values())
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -60,10 +65,13 @@ class Traffic:
             await self._ask(task, *pictures[index % len(pictures)])
             index += 1
 
-    async def wait_for_task(self, task: str) -> None:
-        """Wait until the service knows `task`."""
-        while (await self._client.get(f"/v1/tasks/{task}")).status_code != httpx.codes.OK:
-            await asyncio.sleep(0.1)
+    async def serving_version(self, task: str) -> int:
+        """The version that answers for `task`, 0 while there is none."""
+        answer = await self._client.get(f"/v1/tasks/{task}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return 0
+        serving = answer.raise_for_status().json()["serving"]
+        return int(serving["stable"]["version"]) if "stable" in serving else 0
 
     async def _ask(self, task: str, picture: bytes, label: int) -> None:
         start = time.perf_counter()
