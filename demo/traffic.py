@@ -114,12 +114,12 @@ async def scrape_batches(client: httpx.AsyncClient) -> Batches:
 
 
 def print_table(tally: Tally, batches: Batches) -> None:
-    """Accuracy and latency per task, then what the batches looked like."""
-    print(f"\n{'task':<22}{'requests':>9}{'accuracy':>10}{'p50 ms':>9}{'p99 ms':>9}")
+    """Accuracy, beside that of guessing, and latency per task, then what the batches looked like."""
+    print(f"\n{'task':<22}{'requests':>9}{'accuracy':>10}{'guessing':>10}{'p50 ms':>9}{'p99 ms':>9}")
     for task, correct in sorted(tally.by_task.items()):
         p50, p99 = percentiles(tally.latencies_ms[task])
-        accuracy = sum(correct) / len(correct)
-        print(f"{task:<22}{len(correct):>9}{accuracy:>10.3f}{p50:>9.1f}{p99:>9.1f}")
+        accuracy, guessing = sum(correct) / len(correct), 1 / len(EMBEDDED_TASKS[task].classes)
+        print(f"{task:<22}{len(correct):>9}{accuracy:>10.3f}{guessing:>10.3f}{p50:>9.1f}{p99:>9.1f}")
     print(
         f"\nfailures: {tally.failures}   asked together: {batches.count} batches, "
         f"{batches.pictures_per_batch:.1f} pictures and {batches.tasks_per_batch:.2f} distinct tasks in each"
