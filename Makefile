@@ -17,6 +17,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $(READY)
 
+# Trains into stores/embedded and runs/, and leaves pictures to ask about; what is there is kept.
 demo: $(READY)
 	$(BIN)/python -m demo
 
@@ -36,6 +37,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit/test_packaging.py
 
+# Serves what `make demo` or `dvpt-train` published there; where there is no store yet, an empty one is made.
 serve: $(READY)
 	$(BIN)/dvpt-serve --store $(STORE) --backbone vit_dvpt_patch8_64.formula
 
