@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.config import STABLE, AdapterConfig, BackboneConfig
+from adapters.config import STABLE, BackboneConfig
 from adapters.errors import (
     ArtifactError,
     BackboneMismatch,
@@ -19,6 +19,7 @@ from adapters.errors import (
     TaskNotFound,
     VersionNotFound,
 )
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.artifact import (
     CONFIG_FILE,
     TENSORS_FILE,

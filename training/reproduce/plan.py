@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from adapters.config import StrictModel
 from adapters.errors import ConfigError
+from adapters.kinds.dvpt.options import DvptOptions
 from training.data.catalogue import TASKS, CatalogueTask
 from training.data.downloads import DOWNLOADS
 from training.data.folders import find_folder
@@ -82,11 +83,12 @@ class CellRow(StrictModel):
     def of(cls, cell: Cell, result: SearchResult) -> Self:
         """The row of a finished search."""
         facts = result.model_dump(include=set(cls.model_fields) - {"accuracies", "diverged_seeds"})
+        options = cell.config.kind_options
         facts["splits_made"] = "; ".join(result.splits_made) or None
         return cls(
             key=cell.key,
             percent=cell.percent,
-            prompts=cell.config.prompts.count,
+            prompts=options.count if isinstance(options, DvptOptions) else 0,
             accuracies=" ".join(map(repr, result.accuracies)),
             diverged_seeds=len(result.diverged_seeds),
             **facts,

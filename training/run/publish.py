@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from adapters.config import BackboneConfig
-from adapters.kinds.dvpt.adapter import Adapter, empty_adapter
+from adapters.kinds.adapter import Adapter, empty_adapter
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.vit.backbone import Backbone
 from training.card.model_card import Findings

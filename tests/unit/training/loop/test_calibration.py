@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapters.kinds.dvpt.adapter import Head
+from adapters.kinds.head import Head
 from training.loop.calibration import Reliability, fit_temperature, fold_temperature
 from training.methods.heads import MlpHead
 
