@@ -80,7 +80,7 @@ def create_service(
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
-    residency = _residency(store, bank, engine, batcher, threads, metrics)
+    residency = _residency(bank, engine, batcher, threads, metrics)
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
     interval_s = settings.watch_interval_s
     watch = Watch(store, registry, interval_s=interval_s, loader=threads.loader, metrics=metrics)
@@ -168,7 +168,6 @@ def _batcher(
 
 
 def _residency(
-    store: Store,
     bank: AdapterBank,
     engine: Engine,
     batcher: ClassifyBatcher,
@@ -180,7 +179,6 @@ def _residency(
 
     return Residency(
         bank,
-        width=store.backbone.width,
         loader=threads.loader,
         warm=warm,
         settled=batcher.settled,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 
-from adapters.config import STABLE, AdapterConfig, BackboneConfig
+from adapters.config import STABLE, BackboneConfig
 from adapters.errors import (
     ArtifactError,
     BackboneMismatch,
@@ -18,6 +18,7 @@ from adapters.errors import (
     TaskNotFound,
     VersionNotFound,
 )
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.artifact import (
     CONFIG_FILE,
     TENSORS_FILE,

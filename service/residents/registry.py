@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-from adapters.config import STABLE, AdapterConfig
+from adapters.config import STABLE
 from adapters.errors import DvptError, LabelNotFound, TaskNotFound, VersionNotFound
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
 from adapters.store.artifact import Artifact
 from adapters.store.files import Fingerprint

@@ -45,7 +45,7 @@ def test_golden_adapters_keep_loading_and_keep_their_logits(folder: Path, genera
     assert store.tasks() == sorted(logits) == sorted(generate.ADAPTERS)
     for task, expected in logits.items():
         artifact = store.load(task, store.resolve(task))
-        assert artifact.config.prompts == generate.ADAPTERS[task][0]
+        assert artifact.config.options == generate.ADAPTERS[task][0]
         answer = adapter_of(artifact, store.backbone)(backbone, images)
         torch.testing.assert_close(answer, torch.tensor(expected), atol=1e-4, rtol=0)
         slot = bank.insert(artifact.config, artifact.tensors)

@@ -15,8 +15,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
@@ -121,10 +123,10 @@ def make_artifact(served_backbone: Backbone) -> MakeArtifact:
     def make(
         seed: int,
         class_count: int = 5,
-        options: PromptConfig | None = None,
+        options: KindOptions | None = None,
         preprocess: PreprocessConfig | None = None,
     ) -> Artifact:
-        options = options or PromptConfig()
+        options = options or DvptOptions()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             adapter = Adapter(options, served_backbone.config, class_count)
@@ -133,7 +135,7 @@ def make_artifact(served_backbone: Backbone) -> MakeArtifact:
                     parameter.add_(0.1 * torch.randn_like(parameter))
         return new_artifact(
             adapter,
-            method="dvpt" if options.count else "linear",
+            method=options.kind,
             classes=[f"class {index}" for index in range(class_count)],
             backbone=served_backbone.config,
             preprocess=preprocess or PreprocessConfig(),

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.config import PreprocessConfig, PromptConfig
+from adapters.config import PreprocessConfig
 from adapters.errors import VersionNotFound
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
@@ -61,7 +62,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def artifact(backbone: Backbone) -> Artifact:
-    adapter = Adapter(PromptConfig(count=3), backbone.config, 5)
+    adapter = Adapter(DvptOptions(count=3), backbone.config, 5)
     return new_artifact(
         adapter,
         method="dvpt",

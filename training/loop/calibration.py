@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.kinds.dvpt.adapter import Head
+from adapters.kinds.head import Head
 
 HOTTEST = 20.0
 

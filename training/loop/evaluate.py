@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
 from adapters.vit.backbone import Backbone
 from training.methods.method import Method
 

@@ -8,8 +8,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from adapters.config import PreprocessConfig, PromptConfig, StrictModel
+from adapters.config import PreprocessConfig, StrictModel
 from adapters.errors import InvalidName
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
 
@@ -218,13 +221,16 @@ class TrainConfig(StrictModel):
         return self.method in SERVED_METHODS if self.publish is None else self.publish
 
     @property
-    def prompts(self) -> PromptConfig:
-        """The prompt options as an adapter records them: a head alone has none, VPT no Meta-Net."""
-        if self.method in {"linear", "mlp"}:
-            return PromptConfig(count=0, deep=False, meta_net="none")
+    def kind_options(self) -> KindOptions:
+        """The options as an adapter records them."""
+        return LinearOptions() if self.method in {"linear", "mlp"} else self.prompts
+
+    @property
+    def prompts(self) -> DvptOptions:
+        """Prompts and Meta-Net; VPT has none of the latter."""
         if self.method == "vpt":
-            return PromptConfig(count=self.prompt_count, deep=self.deep, meta_net="none")
-        return PromptConfig(
+            return DvptOptions(count=self.prompt_count, deep=self.deep, meta_net="none")
+        return DvptOptions(
             count=self.prompt_count,
             deep=self.deep,
             meta_net=self.meta_net,

@@ -10,6 +10,7 @@ from pydantic import Json, TypeAdapter, ValidationError
 
 from adapters.config import StrictModel
 from adapters.errors import ConfigError
+from adapters.kinds.dvpt.options import DvptOptions
 from training.data.catalogue import TASKS, CatalogueTask
 from training.data.downloads import DOWNLOADS
 from training.data.folders import find_folder
@@ -88,10 +89,11 @@ class CellRow(StrictModel):
         """The row of a finished search."""
         changed = {"accuracies", "diverged_seeds", "departures", "splits_made"}
         facts = result.model_dump(include=set(cls.model_fields) - changed)
+        options = cell.config.kind_options
         return cls(
             key=cell.key,
             percent=cell.percent,
-            prompts=cell.config.prompts.count,
+            prompts=options.count if isinstance(options, DvptOptions) else 0,
             accuracies=" ".join(map(repr, result.accuracies)),
             diverged_seeds=len(result.diverged_seeds),
             official=not result.departures,

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from adapters.command.cli import main
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
@@ -19,7 +21,7 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
     """Artifacts of random adapters with a card of two files."""
 
     def make(
-        options: PromptConfig = PromptConfig(count=3),  # noqa: B008 - frozen
+        options: KindOptions = DvptOptions(count=3),  # noqa: B008 - frozen
         *,
         class_count: int = 5,
         head_layers: int = 1,
@@ -31,7 +33,7 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
             torch.nn.init.normal_(parameter, std=0.3)
         return new_artifact(
             adapter,
-            method="dvpt",
+            method=options.kind,
             classes=[f"class {index}" for index in range(class_count)],
             backbone=backbone.config,
             preprocess=PreprocessConfig(),

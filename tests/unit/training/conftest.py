@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import random_backbone
 from training.options.train_config import TrainConfig
 from training.reproduce.experiments import Experiment
@@ -87,12 +88,14 @@ def results() -> Callable[..., tuple[tuple[Cell, ...], dict[str, CellRow]]]:
 
 
 def _row(cell: Cell, accuracies: tuple[float, ...], facts: dict[str, Any]) -> CellRow:
+    options = cell.config.kind_options
+    prompts = options.count if isinstance(options, DvptOptions) else 0
     base = {
         "key": cell.key, "task": cell.task.name, "method": cell.config.method, "percent": cell.percent,
-        "prompts": cell.config.prompts.count, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
+        "prompts": prompts, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
         "epochs": 15, "trials": 6, "val_accuracy": 0.8, "accuracies": " ".join(map(repr, accuracies)),
-        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + cell.config.prompts.count,
-        "parameters_without_head": 100 * cell.config.prompts.count, "training_seconds": 90.0,
+        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + prompts,
+        "parameters_without_head": 100 * prompts, "training_seconds": 90.0,
         "total_seconds": 1000.0, "backbone": "vit_base_patch16_224.orig_in21k", "image_size": 224,
         "splits_made": None, "directory": "runs/x",
     }  # fmt: skip

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
 from adapters.store.artifact import adapter_of, new_artifact
 from adapters.store.store import Store
@@ -27,7 +28,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path, run: Run) -> None:
     backbone = random_backbone(seed=3)
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 4)
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 4)
     artifact = new_artifact(
         adapter,
         method="dvpt",
@@ -69,7 +70,7 @@ def test_classify_refuses_other_weights(tmp_path: Path, weights: Path, run: Run)
     backbone = random_backbone(seed=4)
     store = Store.create(tmp_path / "store", backbone.config)
     artifact = new_artifact(
-        Adapter(PromptConfig(count=2), backbone.config, 2),
+        Adapter(DvptOptions(count=2), backbone.config, 2),
         method="dvpt",
         classes=["a", "b"],
         backbone=backbone.config,

@@ -16,8 +16,8 @@ from PIL import Image
 
 from adapters.command import onnx_export
 from adapters.command.onnx_export import write_model
-from adapters.config import PromptConfig
 from adapters.errors import ExportFailed, StoreConflict
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
@@ -34,7 +34,7 @@ def trees(
 ) -> Store:
     """A store with two versions of `digits`, opened with its own tiny backbone."""
     for count in (1, 3):
-        options = PromptConfig(count=count, meta_net="specific", dynamic_layers="all")
+        options = DvptOptions(count=count, meta_net="specific", dynamic_layers="all")
         store.publish("digits", make_artifact(options, head_layers=2))
     monkeypatch.setenv("DVPT_STORE", store.url)
     monkeypatch.setattr("adapters.command.cli.open_backbone", lambda *_, **__: backbone)

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from adapters.config import PromptConfig
 from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import Artifact
 from service.http.answers import classify_answer, top_classes
 from service.http.classifier import Classified, Timing
@@ -14,7 +14,7 @@ from service.residents.registry import Lease
 @pytest.fixture
 def lease(make_artifact: Callable[..., Artifact]) -> Lease:
     config = make_artifact(1).config
-    layout = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+    layout = Layout(LinearOptions())
     return Lease("digits", 4, config, Slot(layout, 1, HeadShape(1, 16), 1, 3))
 
 

@@ -90,7 +90,6 @@ async def classifier(store: Store, make_artifact: Callable[..., Artifact]) -> As
 
         residency = Residency(
             AdapterBank(store.backbone, device=torch.device("cpu"), dtype=torch.float32, slots_per_layout=2),
-            width=store.backbone.width,
             loader=thread,
             warm=warm,
             settled=batcher.settled,

@@ -55,7 +55,6 @@ async def desk(store: Store) -> AsyncIterator[Desk]:
     with ThreadPoolExecutor(2) as loader:
         residency = Residency(
             bank,
-            width=store.backbone.width,
             loader=loader,
             warm=at_once,
             settled=at_once,

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import AdapterConfig, PromptConfig
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import Artifact
 from adapters.vit.backbone import Backbone
@@ -36,7 +37,6 @@ class House:
         self.warm_error: Exception | None = None
         self.residency = Residency(
             self.bank,
-            width=backbone.config.width,
             loader=loader,
             warm=self.warm,
             settled=self.settled,
@@ -184,7 +184,7 @@ async def test_another_layout_has_slots_of_its_own(
     house: House, make_artifact: Callable[..., Artifact]
 ) -> None:
     residents = [await house.add(make_artifact(seed)) for seed in range(2)]
-    other = await house.add(make_artifact(3, options=PromptConfig(count=1)))
+    other = await house.add(make_artifact(3, options=DvptOptions(count=1)))
 
     assert other.slot is not None
     assert all(resident.slot for resident in residents)

@@ -30,7 +30,6 @@ async def watched(store: Store) -> AsyncIterator[tuple[Watch, Registry, Metrics]
     with ThreadPoolExecutor(2) as loader:
         residency = Residency(
             bank,
-            width=store.backbone.width,
             loader=loader,
             warm=at_once,
             settled=at_once,

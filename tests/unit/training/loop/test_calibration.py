@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapters.kinds.dvpt.adapter import Head
+from adapters.kinds.head import Head
 from training.loop.calibration import fit_temperature, fold_temperature
 from training.methods.heads import MlpHead
 from training.uncertainty import Reliability

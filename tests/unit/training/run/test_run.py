@@ -178,9 +178,9 @@ def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder
     checkpoint = run.directory.load()
     assert checkpoint is not None
     assert outcome.version is not None
-    published = Store.open(outcome.store).load("colours", outcome.version).tensors["prompts"]
-    assert torch.equal(published, checkpoint.best["prompts"].bfloat16())
-    assert not torch.equal(checkpoint.best["prompts"], checkpoint.module["prompts"])
+    published = Store.open(outcome.store).load("colours", outcome.version).tensors["body.prompts"]
+    assert torch.equal(published, checkpoint.best["body.prompts"].bfloat16())
+    assert not torch.equal(checkpoint.best["body.prompts"], checkpoint.module["body.prompts"])
     assert train(config)[1].findings.history == outcome.findings.history
 
 

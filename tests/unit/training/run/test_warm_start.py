@@ -70,7 +70,7 @@ def test_other_classes_get_a_fresh_head(published: New, tmp_path: Path) -> None:
     run = Run(config)
     artifact = Store.open(run.placement.store).load("colours", 1)
     state = tensors_of(run)
-    assert torch.equal(state["prompts"], artifact.tensors["prompts"].float())
+    assert torch.equal(state["body.prompts"], artifact.tensors["body.prompts"].float())
     assert not torch.equal(state["head.0.weight"], artifact.tensors["head.0.weight"].float())
 
 
