@@ -4,17 +4,10 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from adapters.errors import DvptError
 from training.options.arguments import parse_arguments
 from training.search.search_config import SearchConfig
-from training.usage import published_lines
-
-if TYPE_CHECKING:
-    from training.findings import Findings
-    from training.provenance import Provenance
-    from training.run.run import Outcome, Run
 
 DESCRIPTION = (
     "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store. "
@@ -49,41 +42,13 @@ def _train(config: SearchConfig, command: str) -> str:
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
     from training.run.dry_run import dry_run  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
+    from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
     if config.search:
         return search(config, command)
     run = Run(config.plain())
     return dry_run(run) if config.dry_run else summary(run, run.execute(command))
-
-
-def summary(run: "Run", outcome: "Outcome") -> str:
-    """What a user wants to know at the end."""
-    findings, facts = outcome.findings, outcome.provenance
-    counts = facts.parameters
-    lines = [
-        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
-        f"({len(findings.predictions.labels)} pictures)",
-        f"parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
-        *_notes(findings, facts),
-        f"seconds: {outcome.seconds:.1f}, training {facts.training_seconds:.1f}",
-        f"run directory: {outcome.run}",
-        *published_lines(run.config, outcome.store, outcome.version),
-    ]
-    return "\n".join(lines)
-
-
-def _notes(findings: "Findings", facts: "Provenance") -> list[str]:
-    """What early stopping and calibration did, where they were asked for."""
-    lines = []
-    if stopped := facts.early_stopping:
-        lines.append(f"best epoch on val, which counts: {stopped.epoch} ({stopped.val_accuracy:.4f})")
-    if found := findings.calibration:
-        lines.append(
-            f"temperature: {found.temperature:.3f}; calibration error {findings.uncalibrated.error:.4f} "
-            f"before, {findings.reliability.error:.4f} with it"
-        )
-    return lines
 
 
 if __name__ == "__main__":

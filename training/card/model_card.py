@@ -9,12 +9,11 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from adapters.config import StrictModel
 from training.card import plots
-from training.findings import Findings
-from training.markdown import table
-from training.provenance import Provenance
+from training.card.findings import Findings
+from training.card.markdown import table
+from training.card.provenance import Provenance
 from training.run_directory import EpochRecord
 from training.uncertainty import BINS
-from training.usage import request
 
 ClassRow = tuple[str, float, float, float, int]
 MATRIX_CLASSES = 20
@@ -34,7 +33,7 @@ def model_card(
         [
             f"# {name}",
             _summary(findings, provenance, served=served),
-            "## Use\n\n" + (request(name) if served else NOT_SERVED),
+            "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
             "## Options and data\n\n" + _listing(provenance),
             "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
             + _history_table(findings.history),
@@ -97,6 +96,15 @@ def _calibration(findings: Findings) -> str:
         f"{text}, before {findings.uncalibrated.error:.4f}. The head is divided by a temperature of "
         f"{found.temperature:.4f}, fitted on the {found.pictures} pictures of val as answered by a run that "
         f"was not trained on them (`{found.run}`). It changes probabilities and no answer."
+    )
+
+
+def _usage(name: str) -> str:
+    return (
+        "```sh\n"
+        f"curl --data-binary @picture.jpg -H 'Content-Type: image/jpeg' \\\n"
+        f"  http://127.0.0.1:8000/v1/tasks/{name}/classify\n"
+        "```"
     )
 
 

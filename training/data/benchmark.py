@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from training.data.catalogue import CatalogueTask
+from training.data.departures import OtherSize, SplitName
 from training.data.source import TaskData, absent_classes
-from training.departures import OtherSize, SplitName
 from training.errors import DataUnusable
 
 TRAIN, VAL = 800, 200

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.data.benchmark import TRAIN, VAL, as_benchmark
 from training.data.catalogue import CatalogueTask
+from training.data.departures import AnyDeparture, OwnParts, Redrawn, SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import draw, draw_off
 from training.data.torchvision_sets import (
@@ -24,7 +25,6 @@ from training.data.torchvision_sets import (
     kitti,
     samples,
 )
-from training.departures import AnyDeparture, OwnParts, Redrawn, SplitName
 from training.errors import DataNotFound
 
 LOG = logging.getLogger("training")

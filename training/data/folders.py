@@ -7,9 +7,9 @@ from pathlib import Path
 
 from training.data.benchmark import as_benchmark, other_sizes
 from training.data.catalogue import CatalogueTask, task_named
+from training.data.departures import ClassFolders
 from training.data.readers import fgvc, imagefolder, vtab
 from training.data.source import TaskData
-from training.departures import ClassFolders
 from training.options.train_config import TrainConfig
 
 PARTS = ("vtab-1k", "fgvc", "imagefolder", "")

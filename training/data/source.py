@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from training.departures import AnyDeparture, SplitName
+from training.data.departures import AnyDeparture, SplitName
 from training.errors import DataUnusable
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from training.data.departures import SplitName
 from training.data.source import Split, TaskData
-from training.departures import SplitName
 from training.errors import DataUnusable
 
 

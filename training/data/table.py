@@ -5,14 +5,14 @@ import sys
 from training.data.catalogue import TASKS, CatalogueTask
 from training.data.downloads import DOWNLOADS
 from training.data.task_data import DRAWN
-from training.markdown import table
 
 HEADER = ("`--task`", "Task", "Group", "Classes", "Test", "Prompts", "Licence", "Source", "Without a folder")
 
 
 def catalogue_table() -> str:
     """A Markdown table, a line for each task in the paper's order."""
-    return table(HEADER, [_cells(task) for task in TASKS.values()]) + "\n"
+    lines = [HEADER, ("---",) * len(HEADER), *(_cells(task) for task in TASKS.values())]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def _cells(task: CatalogueTask) -> tuple[str, ...]:

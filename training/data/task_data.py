@@ -5,12 +5,12 @@ from types import MappingProxyType
 
 from training.data.benchmark import with_absences
 from training.data.catalogue import TASKS, CatalogueTask, close_names, task_named
+from training.data.departures import DrawnByFormula, SplitName
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
 from training.data.source import Split, TaskData, check
 from training.data.splits import with_percent, with_test, with_val
-from training.departures import DrawnByFormula, SplitName
 from training.errors import DataNotFound
 from training.options.train_config import TrainConfig
 

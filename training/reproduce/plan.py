@@ -12,10 +12,10 @@ from adapters.config import StrictModel
 from adapters.errors import ConfigError
 from adapters.kinds.dvpt.options import DvptOptions
 from training.data.catalogue import TASKS, CatalogueTask
+from training.data.departures import AnyDeparture
 from training.data.downloads import DOWNLOADS
 from training.data.folders import find_folder
 from training.data.task_data import DRAWN
-from training.departures import AnyDeparture
 from training.methods import with_recipe
 from training.reproduce import paper
 from training.reproduce.experiments import Experiment, System

@@ -6,13 +6,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from training.card.markdown import table
 from training.data.catalogue import TASKS
-from training.durations import duration
-from training.markdown import table
 from training.reproduce import paper
 from training.reproduce.experiments import Experiment, System
 from training.reproduce.plan import CellRow
 from training.reproduce.scores import Score, Scores
+from training.run.durations import duration
 
 DAGGER = "†"
 COLUMNS = (

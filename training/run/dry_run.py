@@ -9,11 +9,11 @@ from safetensors.torch import save
 
 from training.data.pixels import RESIDENT_BYTES
 from training.data.source import Split
-from training.durations import duration
 from training.loop.evaluate import answer_of_method, predict_logits
 from training.loop.loop import Pictures
 from training.loop.optimization import steps_in_epoch
 from training.methods.method import Parameters
+from training.run.durations import duration
 from training.run.run import Run
 
 TIMED_STEPS = 4
@@ -88,6 +88,12 @@ def memory_bytes(run: Run, costs: Costs) -> float:
     evaluated = len(run.held_out) * 3 * run.backbone.config.image_size**2
     to_come = len(run.train) * costs.kept_bytes + min(evaluated, RESIDENT_BYTES)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + to_come
+
+
+def trial_s(run: Run, costs: Costs) -> float:
+    """Seconds of training every epoch and evaluating once, pictures decoded and inputs computed."""
+    steps = steps_in_epoch(len(run.train), run.config.batch_size)
+    return (run.config.epochs or 0) * steps * costs.step_s + len(run.held_out) * costs.evaluate_s
 
 
 def _time(run: Run, costs: Costs) -> str:

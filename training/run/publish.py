@@ -1,5 +1,6 @@
-"""A trained adapter goes to its store."""
+"""A trained adapter goes to its store, and its user is told what to do with it."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ from adapters.config import BackboneConfig
 from adapters.store.artifact import Artifact
 from adapters.store.files import Location
 from adapters.store.store import Store
+from training.card.provenance import Provenance
 from training.errors import NotWritten
-from training.options.train_config import TrainConfig
-from training.provenance import Provenance
+from training.options.train_config import SERVED_METHODS, TrainConfig
 from training.run_directory import reason
 
 
@@ -37,3 +38,24 @@ def publish(
             f"cannot publish to the store {store}: {reason(error)}; the run is whole in its directory, and "
             "the same command publishes it"
         ) from error
+
+
+def published_lines(config: TrainConfig, store: Location, version: int | None, of: str = "") -> list[str]:
+    """What was published and what to try next, or why nothing was; `of` says more of the version."""
+    if version is None:
+        return [f"not published: {_why_not(config)}"]
+    place = shlex.quote(str(store))
+    return [
+        f"published: {config.published_name} version {version}{of} in {store}",
+        f"try it: dvpt-adapters classify --store {place} {config.published_name} PICTURE",
+        f"serve it: dvpt-serve --store {place}",
+    ]
+
+
+def _why_not(config: TrainConfig) -> str:
+    if config.method in SERVED_METHODS:
+        return "--no-publish"
+    return (
+        f"a service cannot run {config.method}; "
+        "the trained tensors are in the run directory's checkpoint.safetensors"
+    )

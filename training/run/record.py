@@ -1,5 +1,6 @@
 """What a run writes down: options and splits before; answers, and where the figure comes from, after."""
 
+import csv
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,13 +8,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from adapters.store.strict_json import first_error
 from adapters.vit.backbone import Backbone
-from training.data.source import TaskData
-from training.findings import Findings
-from training.methods.method import Method, Parameters
-from training.options.option_file import toml_of
-from training.options.train_config import TrainConfig
-from training.provenance import (
+from training.card.findings import Findings, Predictions
+from training.card.provenance import (
     Calibrated,
     DataFacts,
     EarlyStopping,
@@ -23,10 +23,16 @@ from training.provenance import (
     Seeds,
     StartedFrom,
 )
+from training.data.source import TaskData
+from training.errors import CheckpointDamaged, NotWritten
+from training.methods.method import Method, Parameters
+from training.options.option_file import toml_of
+from training.options.train_config import TrainConfig
 from training.run.warm_start import WarmStart
-from training.run_directory import RunDirectory
+from training.run_directory import RunDirectory, reason
 
 ONCE = frozenset({"fresh", "dry_run"})  # what is asked of one command, and not repeated with its options
+RESULT = "result.json"
 PACKAGES = ("torch", "timm", "numpy", "pillow", "safetensors")
 
 
@@ -47,12 +53,41 @@ def record_outputs(
     predictions: Path | None,
 ) -> None:
     """`result.json`, the card, and `predictions.csv`, which `predictions` is a second place for."""
-    directory.write_json("result.json", provenance.plain())
+    directory.write_json(RESULT, provenance.plain())
     for path in (directory.path / "predictions.csv", predictions):
         if path is not None:
-            findings.predictions.write(path)
+            write_predictions(findings.predictions, path)
     for name, content in card.items():
         directory.write_bytes(name, content)
+
+
+def read_result(run: Path) -> Provenance:
+    """What a finished run says of itself. Raises CheckpointDamaged."""
+    try:
+        return Provenance.model_validate_json((run / RESULT).read_bytes())
+    except (OSError, ValidationError) as error:
+        why = reason(error) if isinstance(error, OSError) else first_error(error)
+        raise CheckpointDamaged(f"cannot read {run / RESULT}: {why}; start over with --fresh") from error
+
+
+def write_predictions(predictions: Predictions, path: Path) -> None:
+    """A CSV line for each picture: name, label, predicted index, its probability. Raises NotWritten."""
+    probability = predictions.logits.softmax(dim=1).amax(dim=1)
+    rows = zip(
+        predictions.names,
+        predictions.labels.tolist(),
+        predictions.predicted.tolist(),
+        probability.tolist(),
+        strict=True,
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["name", "label", "predicted", "probability"])
+            writer.writerows(rows)
+    except OSError as error:
+        raise NotWritten(f"cannot write {path}: {reason(error)}") from error
 
 
 def provenance_of(

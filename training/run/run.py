@@ -17,10 +17,11 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
+from training.card.findings import Calibration, Findings, Predictions
 from training.card.model_card import model_card
+from training.card.provenance import DataFacts, Provenance
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
-from training.findings import Calibration, Findings, Predictions
 from training.loop.calibration import fit_temperature, fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
@@ -34,7 +35,6 @@ from training.loop.loop import Pictures, Training
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
-from training.provenance import DataFacts, Provenance
 from training.run.placement import Placement
 from training.run.publish import publish
 from training.run.record import provenance_of, record_inputs, record_outputs

@@ -4,7 +4,7 @@ import math
 import statistics
 
 from adapters.config import StrictModel
-from training.departures import AnyDeparture
+from training.data.departures import AnyDeparture
 from training.search.grid import Optimizer
 from training.uncertainty import standard_error
 

@@ -4,13 +4,12 @@ import logging
 import statistics
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-from training.durations import duration
-from training.errors import CheckpointDamaged, Diverged
+from training.errors import Diverged
 from training.options.train_config import TrainConfig
-from training.provenance import Provenance
+from training.run.durations import duration
+from training.run.record import RESULT, read_result
 from training.run.run import Run
 from training.run.workbench import Workbench
 from training.run_directory import CHECKPOINT, RunDirectory
@@ -23,7 +22,6 @@ from training.search.trials import TrialRow, row_of, select
 
 LOG = logging.getLogger("training")
 ROWS = "search.csv"
-RESULT = "result.json"
 # Final trainings see 1,000 pictures, trials 800.
 FINAL_COST = 1.25
 
@@ -152,7 +150,7 @@ class Search:
         if not finished:
             raise Diverged(f"{self.directory.path}: trained on all pictures, every seed diverged with {best}")
         tried = self._tried()
-        facts = _facts(self.directory.path / finished[0].run / RESULT)
+        facts = read_result(self.directory.path / finished[0].run)
         placement = self._placement
         return SearchResult(
             task=self.config.task,
@@ -198,13 +196,3 @@ def _options(point: Point) -> dict[str, Any]:
 
 def _shown(row: TrialRow) -> str:
     return "diverged" if row.accuracy is None else f"accuracy {row.accuracy:.4f}"
-
-
-def _facts(path: Path) -> Provenance:
-    """What a finished run says of itself."""
-    try:
-        return Provenance.model_validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise CheckpointDamaged(
-            f"cannot read {path}, which its row in {ROWS} speaks of: {error}; start over with --fresh"
-        ) from error

@@ -1,15 +1,13 @@
 """`dvpt-train --search`: the search, and what a user wants to know at its end."""
 
-from pathlib import Path
-
 from training.run.dry_run import dry_run
+from training.run.publish import published_lines
 from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.grid import Point, grid
 from training.search.result import SearchResult
 from training.search.search import ROWS, Search
 from training.search.search_config import SearchConfig
-from training.usage import published_lines
 
 
 def search(config: SearchConfig, command: str) -> str:
@@ -52,4 +50,4 @@ def summary(config: SearchConfig, result: SearchResult) -> str:
         f"trials: {result.directory}/{ROWS}",
     ]
     seed = f", seed {config.seed},"
-    return "\n".join([*lines, *published_lines(config, Path(result.store), result.version, seed)])
+    return "\n".join([*lines, *published_lines(config, result.store, result.version, seed)])

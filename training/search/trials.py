@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from adapters.config import StrictModel
 from training.errors import Diverged
-from training.findings import Predictions
 from training.run.run import Outcome, Run
 
 
@@ -53,7 +52,9 @@ def row_of(run: Run, outcome: Outcome | None, seconds: float) -> TrialRow:
     """The row of a run; without an outcome, or with answers that are no numbers, it diverged."""
     config = run.config
     predictions = outcome.findings.predictions if outcome else None
-    loss = _loss(predictions) if predictions else math.nan
+    loss = math.nan
+    if predictions:
+        loss = F.cross_entropy(predictions.logits.double(), predictions.labels).item()
     finished = predictions is not None and math.isfinite(loss)
     trained = sum(record.seconds for record in outcome.findings.history) if outcome else 0.0
     return TrialRow(
@@ -74,7 +75,3 @@ def row_of(run: Run, outcome: Outcome | None, seconds: float) -> TrialRow:
         run=run.directory.path.name,
         version=outcome.version if outcome else None,
     )
-
-
-def _loss(predictions: Predictions) -> float:
-    return F.cross_entropy(predictions.logits.double(), predictions.labels).item()

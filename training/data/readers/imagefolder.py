@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from training.data.departures import SplitName
 from training.data.source import Split, TaskData
-from training.departures import SplitName
 from training.errors import DataUnusable
 
 LAYOUT = "an ImageFolder: {train,val,test}/<class>/*.jpg (val and test optional), or <class>/*.jpg"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from training.data.departures import SplitName
 from training.data.source import Split, TaskData
-from training.departures import SplitName
 from training.errors import DataUnusable
 
 LISTS = ("train800.txt", "train800val200.txt")

@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from training.card.findings import Findings, Predictions
 from training.card.model_card import class_rows, model_card
-from training.departures import OtherSize
-from training.findings import Findings, Predictions
-from training.provenance import DataFacts, Metrics, ParameterCounts, Provenance, Seeds
+from training.card.provenance import DataFacts, Metrics, ParameterCounts, Provenance, Seeds
+from training.data.departures import OtherSize
 from training.run_directory import EpochRecord
 
 HISTORY = tuple(EpochRecord(epoch, 1.0 / epoch, 0.5, 0.01, 1.0) for epoch in (1, 2, 3))

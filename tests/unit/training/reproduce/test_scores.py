@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from training.data.catalogue import TASKS
-from training.departures import DrawnByFormula
+from training.data.departures import DrawnByFormula
 from training.reproduce import paper
 from training.reproduce.experiments import DVPT, FIGURE_3, FULL, LINEAR, TABLE_1, TABLE_2
 from training.reproduce.scores import Scores

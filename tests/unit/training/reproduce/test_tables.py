@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from training.departures import DrawnByFormula
+from training.data.departures import DrawnByFormula
 from training.reproduce import paper
 from training.reproduce.experiments import FIGURE_3, TABLE_1
 from training.reproduce.scores import Score, Scores

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from training.departures import DrawnByFormula, OtherSize
-from training.provenance import (
+from training.card.provenance import (
     Calibrated,
     DataFacts,
     EarlyStopping,
@@ -19,6 +18,7 @@ from training.provenance import (
     Seeds,
     StartedFrom,
 )
+from training.data.departures import DrawnByFormula, OtherSize
 
 WORDS = st.text(min_size=1, max_size=12)
 COUNTS = st.integers(0, 10**9)

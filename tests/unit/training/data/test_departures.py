@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from training.departures import (
+from training.data.departures import (
     AnyDeparture,
     ClassFolders,
     DrawnByFormula,

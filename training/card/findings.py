@@ -1,14 +1,11 @@
 """What a run found: an answer for each picture of the evaluated split, and the way there."""
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
-from training.errors import NotWritten
-from training.run_directory import EpochRecord, reason
+from training.run_directory import EpochRecord
 from training.uncertainty import Reliability, standard_error
 
 
@@ -34,21 +31,6 @@ class Predictions:
     def accuracy(self) -> float:
         """The part of right answers."""
         return float((self.predicted == self.labels).double().mean())
-
-    def write(self, path: Path) -> None:
-        """A CSV line for each picture: name, label, predicted index, its probability. Raises NotWritten."""
-        probability = self.logits.softmax(dim=1).amax(dim=1)
-        rows = zip(
-            self.names, self.labels.tolist(), self.predicted.tolist(), probability.tolist(), strict=True
-        )
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(["name", "label", "predicted", "probability"])
-                writer.writerows(rows)
-        except OSError as error:
-            raise NotWritten(f"cannot write {path}: {reason(error)}") from error
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import shlex
 from pathlib import Path
 
 from training.options.train_config import TrainConfig
-from training.usage import published_lines, request
+from training.run.publish import published_lines
 
 
 def test_the_advice_is_a_command_whatever_the_stores_name() -> None:
@@ -20,7 +20,3 @@ def test_what_was_not_published_says_why() -> None:
     assert asked == "not published: --no-publish"
     (cannot,) = published_lines(TrainConfig(task="digits", method="full"), Path("x"), None)
     assert cannot.startswith("not published: a service cannot run full; the trained tensors are in")
-
-
-def test_a_request_names_the_task() -> None:
-    assert "/v1/tasks/paint/classify" in request("paint")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from adapters.config import Sha256, StrictModel
-from training.departures import AnyDeparture
+from training.data.departures import AnyDeparture
 
 
 def _finite(value: float | None) -> float | None:

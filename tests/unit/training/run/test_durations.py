@@ -1,6 +1,6 @@
 import pytest
 
-from training.durations import duration
+from training.run.durations import duration
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (720, "12 min"), (12240, "3.4 h")])

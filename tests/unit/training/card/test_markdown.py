@@ -1,4 +1,4 @@
-from training.markdown import table
+from training.card.markdown import table
 
 
 def test_tables_are_markdown() -> None:
