@@ -43,7 +43,7 @@ class Metrics:
         self.evictions = self._counter("adapter_evictions", "Adapters that left the device for host memory")
         self.returns = self._counter("adapter_returns", "Adapters that came back from host memory")
         self.refused_adapters = self._gauge("refused_adapters", "Versions in the store that were refused")
-        self.swaps = self._counter("route_swaps", "Labels that moved to another version")
+        self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
         self.engine_info = self._gauge(

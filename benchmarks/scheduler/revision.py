@@ -7,7 +7,7 @@ from typing import Any
 
 from service.batching.batcher import Batcher
 
-PARTS = ("turns", "batch_times", "fair_queue", "batcher")
+PARTS = ("turns", "batch_times", "admission", "queued_request", "fair_queue", "batcher")
 """Modules of the batcher, each importing from those before it; a revision may lack some."""
 PACKAGES = ("service.batching", "service")
 """Where they were, latest first."""

@@ -5,31 +5,27 @@ batch gathers. There is no wait timer (docs/adr/0010).
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from time import monotonic
-from typing import Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Generic, Protocol, cast
 
+from service.batching.admission import Admission
 from service.batching.batch_times import BatchTimes
 from service.batching.fair_queue import FairQueue
-from service.batching.turns import Job, Span
+from service.batching.queued_request import Answered, P, QueuedRequest, R
+from service.batching.turns import Span
 from service.errors import (
     DeadlineExceeded,
     DeviceLost,
     Draining,
     InferenceFailed,
     OutOfDeviceMemory,
-    Overloaded,
     ServiceError,
 )
 
 RECOVERY_BATCHES = 100
-
-P = TypeVar("P")
-R = TypeVar("R")
 
 
 class BatchObserver(Protocol):
@@ -43,35 +39,6 @@ class BatchObserver(Protocol):
 
     def pictures_left(self, pictures: int) -> None:
         """Pictures left the queue without a forward pass."""
-
-
-class Answered(NamedTuple, Generic[R]):
-    """The results of one request's pictures, and where its time went."""
-
-    results: Sequence[R]
-    queue_s: float
-    inference_s: float
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class _Request(Job, Generic[P, R]):
-    """One request. Its results are those of a batch from `begin` on, or a list of its own if it is spread.
-
-    What `answered` brings is the time. Nothing is made for a request before its client takes the answer: a
-    batch of new objects at once would call the garbage collector again and again.
-    """
-
-    payloads: Sequence[P]
-    answered: asyncio.Future[float]
-    queued_s: float
-    launched_s: float = 0.0
-    results: Sequence[R] = ()
-    begin: int = 0
-    missing: int = 0
-
-    def answer(self, ended_s: float) -> Answered[R]:
-        results = self.results[self.begin : self.begin + self.row_count]
-        return Answered(results, self.launched_s - self.queued_s, ended_s - self.launched_s)
 
 
 class Batcher(Generic[P, R]):
@@ -95,14 +62,12 @@ class Batcher(Generic[P, R]):
         self._infer = infer
         self._thread = thread
         self.max_batch = max_batch
-        self._max_pictures = max_pictures
         self._observer = observer
         self._on_device_lost = on_device_lost
         self._clock = clock
-        self._queue: FairQueue[_Request[P, R]] = FairQueue()
+        self._queue: FairQueue[QueuedRequest[P, R]] = FairQueue()
         self._times = BatchTimes()
-        self._admitted = 0
-        self._held: Counter[str] = Counter()
+        self._admission = Admission(max_pictures, self._expect_s)
         self._limit = max_batch
         self._good_batches = 0
         self._work = asyncio.Event()
@@ -113,29 +78,16 @@ class Batcher(Generic[P, R]):
     @property
     def admitted(self) -> int:
         """Pictures admitted and not yet answered."""
-        return self._admitted
+        return self._admission.admitted
 
     @property
     def waiting(self) -> int:
         """Pictures that no forward pass has started on."""
         return len(self._queue)
 
-    @contextmanager
-    def admit(self, task: str, pictures: int) -> Iterator[None]:
-        """Hold room for a request's pictures, from before they are decoded. Raises Overloaded.
-
-        A task that holds room already gets more only while as much stays free for the others.
-        """
-        self._require_room(task, pictures)
-        self._admitted += pictures
-        self._held[task] += pictures
-        try:
-            yield
-        finally:
-            self._admitted -= pictures
-            self._held[task] -= pictures
-            if not self._held[task]:
-                del self._held[task]
+    def admit(self, task: str, pictures: int) -> AbstractContextManager[None]:
+        """Hold room for a request's pictures, from before they are decoded. Raises Overloaded."""
+        return self._admission.admit(task, pictures)
 
     async def submit(
         self, group: Hashable, task: str, payloads: Sequence[P], deadline_s: float
@@ -147,7 +99,7 @@ class Batcher(Generic[P, R]):
         """
         if self._closed is not None:
             raise self._closed
-        request: _Request[P, R] = _Request(
+        request: QueuedRequest[P, R] = QueuedRequest(
             group,
             task,
             len(payloads),
@@ -172,7 +124,7 @@ class Batcher(Generic[P, R]):
             spans, expired = self._queue.take(self._limit, self._clock(), self._times.fixed_pictures())
             for request in expired:
                 self._observer.pictures_left(request.row_count - request.next_row)
-                _fail(request, DeadlineExceeded("the timeout passed while the pictures waited for a batch"))
+                request.fail(DeadlineExceeded("the timeout passed while the pictures waited for a batch"))
             if not spans:
                 self._work.clear()
                 continue
@@ -188,21 +140,12 @@ class Batcher(Generic[P, R]):
         """Refuse what comes and what waits from now on."""
         self._closed = error or Draining("the service is ending")
         for request in self._queue.drain():
-            _fail(request, self._closed)
+            request.fail(self._closed)
 
-    def _require_room(self, task: str, pictures: int) -> None:
-        free, held = self._max_pictures - self._admitted, self._held.get(task, 0)
-        if held + pictures <= free or (not held and pictures <= free):
-            return
-        what = f"{self._admitted} pictures are waiting, and at most {self._max_pictures} may"
-        if pictures <= free:
-            what += f"; task {task!r} has {held} of them, and the {free} free places are for other tasks"
-        raise Overloaded(
-            f"{what}; this request has {pictures}",
-            retry_after_s=self._times.expect_queue_s(self._admitted, self._limit),
-        )
+    def _expect_s(self, pictures: int) -> float:
+        return self._times.expect_queue_s(pictures, self._limit)
 
-    async def _launch(self, spans: list[Span[_Request[P, R]]], *, first_attempt: bool) -> None:
+    async def _launch(self, spans: list[Span[QueuedRequest[P, R]]], *, first_attempt: bool) -> None:
         """Run rows; on a fault try once more, then halve until only the guilty rows are left."""
         spans = [span for span in spans if not span[0].answered.done()]
         if not spans:
@@ -221,7 +164,7 @@ class Batcher(Generic[P, R]):
             else:
                 await self._halve(spans, error)
 
-    async def _halve(self, spans: list[Span[_Request[P, R]]], error: Exception) -> None:
+    async def _halve(self, spans: list[Span[QueuedRequest[P, R]]], error: Exception) -> None:
         rows = [(request, row, row + 1) for request, first, last in spans for row in range(first, last)]
         if len(rows) == 1:
             request, row, _ = rows[0]
@@ -232,7 +175,7 @@ class Batcher(Generic[P, R]):
         await self._launch(rows[:middle], first_attempt=False)
         await self._launch(rows[middle:], first_attempt=False)
 
-    async def _run_batch(self, spans: list[Span[_Request[P, R]]]) -> None:
+    async def _run_batch(self, spans: list[Span[QueuedRequest[P, R]]]) -> None:
         loop, started_s = asyncio.get_running_loop(), self._clock()
         payloads: list[P] = []
         for request, first, last in spans:
@@ -250,22 +193,24 @@ class Batcher(Generic[P, R]):
         loop.call_soon(self._deliver, spans, results, ended_s)
 
     def _deliver(
-        self, spans: list[Span[_Request[P, R]]], results: Sequence[R | InferenceFailed], ended_s: float
+        self, spans: list[Span[QueuedRequest[P, R]]], results: Sequence[R | InferenceFailed], ended_s: float
     ) -> None:
         flawed = any(issubclass(kind, InferenceFailed) for kind in set(map(type, results)))
-        good = cast("Sequence[R]", results)  # where there are flaws, `_refuse` has seen to them
+        good = cast("Sequence[R]", results)  # where there are flaws, `_fail_flawed` has seen to them
         end = 0
         for request, first, last in spans:
             begin, end = end, end + last - first
-            if request.answered.done() or (flawed and self._refuse(request, first, results[begin:end])):
+            if request.answered.done() or (flawed and self._fail_flawed(request, first, results[begin:end])):
                 continue
             if last - first == request.row_count:
                 request.results, request.begin = good, begin
                 request.answered.set_result(ended_s)
-            elif _collect(request, first, good[begin:end]):
+            elif request.collect(first, good[begin:end]):
                 request.answered.set_result(ended_s)
 
-    def _refuse(self, request: _Request[P, R], first: int, part: Sequence[R | InferenceFailed]) -> bool:
+    def _fail_flawed(
+        self, request: QueuedRequest[P, R], first: int, part: Sequence[R | InferenceFailed]
+    ) -> bool:
         """Fail a request for the first of its rows that has an error; whether there was one."""
         for row, result in enumerate(part, first):
             if isinstance(result, InferenceFailed):
@@ -273,22 +218,22 @@ class Batcher(Generic[P, R]):
                 return True
         return False
 
-    def _leave(self, request: _Request[P, R]) -> None:
+    def _leave(self, request: QueuedRequest[P, R]) -> None:
         """Take what waits of a request out of the queue; its pictures need no memory any more."""
         if left := self._queue.discard(request):
             self._observer.pictures_left(left)
         request.payloads = ()
 
-    def _abandon(self, request: _Request[P, R], error: Exception) -> None:
+    def _abandon(self, request: QueuedRequest[P, R], error: Exception) -> None:
         """Fail a request; its other pictures need no forward pass any more."""
         self._leave(request)
-        _fail(request, error)
+        request.fail(error)
 
-    def _give_up(self, spans: list[Span[_Request[P, R]]], error: DeviceLost) -> None:
+    def _give_up(self, spans: list[Span[QueuedRequest[P, R]]], error: DeviceLost) -> None:
         self._observer.batch_failed(type(error).__name__)
         self.close(error)
         for request, _, _ in spans:
-            _fail(request, error)
+            request.fail(error)
         self._on_device_lost(error)
 
     def _shrink(self, pictures: int) -> None:
@@ -303,22 +248,6 @@ class Batcher(Generic[P, R]):
             if self._good_batches >= RECOVERY_BATCHES:
                 self._limit = min(self.max_batch, self._limit * 2)
                 self._good_batches = 0
-
-
-def _collect(request: _Request[P, R], first: int, part: Sequence[R]) -> bool:
-    """Take in the results of some of a request's pictures; whether they were the last."""
-    if not request.missing:
-        request.missing = request.row_count
-        request.results = [part[0]] * request.row_count  # places, each to be filled by its own result
-    results = cast("list[R]", request.results)
-    results[first : first + len(part)] = part
-    request.missing -= len(part)
-    return not request.missing
-
-
-def _fail(request: _Request[P, R], error: Exception) -> None:
-    if not request.answered.done():
-        request.answered.set_exception(error)
 
 
 def _inference_failed(row: int, error: Exception) -> InferenceFailed:

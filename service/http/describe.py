@@ -12,26 +12,26 @@ def summarize(state: TaskState) -> TaskSummary:
         "task": record.name,
         "versions": list(record.versions),
         "labels": dict(record.labels),
-        "serving": {label: resident.version for label, resident in sorted(state.routes.items())},
-        "refused": sorted(state.faults),
+        "serving": {label: resident.version for label, resident in sorted(state.serving.items())},
+        "refused": sorted(state.refusals),
         "problems": list(record.problems),
     }
 
 
 def detail(state: TaskState) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures."""
-    record, stable = state.record, state.routes.get(STABLE)
+    record, stable = state.record, state.serving.get(STABLE)
     return {
         "task": record.name,
         "labels": dict(record.labels),
         "versions": [{"version": n, "place": _place(state, n)} for n in record.versions],
         "serving": {
             label: {"version": resident.version, "digest": resident.config.tensors_sha256}
-            for label, resident in sorted(state.routes.items())
+            for label, resident in sorted(state.serving.items())
         },
         "refused": [
-            {"version": n, "kind": fault.kind, "error": fault.error, "attempts": fault.attempts}
-            for n, fault in sorted(state.faults.items())
+            {"version": n, "kind": refusal.kind, "error": refusal.error, "attempts": refusal.attempts}
+            for n, refusal in sorted(state.refusals.items())
         ],
         "problems": list(record.problems),
         "method": stable.config.method if stable else None,
@@ -44,4 +44,4 @@ def _place(state: TaskState, version: int) -> str:
     resident = state.residents.get(version)
     if resident is not None:
         return "slot" if resident.slot else "host"
-    return "refused" if version in state.faults else "store"
+    return "refused" if version in state.refusals else "store"

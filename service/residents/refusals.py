@@ -9,7 +9,7 @@ FIRST_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True)
-class Fault:
+class Refusal:
     """Why a version was refused: `error` for people, `kind` the error's class."""
 
     kind: str
@@ -25,9 +25,9 @@ class Fault:
         return self.attempts < MAX_ATTEMPTS and now_s >= self.retry_at_s
 
 
-def next_fault(before: Fault | None, error: Exception, now_s: float, fingerprint: Fingerprint) -> Fault:
-    """The fault after one more failed attempt; pauses double, and changed files start anew."""
+def next_refusal(before: Refusal | None, error: Exception, now_s: float, fingerprint: Fingerprint) -> Refusal:
+    """The refusal after one more failed attempt; pauses double, and changed files start anew."""
     same = before is not None and before.fingerprint == fingerprint
     attempts = before.attempts + 1 if same and before else 1
     retry_at_s = now_s + FIRST_PAUSE_S * 2 ** (attempts - 1)
-    return Fault(type(error).__name__, str(error), attempts, retry_at_s, fingerprint)
+    return Refusal(type(error).__name__, str(error), attempts, retry_at_s, fingerprint)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from adapters.store.store import Store, TaskRecord
 from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
-from service.residents.refusals import Fault, next_fault
+from service.residents.refusals import Refusal, next_refusal
 from service.residents.residency import Residency, Resident
 
 logger = logging.getLogger("service.registry")
@@ -37,12 +37,15 @@ class Lease:
 
 @dataclass(eq=False, slots=True)
 class TaskState:
-    """What is known of one task: the store's record, what is in memory, what answers, what was refused."""
+    """What is known of one task: the store's record, what is in memory, what was refused.
+
+    `serving` is what answers for each label: the version it names, or the one before until that is ready.
+    """
 
     record: TaskRecord
     residents: dict[int, Resident] = field(default_factory=dict)
-    routes: dict[str, Resident] = field(default_factory=dict)
-    faults: dict[int, Fault] = field(default_factory=dict)
+    serving: dict[str, Resident] = field(default_factory=dict)
+    refusals: dict[int, Refusal] = field(default_factory=dict)
 
 
 class Registry:
@@ -70,7 +73,7 @@ class Registry:
 
     @asynccontextmanager
     async def lease(self, task: str, version: int | None, label: str | None) -> AsyncIterator[Lease]:
-        """Hold the version asked for, or the one that the label (`stable` by default) routes to.
+        """Hold the version asked for, or the one serving for the label (`stable` by default).
 
         Loads it first if it is not in memory. Raises TaskNotFound, VersionNotFound, LabelNotFound, and
         AdapterUnavailable for a version that was refused.
@@ -79,14 +82,14 @@ class Registry:
         if version is not None:
             resident = await self._version(state, version)
         else:
-            resident = state.routes.get(label or STABLE) or await self._first_route(state, label or STABLE)
+            resident = state.serving.get(label or STABLE) or await self._first_serving(state, label or STABLE)
         async with self._residency.lease(resident) as slot:
             yield Lease(task, resident.version, resident.config, slot)
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
         """Take in what the store has now: new versions, moved labels, and what is gone."""
         for task in [task for task in self._states if task not in records]:
-            self._forget(task)
+            self._retire_task(task)
         for task, record in records.items():
             state = self._states.setdefault(task, TaskState(record))
             state.record = record
@@ -94,34 +97,36 @@ class Registry:
         behind = [state for state in self._states.values() if not _up_to_date(state)]
         await asyncio.gather(*(self._catch_up(state, turn) for state in behind))
         self._metrics.tasks.set(len(self._states))
-        self._metrics.refused_adapters.set(sum(len(state.faults) for state in self._states.values()))
+        self._metrics.refused_adapters.set(sum(len(state.refusals) for state in self._states.values()))
 
     async def _catch_up(self, state: TaskState, turn: asyncio.Semaphore) -> None:
         async with turn:
             await self._follow_labels(state)
-            self._release_unused(state)
+            versions = state.record.versions
+            state.refusals = {at: refusal for at, refusal in state.refusals.items() if at in versions}
+            self._retire(state, [each for each in state.residents.values() if each.version not in versions])
 
     async def _follow_labels(self, state: TaskState) -> None:
-        """Flip every route in use, and `stable`, to the version its label names, once that is ready."""
-        for label in [label for label in state.routes if label not in state.record.labels]:
+        """Let every label in use, and `stable`, serve the version it names, once that is ready."""
+        for label in [label for label in state.serving if label not in state.record.labels]:
             if not state.record.problems:  # a label that cannot be read now is not one that was removed
-                del state.routes[label]
+                del state.serving[label]
                 log_event(logger, logging.INFO, "label_gone", task=state.record.name, label=label)
-        for label in {STABLE, *state.routes} & state.record.labels.keys():
+        for label in {STABLE, *state.serving} & state.record.labels.keys():
             version = state.record.labels[label]
-            route = state.routes.get(label)
-            if route is not None and route.version == version:
+            before = state.serving.get(label)
+            if before is not None and before.version == version:
                 continue
             try:
-                self._flip(state, label, await self._version(state, version))
+                self._serve(state, label, await self._version(state, version))
             except DvptError:
                 continue  # reported where it was found; the old version stays
 
-    def _flip(self, state: TaskState, label: str, resident: Resident) -> None:
-        before = state.routes.get(label)
-        state.routes[label] = resident
+    def _serve(self, state: TaskState, label: str, resident: Resident) -> None:
+        before = state.serving.get(label)
+        state.serving[label] = resident
         if before is not None:
-            self._metrics.swaps.inc()
+            self._metrics.serving_changes.inc()
         log_event(
             logger,
             logging.INFO,
@@ -132,40 +137,32 @@ class Registry:
             before=before.version if before else "none",
         )
         if before is not None and before.version not in state.record.labels.values():
-            self._retire(state, before)
+            self._retire(state, [before])
 
-    def _release_unused(self, state: TaskState) -> None:
-        """Let versions go that the store no longer has, unless they still answer for a label."""
-        routed = {resident.version for resident in state.routes.values()}
-        for version in [version for version in state.residents if version not in state.record.versions]:
-            if version not in routed:
-                self._retire(state, state.residents[version])
-        for version in [version for version in state.faults if version not in state.record.versions]:
-            del state.faults[version]
+    def _retire(self, state: TaskState, residents: Iterable[Resident]) -> None:
+        """Let versions go, except those that still serve for a label."""
+        for resident in residents:
+            if resident not in state.serving.values():
+                state.residents.pop(resident.version, None)
+                self._residency.retire(resident)
 
-    def _retire(self, state: TaskState, resident: Resident) -> None:
-        if resident not in state.routes.values():
-            state.residents.pop(resident.version, None)
-            self._residency.retire(resident)
-
-    def _forget(self, task: str) -> None:
+    def _retire_task(self, task: str) -> None:
         state = self._states.pop(task)
-        state.routes.clear()
-        for resident in list(state.residents.values()):
-            self._retire(state, resident)
+        state.serving.clear()
+        self._retire(state, list(state.residents.values()))
         self._metrics.forget_task(task)
         log_event(logger, logging.INFO, "task_gone", task=task)
 
-    async def _first_route(self, state: TaskState, label: str) -> Resident:
-        """The version of a label that nobody has asked for yet; from now on the route follows the label."""
+    async def _first_serving(self, state: TaskState, label: str) -> Resident:
+        """The version of a label that nobody has asked for yet; from now on it serves for that label."""
         record = state.record
         if label not in record.labels:
             labels = ", ".join(sorted(record.labels)) or "none"
             problems = "".join(f"; {problem}" for problem in record.problems)
             raise LabelNotFound(f"task {record.name!r} has no label {label!r}; it has: {labels}{problems}")
         resident = await self._version(state, record.labels[label])
-        if label not in state.routes and record.labels.get(label) == resident.version:
-            self._flip(state, label, resident)
+        if label not in state.serving and record.labels.get(label) == resident.version:
+            self._serve(state, label, resident)
         return resident
 
     async def _version(self, state: TaskState, version: int) -> Resident:
@@ -187,9 +184,9 @@ class Registry:
         task, started_s = state.record.name, monotonic()
         loop = asyncio.get_running_loop()
         fingerprint = await loop.run_in_executor(self._loader, self._store.fingerprint, task, version)
-        fault = state.faults.get(version)
-        if fault is not None and not fault.may_retry(monotonic(), fingerprint):
-            raise _unavailable(task, version, fault)
+        refusal = state.refusals.get(version)
+        if refusal is not None and not refusal.may_retry(monotonic(), fingerprint):
+            raise _unavailable(task, version, refusal)
         try:
             artifact: Artifact = await loop.run_in_executor(self._loader, self._store.load, task, version)
             resident = await self._residency.add(task, version, artifact)
@@ -203,7 +200,7 @@ class Registry:
         if self._states.get(resident.task) is not state:
             self._residency.retire(resident)  # the task went while its adapter came in
             raise TaskNotFound(f"there is no task {resident.task!r}")
-        state.faults.pop(resident.version, None)
+        state.refusals.pop(resident.version, None)
         state.residents[resident.version] = resident
         self._metrics.loads.labels("ok").inc()
         self._metrics.load_seconds.observe(seconds)
@@ -223,8 +220,8 @@ class Registry:
         self, state: TaskState, version: int, error: Exception, fingerprint: Fingerprint
     ) -> AdapterUnavailable:
         task = state.record.name
-        fault = next_fault(state.faults.get(version), error, monotonic(), fingerprint)
-        state.faults[version] = fault
+        refusal = next_refusal(state.refusals.get(version), error, monotonic(), fingerprint)
+        state.refusals[version] = refusal
         self._metrics.loads.labels("refused").inc()
         log_event(
             logger,
@@ -232,20 +229,20 @@ class Registry:
             "adapter_refused",
             task=task,
             version=version,
-            attempt=fault.attempts,
-            kind=fault.kind,
-            error=fault.error,
+            attempt=refusal.attempts,
+            kind=refusal.kind,
+            error=refusal.error,
         )
-        return _unavailable(task, version, fault)
+        return _unavailable(task, version, refusal)
 
 
 def _up_to_date(state: TaskState) -> bool:
-    """Whether every route is where its label is, and nothing is held that the store no longer has."""
-    labels, routes = state.record.labels, state.routes
-    wanted = {label: at for label, at in labels.items() if label in routes or label == STABLE}
-    routed = {label: resident.version for label, resident in routes.items()}
-    return routed == wanted and {*state.residents, *state.faults}.issubset(state.record.versions)
+    """Whether every label serves the version it names, and nothing is held that the store no longer has."""
+    labels, serving = state.record.labels, state.serving
+    wanted = {label: at for label, at in labels.items() if label in serving or label == STABLE}
+    served = {label: resident.version for label, resident in serving.items()}
+    return served == wanted and {*state.residents, *state.refusals}.issubset(state.record.versions)
 
 
-def _unavailable(task: str, version: int, fault: Fault) -> AdapterUnavailable:
-    return AdapterUnavailable(f"version {version} of task {task!r} was refused: {fault.error}")
+def _unavailable(task: str, version: int, refusal: Refusal) -> AdapterUnavailable:
+    return AdapterUnavailable(f"version {version} of task {task!r} was refused: {refusal.error}")

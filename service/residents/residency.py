@@ -32,7 +32,7 @@ class Resident:
     slot: Slot | None = None
     leases: int = 0
     retired: bool = False
-    arrival: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    returning: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
 class Residency:
@@ -58,9 +58,10 @@ class Residency:
         self._warm: set[Layout] = set()
         self._in_slots: dict[Layout, OrderedDict[Resident, None]] = {}
         self._on_host: set[Resident] = set()
-        self._entrances: dict[Layout, asyncio.Lock] = {}
-        self._room_may_be = asyncio.Event()
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._return_locks: dict[Layout, asyncio.Lock] = {}
+        self._slot_available = asyncio.Event()
+        self._freeing: set[asyncio.Task[None]] = set()
+        metrics.host_adapters.set_function(lambda: len(self._on_host))
 
     async def add(self, task: str, version: int, artifact: Artifact) -> Resident:
         """Take a checked adapter in: into a free slot, or into host memory where none is free."""
@@ -82,46 +83,53 @@ class Residency:
         resident.leases += 1  # before any wait, so that nothing frees it on the way
         try:
             while resident.slot is None:
-                await self._arrived(resident)
+                await self._returned(resident)
             self._in_slots[resident.layout].move_to_end(resident)
             yield resident.slot
         finally:
             resident.leases -= 1
             if not resident.leases:
-                self._room_may_be.set()
+                self._slot_available.set()
                 if resident.retired:
-                    self._leave(resident)
+                    self.retire(resident)
 
     def retire(self, resident: Resident) -> None:
-        """Let an adapter go for good, once its last lease has ended."""
+        """Let an adapter go for good: now, or once its last lease has ended."""
         resident.retired = True
-        if not resident.leases:
-            self._leave(resident)
+        if resident.leases:
+            return
+        self._on_host.discard(resident)
+        slot, resident.slot = resident.slot, None
+        if slot is not None:
+            del self._in_slots[resident.layout][resident]
+            freeing = asyncio.create_task(self._free(slot))
+            self._freeing.add(freeing)
+            freeing.add_done_callback(self._freeing.discard)
 
     async def close(self) -> None:
         """Wait for the slots that are being freed."""
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        await asyncio.gather(*self._freeing, return_exceptions=True)
 
-    async def _arrived(self, resident: Resident) -> None:
-        """Wait for one shared arrival, which a request that gives up does not end for the others."""
-        if resident.arrival is None:
-            resident.arrival = asyncio.create_task(self._return(resident))
-        await asyncio.shield(resident.arrival)
+    async def _returned(self, resident: Resident) -> None:
+        """Wait for one shared return, which a request that gives up does not end for the others."""
+        if resident.returning is None:
+            resident.returning = asyncio.create_task(self._return(resident))
+        await asyncio.shield(resident.returning)
 
     async def _return(self, resident: Resident) -> None:
-        entrance = self._entrances.setdefault(resident.layout, asyncio.Lock())
+        lock = self._return_locks.setdefault(resident.layout, asyncio.Lock())
         try:
-            async with entrance:  # first come, first in
+            async with lock:  # first come, first in
                 while resident.slot is None:
                     try:
                         await self._insert(resident)
                     except BankFull:
-                        await self._make_room(resident.layout)
+                        await self._evict(resident.layout)
             self._metrics.returns.inc()
         finally:
-            resident.arrival = None
-            if resident.retired and not resident.leases:
-                self._leave(resident)
+            resident.returning = None
+            if resident.retired:
+                self.retire(resident)
 
     async def _insert(self, resident: Resident) -> None:
         loop = asyncio.get_running_loop()
@@ -134,18 +142,17 @@ class Residency:
             await self._free(slot)
             raise
         self._on_host.discard(resident)
-        self._in_slots.setdefault(resident.layout, OrderedDict())[resident] = None
+        self._residents_in_slots(resident.layout)[resident] = None
         resident.slot, resident.tensors = slot, {}
-        self._room_may_be.set()  # it has no lease yet
-        self._count()
+        self._slot_available.set()  # it has no lease yet
 
-    async def _make_room(self, layout: Layout) -> None:
+    async def _evict(self, layout: Layout) -> None:
         """Send the least recently used adapter without a lease to host memory, or wait for a lease to end."""
-        residents = self._in_slots.get(layout, OrderedDict())
+        residents = self._residents_in_slots(layout)
         idle = next((resident for resident in residents if not resident.leases), None)
         if idle is None:
-            self._room_may_be.clear()
-            await self._room_may_be.wait()
+            self._slot_available.clear()
+            await self._slot_available.wait()
             return
         async with self.lease(idle) as slot:  # so that nothing frees it meanwhile
             loop = asyncio.get_running_loop()
@@ -158,32 +165,21 @@ class Residency:
         self._metrics.evictions.inc()
         await self._free(slot)
 
-    def _leave(self, resident: Resident) -> None:
-        self._on_host.discard(resident)
-        slot, resident.slot = resident.slot, None
-        if slot is not None:
-            del self._in_slots[resident.layout][resident]
-            farewell = asyncio.create_task(self._free(slot))
-            self._farewells.add(farewell)
-            farewell.add_done_callback(self._farewells.discard)
-        self._count()
-
     async def _free(self, slot: Slot) -> None:
         # A row whose request gave up holds no lease, but the batch that runs now may still read its slot.
         await self._settled()
-        await asyncio.get_running_loop().run_in_executor(self._loader, self._erase, slot)
-        self._room_may_be.set()
+        await asyncio.get_running_loop().run_in_executor(self._loader, self._bank.remove, slot)
+        self._slot_available.set()
 
     def _write(self, resident: Resident) -> Slot:
         slot = self._bank.insert(resident.config, resident.tensors)
         self._metrics.bank_bytes.set(self._bank.memory_bytes())
         return slot
 
-    def _erase(self, slot: Slot) -> None:
-        self._bank.remove(slot)
-        self._metrics.bank_bytes.set(self._bank.memory_bytes())
-
-    def _count(self) -> None:
-        for layout, residents in self._in_slots.items():
-            self._metrics.slots_used.labels(str(layout)).set(len(residents))
-        self._metrics.host_adapters.set(len(self._on_host))
+    def _residents_in_slots(self, layout: Layout) -> OrderedDict[Resident, None]:
+        """Those of one layout, the least recently used first."""
+        residents = self._in_slots.get(layout)
+        if residents is None:
+            residents = self._in_slots[layout] = OrderedDict()
+            self._metrics.slots_used.labels(str(layout)).set_function(lambda: len(residents))
+        return residents

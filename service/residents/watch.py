@@ -15,6 +15,11 @@ logger = logging.getLogger("service.watch")
 MAX_BUSY_SHARE = 0.1
 
 
+def pause_s(interval_s: float, took_s: float) -> float:
+    """Seconds from the end of a look to the next, so that looking takes little of the time."""
+    return max(interval_s, took_s / MAX_BUSY_SHARE)
+
+
 class Watch:
     """Polls: that works on a disk, on a network share and on an object store alike."""
 
@@ -51,7 +56,7 @@ class Watch:
         """Look until cancelled, spending little of the time on looking however large the store is."""
         took_s = 0.0
         while True:
-            await asyncio.sleep(max(self._interval_s, took_s / MAX_BUSY_SHARE))
+            await asyncio.sleep(pause_s(self._interval_s, took_s))
             took_s = await self.look()
 
     def _scan(self) -> dict[str, TaskRecord]:

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from service.batching.batcher import Answered, Batcher
+from service.batching.batcher import Batcher
+from service.batching.queued_request import Answered
 from service.errors import DeviceLost, InferenceFailed
 
 FOREVER = 1e12

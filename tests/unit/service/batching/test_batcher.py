@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.batching.batcher import Answered
+from service.batching.queued_request import Answered
 from service.errors import (
     InferenceFailed,
     OutputNotFinite,

@@ -1,22 +1,22 @@
-from service.residents.refusals import MAX_ATTEMPTS, Fault, next_fault
+from service.residents.refusals import MAX_ATTEMPTS, Refusal, next_refusal
 
 FILES = frozenset({("adapter_model.safetensors", 100, 1)})
 OTHER_FILES = frozenset({("adapter_model.safetensors", 100, 2)})
 
 
-def failed(times: int) -> tuple[Fault, float]:
-    fault, now_s = next_fault(None, ValueError("bad"), 0.0, FILES), 0.0
+def failed(times: int) -> tuple[Refusal, float]:
+    refusal, now_s = next_refusal(None, ValueError("bad"), 0.0, FILES), 0.0
     for _ in range(times - 1):
-        now_s = fault.retry_at_s
-        fault = next_fault(fault, ValueError("bad"), now_s, FILES)
-    return fault, now_s
+        now_s = refusal.retry_at_s
+        refusal = next_refusal(refusal, ValueError("bad"), now_s, FILES)
+    return refusal, now_s
 
 
-def test_a_fault_waits_before_it_is_tried_again() -> None:
-    fault, now_s = failed(1)
+def test_a_refused_version_waits_before_it_is_tried_again() -> None:
+    refusal, now_s = failed(1)
 
-    assert not fault.may_retry(now_s, FILES)
-    assert fault.may_retry(fault.retry_at_s, FILES)
+    assert not refusal.may_retry(now_s, FILES)
+    assert refusal.may_retry(refusal.retry_at_s, FILES)
 
 
 def test_pauses_grow() -> None:
@@ -27,13 +27,13 @@ def test_pauses_grow() -> None:
 
 
 def test_attempts_are_bounded() -> None:
-    fault, _ = failed(MAX_ATTEMPTS)
+    refusal, _ = failed(MAX_ATTEMPTS)
 
-    assert not fault.may_retry(1e12, FILES)
+    assert not refusal.may_retry(1e12, FILES)
 
 
 def test_changed_files_are_tried_at_once_and_start_anew() -> None:
-    fault, now_s = failed(MAX_ATTEMPTS)
+    refusal, now_s = failed(MAX_ATTEMPTS)
 
-    assert fault.may_retry(now_s, OTHER_FILES)
-    assert next_fault(fault, ValueError("still bad"), now_s, OTHER_FILES).attempts == 1
+    assert refusal.may_retry(now_s, OTHER_FILES)
+    assert next_refusal(refusal, ValueError("still bad"), now_s, OTHER_FILES).attempts == 1

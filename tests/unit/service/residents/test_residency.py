@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.anyio
 SLOTS = 2
 
 
-class House:
+class TwoSlots:
     """A residency of two slots, whose engine the test plays."""
 
     def __init__(self, backbone: Backbone, loader: ThreadPoolExecutor) -> None:
@@ -59,11 +61,19 @@ class House:
         async with self.residency.lease(resident):
             pass
 
+    def counts(self) -> tuple[float, float]:
+        """Adapters in slots and in host memory, as the metrics have them."""
+        values = {"dvpt_slots_used": 0.0, "dvpt_host_adapters": 0.0}
+        for metric in self.metrics.registry.collect():
+            if metric.name in values:
+                values[metric.name] = sum(sample.value for sample in metric.samples)
+        return values["dvpt_slots_used"], values["dvpt_host_adapters"]
+
 
 @pytest.fixture
-def house(backbone: Backbone) -> Iterator[House]:
+def two_slots(backbone: Backbone) -> Iterator[TwoSlots]:
     with ThreadPoolExecutor(2) as loader:
-        yield House(backbone, loader)
+        yield TwoSlots(backbone, loader)
 
 
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
@@ -79,87 +89,87 @@ async def tick() -> None:
 
 
 async def test_an_adapter_takes_a_slot_and_its_layout_is_warmed_once(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    first, second = await house.add(make_artifact(1)), await house.add(make_artifact(2))
+    first, second = await two_slots.add(make_artifact(1)), await two_slots.add(make_artifact(2))
 
     assert first.slot != second.slot
-    assert house.bank.slots == {first.slot, second.slot}
-    assert house.warmed == [first.layout]
+    assert two_slots.bank.slots == {first.slot, second.slot}
+    assert two_slots.warmed == [first.layout]
 
 
 async def test_without_a_free_slot_an_adapter_waits_in_host_memory(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(3)]
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
 
     assert residents[2].slot is None
-    async with house.residency.lease(residents[2]) as slot:
-        assert slot in house.bank.slots
+    async with two_slots.residency.lease(residents[2]) as slot:
+        assert slot in two_slots.bank.slots
 
 
 async def test_the_least_recently_used_makes_room(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    recent, old, third = [await house.add(make_artifact(seed)) for seed in range(3)]
-    await house.use(old)
-    await house.use(recent)
-    await house.use(third)
+    recent, old, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    await two_slots.use(old)
+    await two_slots.use(recent)
+    await two_slots.use(third)
 
     assert old.slot is None
     assert recent.slot is not None
     assert third.slot is not None
-    assert house.bank.slots == {recent.slot, third.slot}
+    assert two_slots.bank.slots == {recent.slot, third.slot}
 
 
 async def test_what_is_in_a_slot_is_not_kept_on_the_host_as_well(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(3)]
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
 
     assert [len(resident.tensors) > 0 for resident in residents] == [False, False, True]
 
 
 async def test_an_evicted_adapter_comes_back_as_it_was(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
     artifacts = [make_artifact(seed) for seed in range(3)]
-    residents = [await house.add(artifact) for artifact in artifacts]
-    await house.use(residents[2])
+    residents = [await two_slots.add(artifact) for artifact in artifacts]
+    await two_slots.use(residents[2])
 
     assert residents[0].slot is None
     assert_same(residents[0].tensors, artifacts[0].tensors)
-    await house.use(residents[0])
+    await two_slots.use(residents[0])
     assert residents[0].slot is not None
-    assert_same(house.bank.read(residents[0].config, residents[0].slot), artifacts[0].tensors)
+    assert_same(two_slots.bank.read(residents[0].config, residents[0].slot), artifacts[0].tensors)
 
 
 async def test_an_adapter_asked_for_while_it_is_leaving_stays(
-    house: House, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second, third = [await house.add(make_artifact(seed)) for seed in range(3)]
-    reading, may_read, read = threading.Event(), threading.Event(), house.bank.read
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    reading, may_read, read = threading.Event(), threading.Event(), two_slots.bank.read
 
     def slow_read(config: AdapterConfig, slot: Slot) -> dict[str, Tensor]:
         reading.set()
         assert may_read.wait(60)
         return read(config, slot)
 
-    monkeypatch.setattr(house.bank, "read", slow_read)
-    arriving = asyncio.create_task(house.use(third))
+    monkeypatch.setattr(two_slots.bank, "read", slow_read)
+    arriving = asyncio.create_task(two_slots.use(third))
     await asyncio.to_thread(reading.wait, 60)
-    async with house.residency.lease(first) as slot:
+    async with two_slots.residency.lease(first) as slot:
         may_read.set()
         await arriving
-        assert slot in house.bank.slots
+        assert slot in two_slots.bank.slots
         assert second.slot is None
 
 
 async def test_an_adapter_retired_while_it_is_leaving_goes(
-    house: House, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second, third = [await house.add(make_artifact(seed)) for seed in range(3)]
-    read = house.bank.read
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    read = two_slots.bank.read
     loop = asyncio.get_running_loop()
 
     def retiring_read(config: AdapterConfig, slot: Slot) -> dict[str, Tensor]:
@@ -168,36 +178,36 @@ async def test_an_adapter_retired_while_it_is_leaving_goes(
         return read(config, slot)
 
     async def retire(resident: Resident) -> None:
-        house.residency.retire(resident)
+        two_slots.residency.retire(resident)
 
-    monkeypatch.setattr(house.bank, "read", retiring_read)
-    await house.use(third)
-    await house.residency.close()
+    monkeypatch.setattr(two_slots.bank, "read", retiring_read)
+    await two_slots.use(third)
+    await two_slots.residency.close()
 
     assert first.slot is None
     assert len(first.tensors) == 0
-    assert house.bank.slots == {resident.slot for resident in (second, third) if resident.slot}
+    assert two_slots.bank.slots == {resident.slot for resident in (second, third) if resident.slot}
     assert third.slot is not None
 
 
 async def test_another_layout_has_slots_of_its_own(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(2)]
-    other = await house.add(make_artifact(3, options=DvptOptions(count=1)))
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(2)]
+    other = await two_slots.add(make_artifact(3, options=DvptOptions(count=1)))
 
     assert other.slot is not None
     assert all(resident.slot for resident in residents)
 
 
 async def test_a_leased_adapter_is_never_evicted(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    first, second, third = [await house.add(make_artifact(seed)) for seed in range(3)]
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
     async with AsyncExitStack() as leases:
-        await leases.enter_async_context(house.residency.lease(first))
-        async with house.residency.lease(second):
-            waiting = asyncio.create_task(house.use(third))
+        await leases.enter_async_context(two_slots.residency.lease(first))
+        async with two_slots.residency.lease(second):
+            waiting = asyncio.create_task(two_slots.use(third))
             await tick()
             assert not waiting.done()
         await waiting
@@ -206,26 +216,26 @@ async def test_a_leased_adapter_is_never_evicted(
 
 
 async def test_many_requests_for_one_absent_adapter_bring_it_in_once(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(3)]
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
 
-    await asyncio.gather(*(house.use(residents[2]) for _ in range(20)))
+    await asyncio.gather(*(two_slots.use(residents[2]) for _ in range(20)))
 
-    assert house.metrics.registry.get_sample_value("dvpt_adapter_returns_total") == 1
-    assert house.metrics.registry.get_sample_value("dvpt_adapter_evictions_total") == 1
+    assert two_slots.metrics.registry.get_sample_value("dvpt_adapter_returns_total") == 1
+    assert two_slots.metrics.registry.get_sample_value("dvpt_adapter_evictions_total") == 1
 
 
 async def test_a_request_that_gives_up_does_not_end_the_return_for_others(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(3)]
-    house.batch_ended.clear()
-    gives_up, stays = (asyncio.create_task(house.use(residents[2])) for _ in range(2))
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    two_slots.batch_ended.clear()
+    gives_up, stays = (asyncio.create_task(two_slots.use(residents[2])) for _ in range(2))
     await tick()
     gives_up.cancel()
     await tick()
-    house.batch_ended.set()
+    two_slots.batch_ended.set()
 
     await stays
     assert residents[2].slot is not None
@@ -233,87 +243,147 @@ async def test_a_request_that_gives_up_does_not_end_the_return_for_others(
 
 
 async def test_a_slot_is_not_freed_while_the_batch_that_may_read_it_runs(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    resident = await house.add(make_artifact(1))
+    resident = await two_slots.add(make_artifact(1))
     slot = resident.slot
-    house.batch_ended.clear()
+    two_slots.batch_ended.clear()
 
-    house.residency.retire(resident)
+    two_slots.residency.retire(resident)
     await tick()
-    assert house.bank.slots == {slot}
+    assert two_slots.bank.slots == {slot}
 
-    house.batch_ended.set()
-    await house.residency.close()
-    assert house.bank.slots == frozenset()
+    two_slots.batch_ended.set()
+    await two_slots.residency.close()
+    assert two_slots.bank.slots == frozenset()
 
 
 async def test_a_retired_adapter_stays_until_its_last_lease_ends(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    resident = await house.add(make_artifact(1))
-    async with house.residency.lease(resident) as slot:
-        async with house.residency.lease(resident):
-            house.residency.retire(resident)
+    resident = await two_slots.add(make_artifact(1))
+    async with two_slots.residency.lease(resident) as slot:
+        async with two_slots.residency.lease(resident):
+            two_slots.residency.retire(resident)
         await tick()
-        assert house.bank.slots == {slot}
-    await house.residency.close()
+        assert two_slots.bank.slots == {slot}
+    await two_slots.residency.close()
 
-    assert house.bank.slots == frozenset()
-    assert house.metrics.registry.get_sample_value("dvpt_host_adapters") == 0
+    assert two_slots.bank.slots == frozenset()
+    assert two_slots.metrics.registry.get_sample_value("dvpt_host_adapters") == 0
 
 
 async def test_an_adapter_retired_on_its_way_in_still_answers_and_then_goes(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(3)]
-    house.batch_ended.clear()
-    request = asyncio.create_task(house.use(residents[2]))
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    two_slots.batch_ended.clear()
+    request = asyncio.create_task(two_slots.use(residents[2]))
     await tick()
-    house.residency.retire(residents[2])
-    house.batch_ended.set()
+    two_slots.residency.retire(residents[2])
+    two_slots.batch_ended.set()
 
     await request
-    await house.residency.close()
-    assert len(house.bank.slots) == 1
+    await two_slots.residency.close()
+    assert len(two_slots.bank.slots) == 1
 
 
 async def test_an_adapter_whose_layout_cannot_be_warmed_leaves_nothing_behind(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    house.warm_error = RuntimeError("out of memory")
+    two_slots.warm_error = RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        await house.add(make_artifact(1))
+        await two_slots.add(make_artifact(1))
 
-    assert house.bank.slots == frozenset()
-    assert house.metrics.registry.get_sample_value("dvpt_host_adapters") == 0
+    assert two_slots.bank.slots == frozenset()
+    assert two_slots.metrics.registry.get_sample_value("dvpt_host_adapters") == 0
 
 
 async def test_a_request_waits_for_the_adapters_that_are_just_being_warmed(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    house.may_warm.clear()
-    adding = [asyncio.create_task(house.add(make_artifact(seed))) for seed in range(SLOTS)]
+    two_slots.may_warm.clear()
+    adding = [asyncio.create_task(two_slots.add(make_artifact(seed))) for seed in range(SLOTS)]
     await tick()
-    third = await house.add(make_artifact(3))
-    waiting = asyncio.create_task(house.use(third))
+    third = await two_slots.add(make_artifact(3))
+    waiting = asyncio.create_task(two_slots.use(third))
     await tick()
     assert not waiting.done()
-    house.may_warm.set()
+    two_slots.may_warm.set()
 
     await asyncio.wait_for(asyncio.gather(waiting, *adding), timeout=60)
     assert third.slot is not None
 
 
 async def test_many_adapters_take_turns_in_few_slots(
-    house: House, make_artifact: Callable[..., Artifact]
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
-    residents = [await house.add(make_artifact(seed)) for seed in range(6)]
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(6)]
 
     await asyncio.wait_for(
-        asyncio.gather(*(house.use(resident) for _ in range(5) for resident in residents)), timeout=60
+        asyncio.gather(*(two_slots.use(resident) for _ in range(5) for resident in residents)), timeout=60
     )
 
-    assert len(house.bank.slots) == SLOTS
+    assert len(two_slots.bank.slots) == SLOTS
     assert all(resident.leases == 0 for resident in residents)
+
+
+async def test_adapters_in_slots_and_in_host_memory_are_counted_at_every_moment(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    residents = []
+    for seed in range(7):
+        residents.append(await two_slots.add(make_artifact(seed)))
+        assert two_slots.counts() == (min(seed + 1, SLOTS), max(seed + 1 - SLOTS, 0))
+
+    two_slots.batch_ended.clear()
+    returning = asyncio.create_task(two_slots.use(residents[6]))
+    await tick()
+    assert two_slots.counts() == (1, 6)  # one has been evicted, and its slot is not free yet
+    two_slots.batch_ended.set()
+    await returning
+    assert two_slots.counts() == (2, 5)
+    for resident in residents:
+        two_slots.residency.retire(resident)
+    assert two_slots.counts() == (0, 0)
+    await two_slots.residency.close()
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["use", "retire", "pause"]), st.integers(0, 4)), max_size=25)
+
+
+@given(STEPS)
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # that fixture keeps nothing
+def test_whatever_comes_no_slot_is_lost_and_no_adapter_is_held_twice(
+    backbone: Backbone, make_artifact: Callable[..., Artifact], steps: list[tuple[str, int]]
+) -> None:
+    artifacts = [make_artifact(seed) for seed in range(5)]
+    with ThreadPoolExecutor(2) as loader:
+        asyncio.run(use_and_retire(TwoSlots(backbone, loader), artifacts, steps))
+
+
+async def use_and_retire(
+    two_slots: TwoSlots, artifacts: list[Artifact], steps: list[tuple[str, int]]
+) -> None:
+    residents = [await two_slots.add(artifact) for artifact in artifacts]
+    uses = []
+    for what, index in steps:
+        if what == "pause":
+            await asyncio.sleep(0.001 * index)
+        elif what == "retire":
+            two_slots.residency.retire(residents[index])
+        elif not residents[index].retired:
+            uses.append(asyncio.create_task(two_slots.use(residents[index])))
+            await asyncio.sleep(0)
+    await asyncio.gather(*uses)
+    await two_slots.residency.close()
+
+    in_slots = [resident for resident in residents if resident.slot]
+    kept = [resident for resident in residents if not resident.retired]
+    assert two_slots.bank.slots == {resident.slot for resident in in_slots}
+    assert two_slots.counts() == (len(in_slots), len(kept) - len(in_slots))
+    assert all(not resident.retired and not resident.leases for resident in in_slots)
+    assert all(bool(resident.tensors) != bool(resident.slot) for resident in kept)

@@ -1,49 +1,32 @@
+import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
-import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.bank.bank import AdapterBank
-from adapters.kinds.layout import Layout
 from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone, random_backbone
 from service.metrics import Metrics
 from service.residents.registry import Registry
-from service.residents.residency import Residency
-from service.residents.watch import Watch
+from service.residents.watch import MAX_BUSY_SHARE, Watch, pause_s
 
 pytestmark = pytest.mark.anyio
 MakeArtifact = Callable[..., Artifact]
 
 
 @pytest.fixture
-async def watched(store: Store) -> AsyncIterator[tuple[Watch, Registry, Metrics]]:
-    async def at_once(*_: Layout) -> None:
-        pass
-
-    metrics = Metrics()
-    bank = AdapterBank(store.backbone, device=torch.device("cpu"), dtype=torch.float32, slots_per_layout=3)
-    with ThreadPoolExecutor(2) as loader:
-        residency = Residency(
-            bank,
-            loader=loader,
-            warm=at_once,
-            settled=at_once,
-            metrics=metrics,
-        )
-        registry = Registry(store, residency, loader=loader, metrics=metrics)
-        yield Watch(store, registry, interval_s=0.01, loader=loader, metrics=metrics), registry, metrics
-        await residency.close()
+def watch(store: Store, registry: Registry, loader: Executor, metrics: Metrics) -> Watch:
+    return Watch(store, registry, interval_s=0.01, loader=loader, metrics=metrics)
 
 
 async def test_a_look_takes_in_what_is_there(
-    watched: tuple[Watch, Registry, Metrics], store: Store, make_artifact: MakeArtifact
+    watch: Watch, registry: Registry, store: Store, make_artifact: MakeArtifact
 ) -> None:
-    watch, registry, _ = watched
     store.publish("digits", make_artifact(1))
 
     await watch.look()
@@ -52,13 +35,14 @@ async def test_a_look_takes_in_what_is_there(
 
 
 async def test_a_store_that_is_gone_takes_nothing_away(
-    watched: tuple[Watch, Registry, Metrics],
+    watch: Watch,
+    registry: Registry,
+    metrics: Metrics,
     store: Store,
     make_artifact: MakeArtifact,
     caplog: pytest.LogCaptureFixture,
     store_folder: Path,
 ) -> None:
-    watch, registry, metrics = watched
     store.publish("digits", make_artifact(1))
     await watch.look()
     away = store_folder.with_name("away")
@@ -78,13 +62,14 @@ async def test_a_store_that_is_gone_takes_nothing_away(
 
 
 async def test_another_backbone_s_store_in_its_place_takes_nothing_away(
-    watched: tuple[Watch, Registry, Metrics],
+    watch: Watch,
+    registry: Registry,
+    metrics: Metrics,
     store: Store,
     make_artifact: MakeArtifact,
     backbone: Backbone,
     store_folder: Path,
 ) -> None:
-    watch, registry, metrics = watched
     store.publish("digits", make_artifact(1))
     await watch.look()
     shutil.rmtree(store_folder)
@@ -99,13 +84,13 @@ async def test_another_backbone_s_store_in_its_place_takes_nothing_away(
 
 
 async def test_a_damaged_label_is_told_once(
-    watched: tuple[Watch, Registry, Metrics],
+    watch: Watch,
+    registry: Registry,
     store: Store,
     make_artifact: MakeArtifact,
     caplog: pytest.LogCaptureFixture,
     store_folder: Path,
 ) -> None:
-    watch, registry, _ = watched
     store.publish("digits", make_artifact(1))
     await watch.look()
     (store_folder / "digits" / "labels" / "stable").write_text("{")
@@ -115,3 +100,34 @@ async def test_a_damaged_label_is_told_once(
 
     assert [record.message for record in caplog.records].count("store_problems") == 1
     assert registry.state("digits").record.problems
+
+
+@given(st.floats(0.001, 1000), st.floats(0, 10_000))
+def test_looking_takes_at_most_its_share_of_the_time(interval_s: float, took_s: float) -> None:
+    pause = pause_s(interval_s, took_s)
+
+    assert took_s <= MAX_BUSY_SHARE * (took_s + pause)
+    assert pause >= interval_s
+
+
+@pytest.mark.parametrize(("took_s", "expected_s"), [(0.0, 1.0), (0.1, 1.0), (0.2, 2.0), (3.0, 30.0)])
+def test_the_pause_is_the_interval_until_looking_takes_a_tenth_of_it(
+    took_s: float, expected_s: float
+) -> None:
+    assert pause_s(1.0, took_s) == pytest.approx(expected_s)
+
+
+async def test_it_looks_again_and_again(
+    watch: Watch, registry: Registry, store: Store, make_artifact: MakeArtifact
+) -> None:
+    running = asyncio.create_task(watch.run())
+    for task in ("digits", "pets"):
+        store.publish(task, make_artifact(1))
+        for _ in range(6000):
+            if task in registry.states:
+                break
+            await asyncio.sleep(0.01)
+        assert task in registry.states
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
