@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adapters.errors import DvptError
+from training.methods.table import METHODS
 from training.options.arguments import parse_arguments
-from training.options.train_config import SERVED_METHODS, TrainConfig
+from training.options.train_config import TrainConfig
 from training.search.search_config import SearchConfig
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _notes(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _not_published(config: TrainConfig) -> str:
-    if config.method in SERVED_METHODS:
+    if METHODS[config.method].served:
         return "not published (--no-publish)"
     return (
         f"not published: a service cannot run {config.method}; "

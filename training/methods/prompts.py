@@ -9,10 +9,7 @@ from torch import Tensor, nn
 from adapters.kinds.dvpt.adapter import Adapter
 from adapters.vit.backbone import Backbone
 from training.methods.heads import new_head, plain_head
-from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
-
-RECIPE = Recipe(epochs=15, lr=1e-2)
 
 
 class PromptMethod:

@@ -74,11 +74,20 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo, *, re
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "required": required}
     if kind is bool:
         options["action"] = argparse.BooleanOptionalAction
-    elif typing.get_origin(kind) is Literal:
-        options["choices"] = typing.get_args(kind)
+    elif choices := _choices(field):
+        options["choices"] = choices
     else:
         options["metavar"] = METAVARS.get(kind, "VALUE")
     group.add_argument(_flag(name), dest=name, help=_help(field), **options)
+
+
+def _choices(field: FieldInfo) -> tuple[str, ...]:
+    """What the type allows, or a table that the field was given."""
+    kind, extra = _bare_type(field.annotation), field.json_schema_extra
+    if typing.get_origin(kind) is Literal:
+        return typing.get_args(kind)
+    offered = extra.get("choices") if isinstance(extra, dict) else None
+    return tuple(map(str, offered)) if isinstance(offered, list) else ()
 
 
 def _help(field: FieldInfo) -> str:

@@ -2,7 +2,7 @@
 
 import shlex
 
-from training.options.train_config import SERVED_METHODS
+from training.methods.table import METHODS
 from training.run.dry_run import dry_run
 from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
@@ -56,7 +56,7 @@ def summary(config: SearchConfig, result: SearchResult) -> str:
 
 def _published(config: SearchConfig, result: SearchResult) -> list[str]:
     if result.version is None:
-        why = "--no-publish" if config.method in SERVED_METHODS else f"a service cannot run {config.method}"
+        why = "--no-publish" if METHODS[config.method].served else f"a service cannot run {config.method}"
         return [f"not published: {why}"]
     store = shlex.quote(result.store)
     version = f"version {result.version}, seed {config.seed},"
