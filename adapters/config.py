@@ -36,7 +36,7 @@ class BackboneConfig(StrictModel):
 
 
 class PromptConfig(StrictModel):
-    """The prompts and the Meta-Net of one adapter (DESIGN section 3; paper, equations 7 and 8).
+    """The prompts and the Meta-Net of one adapter (paper, equations 7 and 8).
 
     `count` is P. `deep` gives every layer prompts of its own; shallow prompts are carried on.
     `meta_net` says what the dynamic prompt π is: none (VPT), one row shared by all prompts, or one

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.data.source import listed
+from training.durations import duration
 from training.errors import DataNotFound, TrainingError
 from training.loop.optimization import steps_in_epoch
 from training.reproduce.experiments import Experiment
@@ -20,7 +21,7 @@ from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.grid import grid
 from training.search.ledger import Ledger
-from training.search.search import FINAL_COST, Search, duration
+from training.search.search import FINAL_COST, Search
 
 LOG = logging.getLogger("training")
 RESULTS = "results.csv"

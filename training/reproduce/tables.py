@@ -8,11 +8,11 @@ from pathlib import Path
 
 from training.card.model_card import table
 from training.data.catalogue import TASKS
+from training.durations import duration
 from training.reproduce import paper
 from training.reproduce.experiments import Experiment, System
 from training.reproduce.plan import CellRow
 from training.reproduce.scores import Score, Scores
-from training.search.search import duration
 
 DAGGER = "†"
 COLUMNS = (

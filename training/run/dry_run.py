@@ -9,6 +9,7 @@ from safetensors.torch import save
 
 from training.data.pixels import RESIDENT_BYTES
 from training.data.source import Split
+from training.durations import duration
 from training.loop.evaluate import answer_of_method, predict_logits
 from training.loop.loop import Pictures
 from training.loop.optimization import steps_in_epoch
@@ -101,7 +102,7 @@ def _time(run: Run, costs: Costs) -> str:
     twice = ", and about as long again to calibrate" if _second_run(run) else ""
     most = "at most " if run.config.patience else "about "
     return (
-        f"{most}{_clock(total_s)}{twice}; {epochs} epochs of {steps} steps{before}, "
+        f"{most}{duration(total_s)}{twice}; {epochs} epochs of {steps} steps{before}, "
         f"{costs.step_s * 1000:.0f} ms a step"
     )
 
@@ -127,13 +128,6 @@ def _publishing(run: Run) -> str:
     if not run.config.publishes:
         return "nothing"
     return f"{run.config.published_name} to {run.placement.store}, label {run.config.label}"
-
-
-def _clock(seconds: float) -> str:
-    """Seconds in the unit a person would say."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _spread(split: Split, count: int) -> Split:

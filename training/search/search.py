@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from torch.nn import functional as F
 
+from training.durations import duration
 from training.errors import CheckpointDamaged, Diverged
 from training.loop.evaluate import Predictions
 from training.options.train_config import TrainConfig
@@ -195,13 +196,6 @@ def select(rows: Sequence[TrialRow]) -> TrialRow:
     if not finished:
         raise Diverged(f"all {len(rows)} trials diverged; give lower values with --grid-lr")
     return min(finished, key=lambda row: (-(row.accuracy or 0.0), row.loss or 0.0, row.lr, -row.weight_decay))
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _key(probe: Run) -> str:

@@ -11,7 +11,7 @@ from training.options.train_config import TrainConfig
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.ledger import Ledger, TrialRow
 from training.search.result import SearchResult
-from training.search.search import ROWS, Search, duration, select
+from training.search.search import ROWS, Search, select
 from training.search.search_config import SearchConfig
 
 Make = Callable[..., Path]
@@ -149,8 +149,3 @@ def test_no_checkpoints_of_trials_are_left(new_search: NewSearch) -> None:
     result = run(new_search())
     kept = {path.parent.name for path in Path(result.directory).glob("*/checkpoint.safetensors")}
     assert kept == {row.run for row in rows_of(result) if row.split == "test"}
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (720, "12 min"), (12240, "3.4 h")])
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
