@@ -12,8 +12,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from training.options.recipes import RECIPES
+
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, SETUPTOOLS = CONFIGURATION["project"], CONFIGURATION["tool"]["setuptools"]
 LOCKS = {
     "requirements.lock": ("service", "training", "client", "onnx", "dev"),
     "docker/service.lock": ("service",),
@@ -97,6 +100,12 @@ def test_what_a_house_imports_is_declared(house: str) -> None:
             owners = {canonicalize_name(owner) for owner in known.get(package, [package])}
             owners |= {MET_IN[owner] for owner in owners & MET_IN.keys()}
             assert owners & declared, f"{source.relative_to(ROOT)} imports {package}"
+
+
+def test_an_installed_user_has_every_recipe() -> None:
+    packed = SETUPTOOLS["package-data"]["training"]
+    shipped = [path for pattern in packed for path in (ROOT / "training").glob(pattern)]
+    assert {*RECIPES.values()} <= {*shipped}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
