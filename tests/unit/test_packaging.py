@@ -97,7 +97,7 @@ def test_what_a_house_imports_is_declared(house: str) -> None:
     known = packages_distributions()
     for source in (ROOT / house).rglob("*.py"):
         for package in imported(source) - set(sys.stdlib_module_names) - set(EXTRAS):
-            owners = {canonicalize_name(owner) for owner in known.get(package, [package])}
+            owners = {str(canonicalize_name(owner)) for owner in known.get(package, [package])}
             owners |= {MET_IN[owner] for owner in owners & MET_IN.keys()}
             assert owners & declared, f"{source.relative_to(ROOT)} imports {package}"
 
