@@ -39,6 +39,12 @@ A_ROW = """
         recipe=Recipe(epochs=3, lr=0.125, drop_path=0.0), through_blocks=False, inputs="half the features",
     ),
 """
+THE_GRID = """
+from training.search.grid import grid
+from training.search.search_config import SearchConfig
+
+print(*grid(SearchConfig(task="x", search=True, method="half")), sep="\\n")
+"""
 END_OF_THE_TABLE = "\n)  # fmt: skip\nMETHODS:"
 
 
@@ -102,8 +108,8 @@ def test_a_row_and_a_file_make_a_method(
     assert "not published: a service cannot run half" in done.stdout
     (run,) = config.runs.glob("colours-half-*")
     assert len((run / "metrics.csv").read_text().splitlines()) == 1 + 3
-    searched = train(*flags, "--search", "--dry-run")
-    assert "adamw, learning rate 0.375, weight decay 0.01" in searched.stdout, searched.stderr
+    searched = in_a_process("-c", THE_GRID, cwd=with_another_method)
+    assert "learning rate 0.375, weight decay 0.01" in searched.stdout, searched.stderr
 
 
 @pytest.mark.parametrize("row", ROWS)
