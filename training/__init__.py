@@ -1,1 +1,1 @@
-"""How an adapter comes to be: data, methods, the training loop and its reports."""
+"""How an adapter comes to be: data, methods, the training loops and its reports."""

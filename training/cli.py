@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from adapters.errors import DvptError
 from training.options.arguments import parse_arguments
+from training.options.recipes import RECIPES
 from training.search.search_config import SearchConfig
 
 DESCRIPTION = (
@@ -20,7 +21,9 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns 0; 1 with a message for what cannot be trained; usage errors exit with 2."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    config = parse_arguments(SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION)
+    config = parse_arguments(
+        SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION, recipes=RECIPES
+    )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
     try:

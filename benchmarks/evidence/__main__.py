@@ -10,10 +10,10 @@ import argparse
 import shutil
 from pathlib import Path
 
+from benchmarks.evidence.finished_runs import Row, append_row, read_rows
 from benchmarks.evidence.plan import SUITES, Trial, trials
 from benchmarks.evidence.report import write_report
-from benchmarks.evidence.rows import Row, append_row, read_rows
-from benchmarks.evidence.tasks import training_subset
+from benchmarks.evidence.training_subset import training_subset
 from training.errors import Diverged
 from training.options.train_config import TrainConfig
 from training.run.run import Run

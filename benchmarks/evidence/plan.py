@@ -6,6 +6,9 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from training.methods.table import METHODS as TABLE
+from training.methods.table import options_of
+
 BACKBONE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 SEEDS = (0, 1, 2)
 SMALL_PX, FULL_PX = 64, 224
@@ -75,12 +78,16 @@ METHODS = (
     Variant("linear", {"method": "linear"}, PROMPT_LRS),
     Variant("bias", {"method": "bias"}, (1e-2, 3e-3, 1e-3)),
     Variant("full", {"method": "full"}, (1e-3, 3e-4, 1e-4)),
-    Variant("adapter-8", {"method": "adapter", "adapter_reduction": 8}, (1e-2, 3e-3, 1e-3)),
-    Variant("adapter-64", {"method": "adapter", "adapter_reduction": 64}, (1e-2, 3e-3, 1e-3)),
-    Variant("adapter-8-vpt_zero", {"method": "adapter", "adapter_init": "vpt_zero"}, (1e-2, 3e-3, 1e-3)),
-    Variant("partial-1", {"method": "partial"}, (3e-3, 1e-3, 3e-4)),
-    Variant("mlp-2", {"method": "mlp"}, (1e-2, 3e-3, 1e-3)),
-    Variant("mlp-5", {"method": "mlp", "head_layers": 5}, (1e-2, 3e-3, 1e-3)),
+    Variant("bottleneck-8", options_of("bottleneck-8"), (1e-2, 3e-3, 1e-3)),
+    Variant("bottleneck-64", options_of("bottleneck-64"), (1e-2, 3e-3, 1e-3)),
+    Variant(
+        "bottleneck-8-vpt_zero",
+        {**options_of("bottleneck-8"), "bottleneck_init": "vpt_zero"},
+        (1e-2, 3e-3, 1e-3),
+    ),
+    Variant("partial-1", options_of("partial-1"), (3e-3, 1e-3, 3e-4)),
+    Variant("mlp-2", options_of("mlp-2"), (1e-2, 3e-3, 1e-3)),
+    Variant("mlp-5", options_of("mlp-5"), (1e-2, 3e-3, 1e-3)),
     Variant("sidetune", {"method": "sidetune"}, (3e-3, 1e-3, 3e-4)),
 )
 MAIN = (
@@ -182,7 +189,7 @@ def _regularizers(known: Sequence[Known]) -> Iterator[Trial]:
     del known
     for seed, (method, options, lr), name in product(SEEDS, REGULARIZED, REGULARIZERS):
         extra = {**options, **REGULARIZERS[name]}
-        if method in {"dvpt", "vpt"} or "prompt_dropout" not in extra:
+        if TABLE[method].prompts != "none" or "prompt_dropout" not in extra:
             variant = f"{method}-{name}"
             yield Trial("regularizers", "eurosat", variant, lr, seed, "test", SMALL_PX, extra=extra)
 

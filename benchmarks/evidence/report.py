@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.common.machine import processor_name
+from benchmarks.evidence.finished_runs import Row, from_hex
 from benchmarks.evidence.plan import BACKBONE, PARTS, READINGS, RECIPE
-from benchmarks.evidence.rows import Row, from_hex
 from training.card.markdown import table
 from training.uncertainty import seeded_bootstrap
 

@@ -1,23 +1,31 @@
 """Packages resolve to this project, roles stay apart, and the locks cover pyproject.toml."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from training.options.recipes import RECIPES
+
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, SETUPTOOLS = CONFIGURATION["project"], CONFIGURATION["tool"]["setuptools"]
 LOCKS = {
     "requirements.lock": ("service", "training", "client", "onnx", "dev"),
     "docker/service.lock": ("service",),
     "docker/training.lock": ("training",),
     "benchmarks/peers.lock": ("service", "peers"),
 }
+EXTRAS = {"adapters": ("onnx",), "service": ("service", "onnx"), "training": ("training",)}
+# Packages whose names their users meet in another declared package's interface.
+MET_IN = {"pydantic-core": "pydantic", "starlette": "fastapi"}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 
 
@@ -33,6 +41,17 @@ def requirements(extras: tuple[str, ...]) -> list[Requirement]:
         texts += PROJECT["optional-dependencies"][extra]
     parsed = [Requirement(text) for text in texts]
     return [requirement for requirement in parsed if requirement.name != PROJECT["name"]]
+
+
+def imported(source: Path) -> set[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def pins(lock: str) -> dict[str, list[str]]:
@@ -70,6 +89,23 @@ def test_commands_answer_help(command: str) -> None:
 def test_every_folder_of_code_is_a_package_and_so_part_of_the_build(house: str) -> None:
     code = {source.parent for source in (ROOT / house).rglob("*.py")}
     assert code == {init.parent for init in (ROOT / house).rglob("__init__.py")}
+
+
+@pytest.mark.parametrize("house", EXTRAS)
+def test_what_a_house_imports_is_declared(house: str) -> None:
+    declared = {canonicalize_name(requirement.name) for requirement in requirements(EXTRAS[house])}
+    known = packages_distributions()
+    for source in (ROOT / house).rglob("*.py"):
+        for package in imported(source) - set(sys.stdlib_module_names) - set(EXTRAS):
+            owners = {str(canonicalize_name(owner)) for owner in known.get(package, [package])}
+            owners |= {MET_IN[owner] for owner in owners & MET_IN.keys()}
+            assert owners & declared, f"{source.relative_to(ROOT)} imports {package}"
+
+
+def test_an_installed_user_has_every_recipe() -> None:
+    packed = SETUPTOOLS["package-data"]["training"]
+    shipped = [path for pattern in packed for path in (ROOT / "training").glob(pattern)]
+    assert {*RECIPES.values()} <= {*shipped}
 
 
 @pytest.mark.parametrize("lock", LOCKS)

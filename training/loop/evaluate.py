@@ -1,4 +1,4 @@
-"""The one evaluation: an adapter's answers for every picture of a split."""
+"""Evaluation: the answers of an adapter, or of a method that has none, for every picture of a split."""
 
 from collections.abc import Callable, Iterable
 from typing import cast

@@ -1,4 +1,4 @@
-"""The one training loop."""
+"""The loop of a single run; `search.joint` trains several by its steps, pre-training has its own."""
 
 import logging
 import math
@@ -28,6 +28,7 @@ from training.loop.optimization import (
 )
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
+from training.run.durations import duration
 from training.run_directory import Checkpoint, EpochRecord, RunDirectory
 
 LOG = logging.getLogger("training")
@@ -261,6 +262,6 @@ class Training:
             val = "" if record.val_accuracy is None else f", val {record.val_accuracy:.3f}"
             left = record.seconds * (self._epochs - record.epoch)
             LOG.info(
-                "epoch %d/%d: loss %.3f, accuracy %.3f%s, %.1f s, about %.0f s left",
-                record.epoch, self._epochs, record.loss, record.accuracy, val, record.seconds, left,
+                "epoch %d/%d: loss %.3f, accuracy %.3f%s, %.1f s, about %s left",
+                record.epoch, self._epochs, record.loss, record.accuracy, val, record.seconds, duration(left),
             )  # fmt: skip

@@ -1,39 +1,26 @@
-"""The methods that can be trained, by the name `--method` gives them."""
+"""The methods that can be trained: a row of the table each, and a file that is imported when it is built."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from adapters.vit.backbone import Backbone
-from training.methods import backbone_parameters, bottleneck, linear, prompts, sidetune
-from training.methods.method import Method, Recipe
-from training.options.train_config import TrainConfig
+from training.methods.table import METHODS
 
-Build = Callable[[Backbone, TrainConfig, int], Method]
-
-METHODS: Mapping[str, tuple[Build, Recipe]] = MappingProxyType(
-    {
-        "dvpt": (prompts.PromptMethod, prompts.RECIPE),
-        "vpt": (prompts.PromptMethod, prompts.RECIPE),
-        "linear": (linear.LinearMethod, linear.RECIPE),
-        "mlp": (linear.LinearMethod, linear.MLP_RECIPE),
-        "full": (backbone_parameters.full, backbone_parameters.FULL_RECIPE),
-        "partial": (backbone_parameters.partial, backbone_parameters.PARTIAL_RECIPE),
-        "bias": (backbone_parameters.bias, backbone_parameters.BIAS_RECIPE),
-        "adapter": (bottleneck.BottleneckMethod, bottleneck.RECIPE),
-        "sidetune": (sidetune.SidetuneMethod, sidetune.RECIPE),
-    }
-)
+if TYPE_CHECKING:
+    from adapters.vit.backbone import Backbone
+    from training.methods.method import Method
+    from training.options.train_config import TrainConfig
 
 
-def with_recipe(config: TrainConfig) -> TrainConfig:
+def with_recipe(config: "TrainConfig") -> "TrainConfig":
     """The same options with the method's own recipe where none were given."""
-    _, recipe = METHODS[config.method]
-    own = {name: value for name, value in asdict(recipe).items() if getattr(config, name) is None}
-    return config.model_copy(update=own)
+    recipe = asdict(METHODS[config.method].recipe)
+    return config.model_copy(
+        update={name: value for name, value in recipe.items() if getattr(config, name) is None}
+    )
 
 
-def build_method(backbone: Backbone, config: TrainConfig, class_count: int) -> Method:
+def build_method(backbone: "Backbone", config: "TrainConfig", class_count: int) -> "Method":
     """The method `config` names, with fresh parameters."""
-    build, _ = METHODS[config.method]
-    return build(backbone, config, class_count)
+    row = METHODS[config.method]
+    method: Method = row.load(row.build)(backbone, config, class_count)
+    return method

@@ -12,12 +12,8 @@ from torch.func import functional_call
 
 from adapters.vit.backbone import Backbone
 from training.methods.comparison import ComparisonMethod
-from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
 
-FULL_RECIPE = Recipe(epochs=15, lr=3e-4)
-PARTIAL_RECIPE = Recipe(epochs=15, lr=1e-3)
-BIAS_RECIPE = Recipe(epochs=15, lr=1e-2)
 TOKEN_BATCH = 64
 
 Chosen = Callable[[str], bool]

@@ -1,4 +1,4 @@
-"""Adapter-r: a bottleneck of width D/r behind the MLP of every block (VPT's Adapter baseline)."""
+"""Bottleneck-r, of width D/r behind the MLP of every block: the Adapter-r of VPT's and the paper's tables."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -10,10 +10,7 @@ from torch.nn import functional as F
 
 from adapters.vit.backbone import Backbone
 from training.methods.comparison import ComparisonMethod
-from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
-
-RECIPE = Recipe(epochs=15, lr=1e-3)
 
 
 class Bottleneck(nn.Module):
@@ -45,7 +42,7 @@ class BottleneckMethod(ComparisonMethod):
 
     def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
         width, depth = backbone.config.width, backbone.config.depth
-        reduction, init = config.adapter_reduction, config.adapter_init
+        reduction, init = config.bottleneck_reduction, config.bottleneck_init
         self._added = nn.ModuleList(Bottleneck(width, reduction, init) for _ in range(depth))
         super().__init__(backbone, config, class_count, {"blocks": self._added})
 

@@ -1,7 +1,6 @@
 """Linear and Mlp-k: only the head is trained, on features that are computed once."""
 
 import copy
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,11 +9,8 @@ from adapters.kinds.adapter import Adapter
 from adapters.kinds.linear.options import LinearOptions
 from adapters.vit.backbone import Backbone
 from training.methods.heads import new_head, plain_head
-from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
 
-RECIPE = Recipe(epochs=100, lr=1e-2, drop_path=0.0, label_smoothing=0.0)
-MLP_RECIPE = replace(RECIPE, head_layers=2)
 FEATURE_BATCH = 64
 
 

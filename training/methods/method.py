@@ -8,17 +8,6 @@ from torch import Tensor, nn
 from adapters.kinds.adapter import Adapter
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Defaults that differ between methods."""
-
-    epochs: int
-    lr: float
-    head_layers: int = 1
-    drop_path: float = 0.1
-    label_smoothing: float = 0.1
-
-
 class Method(Protocol):
     """One way to fit the backbone to a task.
 

@@ -12,10 +12,7 @@ from adapters.kinds.dvpt.body import DvptBody
 from adapters.vit.backbone import Backbone
 from adapters.vit.row_parameters import RowParameters
 from training.methods.heads import new_head, plain_head
-from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
-
-RECIPE = Recipe(epochs=15, lr=1e-2)
 
 
 class PromptMethod:

@@ -8,10 +8,8 @@ from torch import Tensor, nn
 from adapters.vit.backbone import Backbone
 from training.errors import MethodUnsuitable
 from training.methods.comparison import ComparisonMethod
-from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
 
-RECIPE = Recipe(epochs=15, lr=1e-3, drop_path=0.0, label_smoothing=0.0)
 SMALLEST_PX = 63
 
 

@@ -16,17 +16,28 @@ from training.options.option_file import group_of, read_options
 Model = TypeVar("Model", bound=BaseModel)
 METAVARS = {int: "N", float: "X", Path: "PATH", str: "NAME"}
 CONFIG_FLAG = "--config"
-CONFIG_HELP = "TOML file with any of these options by name; what stands on the command line wins"
+CONFIG_HELP = "TOML file with any of these options by name{}; what stands on the command line wins"
+NO_RECIPES: Mapping[str, Path] = types.MappingProxyType({})
 
 
-def parse_arguments(model: type[Model], argv: Sequence[str], *, prog: str, description: str) -> Model:
-    """Read `argv`, and the file it may name, into the model. A usage error exits with 2 and one line."""
-    path = _config_file(argv, prog)
+def parse_arguments(
+    model: type[Model],
+    argv: Sequence[str],
+    *,
+    prog: str,
+    description: str,
+    recipes: Mapping[str, Path] = NO_RECIPES,
+) -> Model:
+    """Read `argv`, and the file or recipe it may name, into the model.
+
+    `recipes` are files that can be named without a path. A usage error exits with 2 and one line.
+    """
     try:
+        path = _config_file(argv, prog, recipes)
         filed = read_options(model, path) if path else {}
     except OptionsUnusable as error:
         build_parser(model, prog=prog, description=description).error(str(error))
-    parser = build_parser(model, prog=prog, description=description, filed=filed)
+    parser = build_parser(model, prog=prog, description=description, filed=filed, recipes=recipes)
     given = {name: value for name, value in vars(parser.parse_args(argv)).items() if name != "config"}
     try:
         return model(**(filed | given))
@@ -36,11 +47,16 @@ def parse_arguments(model: type[Model], argv: Sequence[str], *, prog: str, descr
 
 
 def build_parser(
-    model: type[BaseModel], *, prog: str, description: str, filed: Collection[str] = ()
+    model: type[BaseModel],
+    *,
+    prog: str,
+    description: str,
+    filed: Collection[str] = (),
+    recipes: Collection[str] = (),
 ) -> argparse.ArgumentParser:
     """A parser with one flag for each field; pydantic, not argparse, checks the values.
 
-    Fields that are `filed` already are not required.
+    Fields that are `filed` already are not required; `recipes` are the names that `--config` knows.
     """
     needed = [
         f"{_flag(name)} {METAVARS.get(_bare_type(field.annotation), 'VALUE')}"
@@ -55,18 +71,29 @@ def build_parser(
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
         _add_flag(groups[title], name, field, required=field.is_required() and name not in filed)
+    known = f", or a recipe: {', '.join(recipes)}" if recipes else ""
     next(iter(groups.values())).add_argument(
-        CONFIG_FLAG, metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP
+        CONFIG_FLAG, metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP.format(known)
     )
     return parser
 
 
-def _config_file(argv: Sequence[str], prog: str) -> Path | None:
-    """The file `--config` names, found before the other flags can be judged."""
+def _config_file(argv: Sequence[str], prog: str, recipes: Mapping[str, Path]) -> Path | None:
+    """The file or recipe `--config` names, found before the other flags can be judged.
+
+    Raises OptionsUnusable for a plain word that is neither.
+    """
     parser = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
-    parser.add_argument(CONFIG_FLAG, type=Path)
-    known, _ = parser.parse_known_args(argv)
-    return typing.cast("Path | None", known.config)
+    parser.add_argument(CONFIG_FLAG)
+    named: str | None = parser.parse_known_args(argv)[0].config
+    if named is None:
+        return None
+    path = recipes.get(named, Path(named))
+    if recipes and path.parent == Path() and not path.suffix and not path.exists():
+        raise OptionsUnusable(
+            f"there is no recipe '{named}', and no file; the recipes are {', '.join(recipes)}"
+        )
+    return path
 
 
 def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo, *, required: bool) -> None:
@@ -74,11 +101,20 @@ def _add_flag(group: argparse._ArgumentGroup, name: str, field: FieldInfo, *, re
     options: dict[str, Any] = {"default": argparse.SUPPRESS, "required": required}
     if kind is bool:
         options["action"] = argparse.BooleanOptionalAction
-    elif typing.get_origin(kind) is Literal:
-        options["choices"] = typing.get_args(kind)
+    elif choices := _choices(field):
+        options["choices"] = choices
     else:
         options["metavar"] = METAVARS.get(kind, "VALUE")
     group.add_argument(_flag(name), dest=name, help=_help(field), **options)
+
+
+def _choices(field: FieldInfo) -> tuple[str, ...]:
+    """What the type allows, or a table that the field was given."""
+    kind, extra = _bare_type(field.annotation), field.json_schema_extra
+    if typing.get_origin(kind) is Literal:
+        return typing.get_args(kind)
+    offered = extra.get("choices") if isinstance(extra, dict) else None
+    return tuple(map(str, offered)) if isinstance(offered, list) else ()
 
 
 def _help(field: FieldInfo) -> str:

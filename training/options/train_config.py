@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,6 +16,7 @@ from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
+from training.methods.table import METHODS, defaults_help, method_help, names
 
 COMMON = "what to train"
 METHOD = "method"
@@ -24,15 +26,21 @@ MACHINE = "machine and run"
 PUBLISHING = "publishing"
 
 
-SERVED_METHODS = ("dvpt", "vpt", "linear", "mlp")
-
-
-def knob(default: Any, group: str, description: str, *, keyed: bool = True, **limits: Any) -> Any:
+def knob(
+    default: Any,
+    group: str,
+    description: str,
+    *,
+    keyed: bool = True,
+    choices: Sequence[str] = (),
+    **limits: Any,
+) -> Any:
     """One field: its group in `--help`, one line of what it does, its limits.
 
-    `keyed` says that it changes the trained tensors, and so belongs to the run's key.
+    `keyed` says that it changes the trained tensors, and so belongs to the run's key; `choices` are what
+    `--help` offers where the type does not say it.
     """
-    extra: JsonDict = {"group": group, "keyed": keyed}
+    extra: JsonDict = {"group": group, "keyed": keyed, "choices": list(choices)}
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
@@ -41,9 +49,7 @@ class TrainConfig(StrictModel):
 
     task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
     data: Path | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
-    method: Literal["dvpt", "vpt", "linear", "mlp", "full", "partial", "bias", "adapter", "sidetune"] = knob(
-        "dvpt", COMMON, "what is trained; the first four can be served, the others are for comparison"
-    )
+    method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
     store: Location | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
@@ -52,7 +58,7 @@ class TrainConfig(StrictModel):
     )
     weights: Path | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
     epochs: int | None = knob(
-        None, COMMON, "passes over the training pictures (default: 15; linear, mlp 100)", ge=1
+        None, COMMON, f"passes over the training pictures ({defaults_help('epochs')})", ge=1
     )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
@@ -74,12 +80,12 @@ class TrainConfig(StrictModel):
     dynamic_layers: Literal["first", "all"] = knob("first", METHOD, "layers the dynamic prompt is added in")
     prompt_dropout: float = knob(0.0, METHOD, "dropout on the prompts while training", ge=0, lt=1)
     partial_blocks: int = knob(1, METHOD, "blocks that partial trains, from the last", ge=1, le=100)
-    adapter_reduction: int = knob(8, METHOD, "width of the backbone over that of adapter's bottleneck", ge=1)
-    adapter_init: Literal["kaiming", "vpt_zero"] = knob(
-        "kaiming", METHOD, "how adapter's first matrix starts; vpt_zero trains its last biases alone"
+    bottleneck_reduction: int = knob(8, METHOD, "width of the backbone over that of the bottleneck", ge=1)
+    bottleneck_init: Literal["kaiming", "vpt_zero"] = knob(
+        "kaiming", METHOD, "how the bottleneck's first matrix starts; vpt_zero trains the last biases alone"
     )
     head_layers: int | None = knob(
-        None, METHOD, "linear maps of the head; k > 1 is Mlp-k (default: 1, mlp 2)", ge=1, le=8
+        None, METHOD, f"linear maps of the head; k > 1 is Mlp-k ({defaults_help('head_layers')})", ge=1, le=8
     )
     head_dropout: float = knob(0.1, METHOD, "dropout inside an Mlp-k head while training", ge=0, lt=1)
     # The run's key has the tensors that are started from, whatever name they are reached by.
@@ -88,12 +94,7 @@ class TrainConfig(StrictModel):
     )
 
     optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
-    lr: float | None = knob(
-        None,
-        OPTIMIZATION,
-        "peak learning rate (default: 0.01; partial, adapter, sidetune 0.001; full 0.0003)",
-        gt=0,
-    )
+    lr: float | None = knob(None, OPTIMIZATION, f"peak learning rate ({defaults_help('lr')})", gt=0)
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
@@ -104,14 +105,14 @@ class TrainConfig(StrictModel):
     label_smoothing: float | None = knob(
         None,
         OPTIMIZATION,
-        "part of each label that is spread evenly over the classes (default: 0.1; heads, sidetune 0)",
+        f"part of each label that is spread evenly over the classes ({defaults_help('label_smoothing')})",
         ge=0,
         lt=1,
     )
     drop_path: float | None = knob(
         None,
         OPTIMIZATION,
-        "chance that the last block is left out while training, less before (default: 0.1)",
+        f"chance that the last block is left out while training, less before ({defaults_help('drop_path')})",
         ge=0,
         lt=1,
     )
@@ -174,6 +175,13 @@ class TrainConfig(StrictModel):
     def _path_or_url(cls, store: object) -> object:
         return as_location(store) if isinstance(store, str) else store
 
+    @field_validator("method")
+    @classmethod
+    def _of_the_table(cls, value: str) -> str:
+        if value not in METHODS:
+            raise ValueError(f"no method '{value}'; there are {', '.join(METHODS)}")
+        return value
+
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         try:
@@ -187,10 +195,11 @@ class TrainConfig(StrictModel):
             raise ValueError("val_every needs train_split train: val must not be trained on")
         if self.method == "linear" and (self.head_layers or 1) > 1:
             raise ValueError("a linear head has one map; with more the method is mlp")
-        if self.publish and self.method not in SERVED_METHODS:
+        if self.publish and not METHODS[self.method].served:
             raise ValueError(
                 f"{self.method} cannot be published: a service shares one frozen backbone and runs adapters "
-                f"of {', '.join(SERVED_METHODS)}; without --publish it is trained and kept as a checkpoint"
+                f"of {', '.join(names(lambda row: row.served))}; without --publish it is trained and kept "
+                "as a checkpoint"
             )
         return self
 
@@ -198,13 +207,14 @@ class TrainConfig(StrictModel):
     def _what_is_asked_can_be_had(self) -> Self:
         if self.patience and not self.val_every:
             raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
-        if self.drop_path and self.method in {"linear", "mlp", "sidetune"}:
+        row = METHODS[self.method]
+        if self.drop_path and not row.through_blocks:
             raise ValueError(
                 f"drop_path has no use for {self.method}, which does not train through the blocks"
             )
-        if self.warm_start is not None and self.method not in SERVED_METHODS:
+        if self.warm_start is not None and not row.served:
             raise ValueError(f"warm_start needs a published adapter, and {self.method} cannot be published")
-        if self.calibrate and self.method not in SERVED_METHODS:
+        if self.calibrate and not row.served:
             raise ValueError(f"calibrate folds into a published head, and {self.method} cannot be published")
         if self.calibrate and self.eval_split == "val":
             raise ValueError("calibrate needs eval_split test: the temperature is fitted on val")
@@ -218,17 +228,17 @@ class TrainConfig(StrictModel):
     @property
     def publishes(self) -> bool:
         """Whether the run ends with a published adapter."""
-        return self.method in SERVED_METHODS if self.publish is None else self.publish
+        return METHODS[self.method].served if self.publish is None else self.publish
 
     @property
     def kind_options(self) -> KindOptions:
         """The options as an adapter records them."""
-        return LinearOptions() if self.method in {"linear", "mlp"} else self.prompts
+        return LinearOptions() if METHODS[self.method].prompts == "none" else self.prompts
 
     @property
     def prompts(self) -> DvptOptions:
         """Prompts and Meta-Net; VPT has none of the latter."""
-        if self.method == "vpt":
+        if METHODS[self.method].prompts == "static":
             return DvptOptions(count=self.prompt_count, deep=self.deep, meta_net="none")
         return DvptOptions(
             count=self.prompt_count,
@@ -264,5 +274,5 @@ class TrainConfig(StrictModel):
 
 
 def can_be_joined(config: TrainConfig) -> bool:
-    """Whether trials of such options can share a forward pass: their rows differ in prompts alone."""
-    return config.method in {"dvpt", "vpt"} and not config.deterministic and not config.val_every
+    """Whether trials of such options can share a forward pass."""
+    return bool(METHODS[config.method].joint) and not config.deterministic and not config.val_every

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.pretrain.formula_pictures import SIDE
+from training.pretrain.families.family import SIDE
 
 
 def colour_pictures(masks: Tensor, plain_share: float, generator: torch.Generator) -> Tensor:

@@ -28,8 +28,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.loop.optimization import optimizer_tensors, restore_optimizer
+from training.pretrain.families.family import FACTORS, SIDE
 from training.pretrain.formula_colours import colour_pictures
-from training.pretrain.formula_pictures import CLASSES, FACTORS, SIDE, FormulaPictures, draw_pictures
+from training.pretrain.formula_pictures import CLASSES, FormulaPictures, draw_pictures
 from training.run_directory import part
 
 LOG = logging.getLogger(__name__)

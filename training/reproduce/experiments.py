@@ -6,15 +6,20 @@ from types import MappingProxyType
 from typing import Any
 
 from training.data.catalogue import TASKS
+from training.methods.table import METHODS, options_of
 from training.reproduce import paper
 
 
 @dataclass(frozen=True)
 class System:
-    """A row of a table, or a line of the figure: its name, and the options of `dvpt-train` it stands for."""
+    """A row of a table, or a line of the figure: its name, and the options of `dvpt-train` it stands for.
+
+    `published_prompts` says that it takes the prompts published for each task unless asked otherwise.
+    """
 
     name: str
     options: Mapping[str, Any]
+    published_prompts: bool = False
 
     @property
     def slug(self) -> str:
@@ -22,10 +27,9 @@ class System:
         return self.name.lower().replace(" ", "-")
 
     @property
-    def prompts(self) -> str | None:
-        """The method, if it has prompts."""
-        method = str(self.options["method"])
-        return method if method in {"vpt", "dvpt"} else None
+    def has_prompts(self) -> bool:
+        """Whether its method has any."""
+        return METHODS[self.options["method"]].prompts != "none"
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,12 @@ class Experiment:
         return tuple(task for tasks in self.blocks.values() for task in tasks)
 
 
-def _system(name: str, method: str, **options: Any) -> System:
-    return System(name, MappingProxyType({"method": method, **options}))
+def _system(name: str, method: str, *, published_prompts: bool = False, **options: Any) -> System:
+    return System(name, MappingProxyType(options_of(method) | options), published_prompts)
 
 
 FULL, LINEAR = _system("Full", "full"), _system("Linear", "linear")
-VPT, DVPT = _system("VPT", "vpt"), _system("DVPT", "dvpt")
+VPT, DVPT = _system("VPT", "vpt", published_prompts=True), _system("DVPT", "dvpt")
 
 TABLE_1 = Experiment(
     "table1",
@@ -65,13 +69,13 @@ TABLE_1 = Experiment(
     (
         FULL,
         LINEAR,
-        _system("Partial-1", "partial", partial_blocks=1),
-        _system("Mlp-2", "mlp", head_layers=2),
-        _system("Mlp-5", "mlp", head_layers=5),
+        _system("Partial-1", "partial-1"),
+        _system("Mlp-2", "mlp-2"),
+        _system("Mlp-5", "mlp-5"),
         _system("Sidetune", "sidetune"),
         _system("Bias", "bias"),
-        _system("Adapter-64", "adapter", adapter_reduction=64),
-        _system("Adapter-8", "adapter", adapter_reduction=8),
+        _system("Adapter-64", "bottleneck-64"),  # as the paper prints it; its adapters are not ours
+        _system("Adapter-8", "bottleneck-8"),
         VPT,
         DVPT,
     ),

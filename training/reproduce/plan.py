@@ -167,8 +167,8 @@ def _config(
     system: System, task: CatalogueTask, percent: int, options: ReproduceConfig, more: Mapping[str, Any]
 ) -> SearchConfig:
     own: dict[str, Any] = {"task": task.name, **system.options}
-    if system.prompts:
-        own |= {"prompt_count": _prompts(system.prompts, task, options), "joint_trials": options.joint_trials}
+    if system.has_prompts:
+        own |= {"prompt_count": _prompts(system, task, options), "joint_trials": options.joint_trials}
     if percent != 100:
         own["train_percent"] = percent
     try:
@@ -179,8 +179,8 @@ def _config(
         raise ConfigError(f"{where}{fault['msg'].removeprefix('Value error, ')}") from error
 
 
-def _prompts(method: str, task: CatalogueTask, options: ReproduceConfig) -> int:
+def _prompts(system: System, task: CatalogueTask, options: ReproduceConfig) -> int:
     if isinstance(options.prompts, int):
         return options.prompts
-    published = options.prompts == "published" or method == "vpt"
+    published = options.prompts == "published" or system.published_prompts
     return (task.vpt_prompts if published else None) or DEFAULT_PROMPTS

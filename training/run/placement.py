@@ -1,4 +1,4 @@
-"""Which backbone a run trains on and which store it publishes to (DESIGN section 8)."""
+"""Which backbone a run trains on and which store it publishes to."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -10,7 +10,8 @@ from adapters.store.files import Location
 from adapters.store.store import Store
 from training.card.provenance import Provenance
 from training.errors import NotWritten
-from training.options.train_config import SERVED_METHODS, TrainConfig
+from training.methods.table import METHODS
+from training.options.train_config import TrainConfig
 from training.run_directory import reason
 
 
@@ -53,7 +54,7 @@ def published_lines(config: TrainConfig, store: Location, version: int | None, o
 
 
 def _why_not(config: TrainConfig) -> str:
-    if config.method in SERVED_METHODS:
+    if METHODS[config.method].served:
         return "--no-publish"
     return (
         f"a service cannot run {config.method}; "

@@ -11,6 +11,7 @@ from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder, digest
 from training.data.source import Split, TaskData
 from training.data.task_data import is_embedded, open_task
 from training.methods.method import Method
+from training.methods.table import METHODS, PIXELS
 from training.options.train_config import TrainConfig
 from training.run.placement import Placement, place
 
@@ -127,8 +128,5 @@ class Workbench:
 
 def _computed(config: TrainConfig) -> str | None:
     """What a method's inputs are, where they are more than pixels: equal words, equal tensors."""
-    if config.method in {"linear", "mlp"}:
-        return "features"
-    if config.method == "partial":
-        return f"tokens behind all blocks but {config.partial_blocks}"
-    return None
+    inputs = METHODS[config.method].inputs
+    return None if inputs == PIXELS else inputs.format_map(dict(config))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from training.methods import METHODS
+from training.methods.table import METHODS
 from training.search.search_config import SearchConfig
 
 Optimizer = Literal["adamw", "sgd"]
@@ -11,8 +11,7 @@ Optimizer = Literal["adamw", "sgd"]
 MODERN_FACTORS = (0.3, 1.0, 3.0)
 MODERN_WEIGHT_DECAYS = (1e-4, 1e-2)
 
-# VPT, appendix: learning rates for a batch of 256; what trains inside the backbone takes AdamW.
-VPT_ADAMW_METHODS = frozenset({"full", "partial", "bias", "adapter"})
+# VPT, appendix: learning rates for a batch of 256.
 VPT_SGD_LRS = (50.0, 25.0, 10.0, 5.0, 2.5, 1.0, 0.5, 0.25, 0.1, 0.05)
 VPT_ADAMW_LRS = (5e-3, 1e-3, 5e-4, 1e-4)
 VPT_WEIGHT_DECAYS = (1e-2, 1e-3, 1e-4, 0.0)
@@ -45,16 +44,16 @@ def grid(config: SearchConfig) -> tuple[Point, ...]:
 
 
 def _modern(config: SearchConfig) -> tuple[Optimizer, tuple[float, ...], tuple[float, ...]]:
-    _, recipe = METHODS[config.method]
-    lrs = tuple(_short(recipe.lr * factor) for factor in MODERN_FACTORS)
+    own = METHODS[config.method].recipe.lr
+    lrs = tuple(_short(own * factor) for factor in MODERN_FACTORS)
     return config.optimizer, lrs, MODERN_WEIGHT_DECAYS
 
 
 def _vpt(config: SearchConfig) -> tuple[Optimizer, tuple[float, ...], tuple[float, ...]]:
     scale = config.batch_size / VPT_BATCH
-    if config.method in VPT_ADAMW_METHODS:
-        return "adamw", tuple(_short(lr * scale) for lr in VPT_ADAMW_LRS), VPT_WEIGHT_DECAYS
-    return "sgd", tuple(_short(lr * scale) for lr in VPT_SGD_LRS), VPT_WEIGHT_DECAYS
+    optimizer = METHODS[config.method].vpt_optimizer
+    lrs = VPT_ADAMW_LRS if optimizer == "adamw" else VPT_SGD_LRS
+    return optimizer, tuple(_short(lr * scale) for lr in lrs), VPT_WEIGHT_DECAYS
 
 
 def _short(value: float) -> float:

@@ -16,14 +16,15 @@ from training.errors import Diverged
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
 from training.loop.loop import Epoch, Training
-from training.methods.prompts import PromptMethod, joint_logits
+from training.methods.method import Method
+from training.methods.table import METHODS
 from training.run.run import Run
 
 
 @dataclass(frozen=True)
 class _Trial:
     run: Run
-    method: PromptMethod
+    method: Method
     training: Training
 
 
@@ -45,7 +46,7 @@ def train_jointly(runs: Sequence[Run]) -> float:
 
 
 def _resumed(run: Run) -> _Trial:
-    if not isinstance(run.method, PromptMethod):
+    if not METHODS[run.config.method].joint:
         raise TypeError(f"{run.config.method} has no prompts to share a forward pass with")
     training = run.new_training()
     checkpoint = run.directory.load()
@@ -81,6 +82,8 @@ def _step(
     """One batch of each trial → those whose loss was a number."""
     rows = [epoch.batches[number] for _, epoch in running]
     device = running[0][0].run.device
+    method = METHODS[running[0][0].run.config.method]
+    joint_logits = method.load(method.joint)
     answers = joint_logits([trial.method for trial, _ in running], [images[own].to(device) for own in rows])
     losses = [
         _loss(trial, epoch, answer, labels[own])

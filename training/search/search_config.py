@@ -5,9 +5,11 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
+from training.methods.table import names
 from training.options.train_config import TrainConfig, can_be_joined, knob
 
 SEARCH = "search (with --search)"
+JOINED = " and ".join(names(lambda row: row.joint))
 CHOSEN_BY_THE_SEARCH = ("lr", "weight_decay", "train_split", "eval_split", "val_every", "patience")
 OF_A_SEARCH = ("grid", "grid_lr", "grid_weight_decay", "seeds", "joint_trials")
 
@@ -42,7 +44,7 @@ class SearchConfig(TrainConfig):
     joint_trials: int = knob(
         1,
         SEARCH,
-        "trials of dvpt or vpt that share each forward pass; more than one pays on a GPU",
+        f"trials of {JOINED} that share each forward pass; more than one pays on a GPU",
         keyed=False,
         ge=1,
         le=256,
@@ -77,7 +79,7 @@ class SearchConfig(TrainConfig):
             raise ValueError("optimizer goes with the grid: VPT's has SGD or AdamW by method")
         if self.joint_trials > 1 and not can_be_joined(self):
             raise ValueError(
-                "joint_trials is for dvpt and vpt, whose rows bring their prompts, without deterministic"
+                f"joint_trials is for {JOINED}, whose rows bring their prompts, without deterministic"
             )
         if self.grid_lr is not None and not min(self.grid_lr) > 0:
             raise ValueError("a learning rate of grid_lr must be above 0")

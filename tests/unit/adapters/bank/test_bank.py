@@ -1,4 +1,4 @@
-"""A mixed batch answers every row as that row's adapter alone would (DESIGN section 5)."""
+"""A mixed batch answers every row as that row's adapter alone would."""
 
 from dataclasses import dataclass
 
@@ -100,7 +100,7 @@ def assert_rows_match(backbone: Backbone, bank: AdapterBank, rows: list[Resident
         with torch.no_grad():
             alone = row.adapter(backbone, images[index : index + 1])[0]
         own = mixed[index, : len(alone)]
-        # DESIGN section 5: within 1e-4 in float32; logits of these random heads reach about 10.
+        # Within 1e-4 in float32; logits of these random heads reach about 10.
         assert torch.allclose(own, alone, atol=1e-4, rtol=1e-5)
         assert torch.isneginf(mixed[index, len(alone) :]).all()
 

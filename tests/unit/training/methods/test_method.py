@@ -8,9 +8,10 @@ from timm.models.vision_transformer import vit_base_patch16_224
 
 from adapters.config import BackboneConfig
 from adapters.vit.backbone import Backbone, random_backbone
-from training.methods import METHODS, build_method, with_recipe
+from training.methods import build_method, with_recipe
 from training.methods.method import Method, Parameters
-from training.options.train_config import SERVED_METHODS, TrainConfig
+from training.methods.table import METHODS, names
+from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 VIT_B16 = BackboneConfig(
@@ -47,8 +48,8 @@ def backbone_64() -> Backbone:
         ({"method": "full"}, 85_798_656),
         ({"method": "partial"}, 12 * 768**2 + 13 * 768 + 2 * 768),  # a block, and the norm behind it
         ({"method": "bias"}, 12 * 11 * 768 + 2 * 768),
-        ({"method": "adapter", "adapter_reduction": 8}, 12 * (2 * 768 * 96 + 96 + 768)),
-        ({"method": "adapter", "adapter_reduction": 64}, 12 * (2 * 768 * 12 + 12 + 768)),
+        ({"method": "bottleneck", "bottleneck_reduction": 8}, 12 * (2 * 768 * 96 + 96 + 768)),
+        ({"method": "bottleneck", "bottleneck_reduction": 64}, 12 * (2 * 768 * 12 + 12 + 768)),
         ({"method": "sidetune"}, 2_469_696 + 9_216 * 768 + 1),
     ],
 )
@@ -99,17 +100,17 @@ def test_every_parameter_gets_gradients_and_a_step_changes_the_answers(
 def test_what_can_be_served_has_an_adapter_and_nothing_else_has(
     new_config: New, backbone_64: Backbone, name: str
 ) -> None:
-    assert (_built(new_config, backbone_64, name).adapter() is not None) == (name in SERVED_METHODS)
+    assert (_built(new_config, backbone_64, name).adapter() is not None) == METHODS[name].served
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS) - set(SERVED_METHODS)))
+@pytest.mark.parametrize("name", names(lambda row: not row.served))
 def test_publishing_what_cannot_be_served_is_refused_at_once(new_config: New, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} cannot be published"):
         new_config(method=name, publish=True)
     assert not new_config(method=name).publishes
 
 
-@pytest.mark.parametrize("name", ["full", "partial", "bias", "adapter"])
+@pytest.mark.parametrize("name", ["full", "partial", "bias", "bottleneck"])
 def test_before_training_it_answers_as_the_backbone_does(
     new_config: New, backbone_64: Backbone, name: str
 ) -> None:

@@ -53,7 +53,10 @@ def test_a_file_gives_options_and_the_command_line_wins(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ('task = "digits"\nlr = -1', "options.toml: lr: Input should be greater than 0"),
-        ('task = "digits"\nmethod = "magic"', "options.toml: method: Input should be 'dvpt'"),
+        (
+            'task = "digits"\nmethod = "magic"',
+            "options.toml: method: no method 'magic'; there are dvpt, vpt",
+        ),
         ("lr = 0.5", "--task"),
         ("learning-rate = 0.5", "unknown option 'learning-rate'"),
         ("lr", "is no TOML"),

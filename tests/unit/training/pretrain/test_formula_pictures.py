@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.pretrain.formula_pictures import CLASSES, FACTORS, FAMILIES, Pose, draw_pictures
+from training.pretrain.families.family import FACTORS, Pose
+from training.pretrain.formula_pictures import CLASSES, FAMILIES, draw_pictures
 
 
 def test_the_same_seed_draws_the_same_pictures_and_another_seed_others() -> None:
@@ -60,3 +61,13 @@ def test_a_shape_turns_with_its_angle() -> None:
     upright, turned = np.clip(shapes.draw(kinds, pose, rng), 0, 1) > 0.5
     assert (np.rot90(upright, -1) ^ turned).mean() < 0.06
     assert (upright ^ turned).mean() > 0.06
+
+
+def test_the_pictures_are_those_that_the_embedded_backbone_was_trained_on() -> None:
+    """To the last digit that every machine agrees on: each family's mean ink, and the order of classes."""
+    pictures = draw_pictures(300, 5)
+    assert pictures.classes[:10].tolist() == [708, 323, 280, 746, 648, 655, 690, 375, 628, 434]
+    ends = np.cumsum([family.classes for family in FAMILIES])
+    families = np.searchsorted(ends, pictures.classes, side="right")
+    means = [pictures.masks[families == number].mean() for number in range(len(FAMILIES))]
+    assert means == pytest.approx([38.15, 15.14, 126.45, 127.73, 24.61, 14.53], abs=0.02)

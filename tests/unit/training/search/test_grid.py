@@ -1,7 +1,7 @@
 import pytest
 
-from training.methods import METHODS
-from training.search.grid import VPT_ADAMW_METHODS, Point, grid
+from training.methods.table import METHODS
+from training.search.grid import Point, grid
 from training.search.search_config import SearchConfig
 
 
@@ -10,7 +10,7 @@ def test_the_modern_grid_is_small_and_centred_on_the_methods_own_learning_rate(m
     points = grid(SearchConfig.model_validate({"task": "x", "search": True, "method": method}))
     assert len(points) == len(set(points)) == 6
     lrs = sorted({point.lr for point in points})
-    assert lrs[1] == METHODS[method][1].lr
+    assert lrs[1] == METHODS[method].recipe.lr
     assert {point.optimizer for point in points} == {"adamw"}
 
 
@@ -21,9 +21,10 @@ def test_vpts_grid_scales_learning_rates_by_the_batch(method: str) -> None:
             {"task": "x", "search": True, "grid": "vpt", "method": method, "batch_size": 64}
         )
     )
-    expected = (0.005 / 4, 16) if method in VPT_ADAMW_METHODS else (50 / 4, 40)
+    within = method in {"full", "partial", "bias", "bottleneck"}  # trains inside the backbone
+    expected = (0.005 / 4, 16) if within else (50 / 4, 40)
     assert (max(point.lr for point in points), len(points)) == expected
-    assert {point.optimizer for point in points} == {"adamw" if method in VPT_ADAMW_METHODS else "sgd"}
+    assert {point.optimizer for point in points} == {"adamw" if within else "sgd"}
     assert {point.weight_decay for point in points} == {0.01, 0.001, 0.0001, 0.0}
 
 

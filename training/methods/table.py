@@ -1,0 +1,134 @@
+"""The methods that can be trained, a row each: every choice, default and line of help is derived from here.
+
+A method is one file in this folder and one row below. No torch is imported before a method is built.
+"""
+
+import importlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+PIXELS = "pixels"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a method is trained with unless the options say otherwise; its fields are named as they are."""
+
+    epochs: int = 15
+    lr: float = 1e-2
+    head_layers: int = 1
+    drop_path: float = 0.1
+    label_smoothing: float = 0.1
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """What the rest of training has to know of a method before it is built.
+
+    `build` names what is called in `module` with backbone, options and class count. `trains` says in a few
+    words what is trained beside the head. `served` says that it ends with an adapter. `prompts` are none,
+    one set for every picture, or a set that a Meta-Net moves with the picture.
+    """
+
+    name: str
+    module: str
+    build: str
+    trains: str
+    recipe: Recipe = Recipe()
+    served: bool = False
+    prompts: Literal["none", "static", "dynamic"] = "none"
+    through_blocks: bool = True
+    """Whether gradients go through the backbone's blocks, so that drop path has a use."""
+    inputs: str = PIXELS
+    """What is computed once for each picture, options in braces; equal words stand for equal tensors."""
+    joint: str = ""
+    """The function of `module` that runs several of them in one forward pass, if there is one."""
+    parameter: str = ""
+    """The option that a number behind the name stands for, as in `mlp-5`."""
+    vpt_optimizer: Literal["adamw", "sgd"] = "sgd"
+    """Of VPT's grid: what trains inside the backbone takes AdamW."""
+
+    def load(self, name: str) -> Any:
+        """Something of the method's module, which is imported now."""
+        return getattr(importlib.import_module(self.module), name)
+
+
+_FEATURES = Recipe(epochs=100, drop_path=0.0, label_smoothing=0.0)
+
+ROWS = (
+    MethodRow(
+        "dvpt", "training.methods.prompts", "PromptMethod", "prompts and a Meta-Net",
+        served=True, prompts="dynamic", joint="joint_logits",
+    ),
+    MethodRow(
+        "vpt", "training.methods.prompts", "PromptMethod", "prompts",
+        served=True, prompts="static", joint="joint_logits",
+    ),
+    MethodRow(
+        "linear", "training.methods.linear", "LinearMethod", "nothing",
+        recipe=_FEATURES, served=True, through_blocks=False, inputs="features",
+    ),
+    MethodRow(
+        "mlp", "training.methods.linear", "LinearMethod", "nothing, and the head has several maps",
+        recipe=Recipe(epochs=100, head_layers=2, drop_path=0.0, label_smoothing=0.0),
+        served=True, through_blocks=False, inputs="features", parameter="head_layers",
+    ),
+    MethodRow(
+        "full", "training.methods.backbone_parameters", "full", "the whole backbone",
+        recipe=Recipe(lr=3e-4), vpt_optimizer="adamw",
+    ),
+    MethodRow(
+        "partial", "training.methods.backbone_parameters", "partial", "the last blocks",
+        recipe=Recipe(lr=1e-3), inputs="tokens behind all blocks but {partial_blocks}",
+        parameter="partial_blocks", vpt_optimizer="adamw",
+    ),
+    MethodRow(
+        "bias", "training.methods.backbone_parameters", "bias", "every bias of the backbone",
+        vpt_optimizer="adamw",
+    ),
+    MethodRow(
+        "bottleneck", "training.methods.bottleneck", "BottleneckMethod", "a narrow network behind each block",
+        recipe=Recipe(lr=1e-3), parameter="bottleneck_reduction", vpt_optimizer="adamw",
+    ),
+    MethodRow(
+        "sidetune", "training.methods.sidetune", "SidetuneMethod", "a small network beside the backbone",
+        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0), through_blocks=False,
+    ),
+)  # fmt: skip
+METHODS: Mapping[str, MethodRow] = MappingProxyType({row.name: row for row in ROWS})
+
+
+def names(chosen: Callable[[MethodRow], object]) -> tuple[str, ...]:
+    """The methods whose rows are `chosen`, in the table's order."""
+    return tuple(row.name for row in METHODS.values() if chosen(row))
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """Options for a method's name as tables print it: `mlp-5` → method mlp with head_layers 5.
+
+    Raises KeyError for a name that the table does not have.
+    """
+    if name in METHODS:
+        return {"method": name}
+    method, _, number = name.rpartition("-")
+    return {"method": method, METHODS[method].parameter: int(number)}
+
+
+def method_help() -> str:
+    """What `--method` chooses, for `--help`."""
+    served = ", ".join(names(lambda row: row.served))
+    trained = "; ".join(f"{row.name}: {row.trains}" for row in METHODS.values())
+    return f"what is trained beside the head ({trained}); {served} can be served, others only compared"
+
+
+def defaults_help(option: str) -> str:
+    """The recipes' values of an option: the most frequent, then who has another, as `0.1; linear, mlp 0`."""
+    values = {row.name: getattr(row.recipe, option) for row in METHODS.values()}
+    usual, *others = (value for value, _ in Counter(values.values()).most_common())
+    apart = [
+        f"; {', '.join(name for name, own in values.items() if own == value)} {value:g}" for value in others
+    ]
+    return f"default: {usual:g}{''.join(apart)}"
