@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 STORE ?= stores/embedded
 
-.PHONY: demo reproduce test check serve bench clean lock install
+.PHONY: demo reproduce test quick check fix mutate serve bench clean lock install
 
 install: $(READY)
 
@@ -17,6 +17,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $(READY)
 
+# Trains into stores/embedded and runs/, and leaves pictures to ask about; what is there is kept.
 demo: $(READY)
 	$(BIN)/python -m demo
 
@@ -26,8 +27,14 @@ reproduce: $(READY)
 	  --backbone vit_dvpt_patch8_64.formula --epochs 6 --seeds 1 \
 	  --grid-lr 0.01,0.03 --grid-weight-decay 0.0001 --runs runs/reproduce-demo --out reproduction/demo
 
+# Unit tests side by side with their coverage, then real servers and processes one after the other.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/unit tests/golden -n 2 --cov
+	$(BIN)/python -m pytest tests/integration
+
+# While writing: the unit tests that take less than about a second each.
+quick: $(READY)
+	$(BIN)/python -m pytest tests/unit -n 2 -m "not slow"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -36,6 +43,16 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/unit/test_packaging.py
 
+fix: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Takes long; docs/mutation.md says what to make of it. Goes on where it stopped; rm -r mutants begins anew.
+mutate: $(READY)
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+# Serves what `make demo` or `dvpt-train` published there; where there is no store yet, an empty one is made.
 serve: $(READY)
 	$(BIN)/dvpt-serve --store $(STORE) --backbone vit_dvpt_patch8_64.formula
 
@@ -53,4 +70,5 @@ lock: $(READY)
 	$(COMPILE) --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	  .coverage mutants

@@ -21,9 +21,9 @@ from adapters.vit.backbone import random_backbone
 from benchmarks.common.http_load import Ask, asks_for, run_load
 from benchmarks.common.interleaved import ratio, rounded
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import VIT, photograph
 from benchmarks.common.random_store import random_store
 from benchmarks.common.running import running
-from benchmarks.front_end import VIT, photograph
 from benchmarks.peers.figures import engine_limit_per_s
 
 PORTS = {"model": 8130, "at once": 8131}

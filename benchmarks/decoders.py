@@ -29,7 +29,7 @@ from adapters.config import PreprocessConfig
 from adapters.pictures.preprocess import RESIZE_GAP, least_side_px
 from benchmarks.common.interleaved import interleave, ratio, rounded
 from benchmarks.common.machine import write_result
-from benchmarks.front_end import INPUT_PX, fitted, fitted_by_pillow, photograph
+from benchmarks.common.photographs import INPUT_PX, fitted, fitted_by_pillow, photograph
 
 JPEG = b"\xff\xd8"
 LEAST_PX = least_side_px(PreprocessConfig(), INPUT_PX)

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.config import PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone
 from benchmarks.common.machine import write_result
 from benchmarks.common.random_weights import open_weights
@@ -67,7 +67,7 @@ def check(backbone: Backbone, weights: Path, device: str) -> dict[str, dict[str,
 @torch.inference_mode()
 def alone(backbone: Backbone, images: list[Tensor], rows: list[int]) -> NDArray[np.float32]:
     """Each picture through its adapter's own forward pass, float32 on the CPU → probabilities [B, C]."""
-    options, adapters = PromptConfig(), []
+    options, adapters = DvptOptions(), []
     for tensors in random_tensors(backbone, ADAPTERS, CLASSES, options):
         adapters.append(Adapter(options, backbone.config, CLASSES))
         adapters[-1].load_state_dict(tensors)

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from adapters.config import BackboneConfig, PromptConfig
+from adapters.config import BackboneConfig
 from adapters.device import DTYPES
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone
 from benchmarks.common.interleaved import Call, interleave, ratio, rounded
 from benchmarks.common.machine import write_result
@@ -99,7 +100,7 @@ def flop_per_picture(backbone: Backbone) -> int:
 
     Counted as the engine computes: of the last block keys and values of all tokens, and else the class token.
     """
-    config, prompts = backbone.config, PromptConfig().count
+    config, prompts = backbone.config, DvptOptions().count
     grid = config.image_size // config.patch_size
     tokens = backbone.prefix_count + prompts + grid**2
     embed = 2 * grid**2 * 3 * config.patch_size**2 * config.width

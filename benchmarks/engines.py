@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import PromptConfig
 from adapters.errors import ConfigError
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Slot
 from adapters.vit.backbone import Backbone, load_backbone
 from benchmarks.common.interleaved import interleave, ratio, rounded
@@ -101,7 +101,7 @@ def make_side(name: str, options: argparse.Namespace, backbone: Backbone) -> Sid
         backbone.config, device=choice.device, dtype=choice.dtype, slots_per_layout=options.tasks
     )
     torch.manual_seed(0)
-    slots = fill(bank, backbone, options.tasks, CLASSES, PromptConfig())
+    slots = fill(bank, backbone, options.tasks, CLASSES, DvptOptions())
     engine = make_engine(choice, settings, backbone.config, bank)
     engine.start()
     engine.warm(slots[0].layout)

@@ -9,9 +9,7 @@ The client is another process and is not counted. Writes benchmarks/results/fron
 
 import argparse
 import asyncio
-import io
 import multiprocessing
-import os
 import resource
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,24 +19,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
 
-from adapters.config import PreprocessConfig
-from adapters.pictures.preprocess import to_pixels
 from adapters.vit.backbone import random_backbone
 from benchmarks.common.http_load import asks_for, run_load
 from benchmarks.common.interleaved import ratio, rounded
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import INPUT_PX, VIT, fitted, fitted_by_pillow, photograph
+from benchmarks.common.processor_time import cpu_seconds
 from benchmarks.common.random_store import random_store
 from benchmarks.common.running import running
 from service.cores import available_cores
 
 PORT = 8123
-CLOCK_HZ = os.sysconf("SC_CLK_TCK")
-VIT = "vit_tiny_patch16_224"
-INPUT_PX = 224
 FILES = 32
 
 
@@ -125,35 +117,6 @@ class Bare:
         """CPU seconds for each of `count` pictures in each of the processes."""
         spent = [self._pool.submit(cpu_seconds_of, fit, files, count) for _ in range(self._cores)]
         return float(np.mean([one.result() for one in spent])) / count
-
-
-def fitted(data: bytes) -> Tensor:
-    """A file's pixels through the service's own function."""
-    return to_pixels(data, PreprocessConfig(), INPUT_PX)
-
-
-def fitted_by_pillow(data: bytes) -> Tensor:
-    """A file's pixels [3, H, W] uint8 as most would get them."""
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
-    resized = np.asarray(picture.resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
-    return torch.from_numpy(resized.transpose(2, 0, 1).copy())
-
-
-def photograph(side_px: int, seed: int) -> bytes:
-    """A JPEG about as hard to decode as a photograph: smooth shapes under some noise."""
-    random = np.random.default_rng(seed)
-    coarse = Image.fromarray(random.integers(0, 256, (9, 9, 3), dtype=np.uint8))
-    smooth = np.asarray(coarse.resize((side_px, side_px), Image.Resampling.BICUBIC), dtype=np.float32)
-    noisy = np.clip(smooth + random.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, all of its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_HZ
 
 
 def cpu_seconds_of(fit: Callable[[bytes], object], files: Sequence[bytes], count: int) -> float:

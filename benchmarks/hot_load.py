@@ -23,10 +23,10 @@ from adapters.vit.backbone import load_backbone
 from benchmarks.common.http_load import run_load, single
 from benchmarks.common.interleaved import ratio, rounded
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import photograph
 from benchmarks.common.random_store import random_store
 from benchmarks.common.resident import add_engine_flags
 from benchmarks.common.running import running
-from benchmarks.front_end import photograph
 
 PORT = 8125
 LOADS_PER_S = 20

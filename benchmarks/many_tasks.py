@@ -23,11 +23,11 @@ from torch import Tensor
 
 from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import Backbone, load_backbone
+from benchmarks.common.bare_vit import PROMPTS, bare_vit, own_pass
 from benchmarks.common.interleaved import Call, interleave, ratio, rounded
 from benchmarks.common.machine import write_result
-from benchmarks.common.resident import Resident, add_engine_flags, make_resident, pictures
+from benchmarks.common.resident import Resident, add_engine_flags, bytes_per_task, make_resident, pictures
 
-PROMPTS = 10
 TASKS = (1, 10, 100, 1000)
 ONE_TASK, TIMM, OWN = "1 task", "bare ViT, timm's pass", "bare ViT, the engine's pass"
 
@@ -90,21 +90,6 @@ def mixed_sides(resident: Resident, tasks: list[int], batch: int, image_size: in
     return sides
 
 
-def bare_vit(backbone: Backbone) -> Backbone:
-    """The same architecture with registers for prompts; its weights do not matter."""
-    config = backbone.config
-    vit = type(backbone.vit)(
-        img_size=config.image_size,
-        patch_size=config.patch_size,
-        embed_dim=config.width,
-        depth=config.depth,
-        num_heads=_heads(backbone),
-        num_classes=0,
-        reg_tokens=PROMPTS,
-    )
-    return Backbone(vit.eval(), config)
-
-
 def timm_pass(bare: Backbone, images: Tensor) -> Call:
     """Pictures [B, 3, H, W] uint8 in, features out, on the device's clock: timm's model as it is."""
 
@@ -113,30 +98,6 @@ def timm_pass(bare: Backbone, images: Tensor) -> Call:
         bare.vit(bare.normalize(images).to(bare.dtype)).cpu()
 
     return run
-
-
-def own_pass(bare: Backbone, images: Tensor) -> Call:
-    """The same through `Backbone`, as the engine runs it."""
-
-    @torch.inference_mode()
-    def run() -> None:
-        bare.encode(bare.embed(images)).cpu()
-
-    return run
-
-
-def _heads(backbone: Backbone) -> int:
-    blocks: Any = backbone.vit.blocks
-    return int(blocks[0].attn.num_heads)
-
-
-def bytes_per_task(resident: Resident) -> int:
-    """Bytes of the layout's stacked tensors for each slot, and of a head of its bucket."""
-    slot = resident.slots[0]
-    layout = sum(tensor.nbytes // len(tensor) for tensor in resident.bank.tensors(slot.layout))
-    width = resident.bank.tensors(slot.layout)[0].shape[-1]
-    itemsize = resident.bank.tensors(slot.layout)[0].element_size()
-    return layout + slot.head.class_capacity * (width * itemsize + 4)
 
 
 def _uniform(random: np.random.Generator, tasks: int, batch: int) -> Any:

@@ -18,10 +18,10 @@ from adapters.vit.backbone import load_backbone
 from benchmarks.common.http_load import asks_for, run_load
 from benchmarks.common.interleaved import ratio, rounded, seconds
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import photograph
 from benchmarks.common.random_store import random_store
 from benchmarks.common.resident import add_engine_flags, make_resident, pictures
 from benchmarks.common.running import running
-from benchmarks.front_end import photograph
 
 PORT = 8124
 FILES = 32

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import PromptConfig
 from adapters.device import choose_device, choose_dtype
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout
 from adapters.vit.backbone import Backbone, load_backbone, weights_digest
 from benchmarks.common.interleaved import seconds
@@ -112,7 +112,7 @@ def inside(backbone: Backbone, options: argparse.Namespace) -> dict[str, float]:
     device = choose_device(options.device)
     dtype = choose_dtype("auto", device)
     bank = AdapterBank(backbone.config, device=device, dtype=dtype, slots_per_layout=SLOTS)
-    layout = Layout.of(PromptConfig(), backbone.config.width)
+    layout = Layout.of(DvptOptions(), backbone.config)
     state = backbone.vit.state_dict()
     pieces = {
         "load the backbone": lambda: load_backbone(options.backbone, weights=options.weights),

@@ -25,6 +25,11 @@ class Tally:
     latencies_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failures: int = 0
 
+    @property
+    def answered(self) -> int:
+        """Requests that were answered, of all tasks."""
+        return sum(len(answers) for answers in self.by_task.values())
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -60,10 +65,13 @@ class Traffic:
             await self._ask(task, *pictures[index % len(pictures)])
             index += 1
 
-    async def wait_for_task(self, task: str) -> None:
-        """Wait until the service knows `task`."""
-        while (await self._client.get(f"/v1/tasks/{task}")).status_code != httpx.codes.OK:
-            await asyncio.sleep(0.1)
+    async def serving_version(self, task: str) -> int:
+        """The version that answers for `task`, 0 while there is none."""
+        answer = await self._client.get(f"/v1/tasks/{task}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return 0
+        serving = answer.raise_for_status().json()["serving"]
+        return int(serving["stable"]["version"]) if "stable" in serving else 0
 
     async def _ask(self, task: str, picture: bytes, label: int) -> None:
         start = time.perf_counter()
@@ -106,12 +114,12 @@ async def scrape_batches(client: httpx.AsyncClient) -> Batches:
 
 
 def print_table(tally: Tally, batches: Batches) -> None:
-    """Accuracy and latency per task, then what the batches looked like."""
-    print(f"\n{'task':<22}{'requests':>9}{'accuracy':>10}{'p50 ms':>9}{'p99 ms':>9}")
+    """Accuracy, beside that of guessing, and latency per task, then what the batches looked like."""
+    print(f"\n{'task':<22}{'requests':>9}{'accuracy':>10}{'guessing':>10}{'p50 ms':>9}{'p99 ms':>9}")
     for task, correct in sorted(tally.by_task.items()):
         p50, p99 = percentiles(tally.latencies_ms[task])
-        accuracy = sum(correct) / len(correct)
-        print(f"{task:<22}{len(correct):>9}{accuracy:>10.3f}{p50:>9.1f}{p99:>9.1f}")
+        accuracy, guessing = sum(correct) / len(correct), 1 / len(EMBEDDED_TASKS[task].classes)
+        print(f"{task:<22}{len(correct):>9}{accuracy:>10.3f}{guessing:>10.3f}{p50:>9.1f}{p99:>9.1f}")
     print(
         f"\nfailures: {tally.failures}   asked together: {batches.count} batches, "
         f"{batches.pictures_per_batch:.1f} pictures and {batches.tasks_per_batch:.2f} distinct tasks in each"

@@ -16,13 +16,18 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
 from service.batching.batcher import Batcher
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
+from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Engine, Probabilities
-from service.http.classifier import Classifier, Payload, infer_payloads
+from service.http.classifier import Classifier
 from service.http.decode_pool import Decoder
+from service.http.guard import Guard, allow_all
 from service.http.handlers import add_problem_handlers
 from service.http.openapi import complete_openapi
 from service.http.request.limits import RequestLimits
+from service.http.request_metrics import RequestMetrics
+from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
+from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
 from service.metrics import BatchMetrics, Metrics, distribution_version
@@ -61,7 +66,13 @@ class Threads:
         self.engine.shutdown(cancel_futures=True)
 
 
-def create_service(settings: Settings, store: Store, new_engine: NewEngine = make_engine) -> Service:
+def create_service(
+    settings: Settings,
+    store: Store,
+    new_engine: NewEngine = make_engine,
+    *,
+    guard: Guard = allow_all,
+) -> Service:
     """Wire the service of one store. Raises ConfigError for a device or engine that is not there."""
     silence_pillow()
     metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
@@ -69,7 +80,7 @@ def create_service(settings: Settings, store: Store, new_engine: NewEngine = mak
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
-    residency = _residency(store, bank, engine, batcher, threads, metrics)
+    residency = _residency(bank, engine, batcher, threads, metrics)
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
     interval_s = settings.watch_interval_s
     watch = Watch(store, registry, interval_s=interval_s, loader=threads.loader, metrics=metrics)
@@ -103,9 +114,12 @@ def create_service(settings: Settings, store: Store, new_engine: NewEngine = mak
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    limits = request_limits(settings)
-    add_task_routes(app, Classifier(lifecycle, registry, decoder, batcher, metrics, limits), registry)
-    add_health_routes(app, lifecycle, metrics)
+    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics)
+    requests = RequestMetrics(metrics, registry)
+    add_classify_route(app, guard, classifier, requests, request_limits(settings))
+    add_task_routes(app, guard, registry)
+    add_health_routes(app, guard, lifecycle, metrics)
+    add_home_route(app, guard)
     add_problem_handlers(app, registry)
     complete_openapi(app)
     return Service(app, lifecycle)
@@ -154,7 +168,6 @@ def _batcher(
 
 
 def _residency(
-    store: Store,
     bank: AdapterBank,
     engine: Engine,
     batcher: ClassifyBatcher,
@@ -166,7 +179,6 @@ def _residency(
 
     return Residency(
         bank,
-        width=store.backbone.width,
         loader=threads.loader,
         warm=warm,
         settled=batcher.settled,

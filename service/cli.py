@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from adapters.errors import ConfigError, DvptError, StoreNotFound
+from adapters.store.files import Location
 from service.logs import configure_logging, log_event
 from service.settings import ENV_PREFIX, Settings, settings_from, unknown_variables
 
@@ -21,6 +22,7 @@ BAD_SETTINGS, BAD_STORE = 2, 1
 METAVARS: dict[object, str] = {
     int: "N",
     float: "SECONDS",
+    Location: "DIR",
     Path: "DIR",
     Path | None: "FILE",
     str | None: "NAME",
@@ -48,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """One flag for each setting, and `--config`."""
+    # By hand, as pydantic_settings' CliSettingsSource (2.16) takes `--store null` for no store, and its help
+    # shows factories by name and None as null; its hooks would have to write metavar and help of each again.
     parser = argparse.ArgumentParser(
         prog="dvpt-serve",
         description="Serve all the adapters of a store over HTTP, from one backbone.",

@@ -17,15 +17,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.app import Service
 from service.errors import CannotListen
-from service.http.problems import http_problem
+from service.http.problem_json import http_problem
 from service.lifecycle import Phase
 from service.logs import log_event
 from service.settings import Settings
 
 logger = logging.getLogger("service.server")
 BACKLOG = 2048
-LAST_MOMENT_S = 15.0
-ENDS_IT = (signal.SIGINT, signal.SIGTERM)
+EXIT_GRACE_S = 15.0
+EXIT_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -45,15 +45,15 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self._last_moment_s = (config.timeout_graceful_shutdown or 0) + LAST_MOMENT_S
+        self._exit_after_s = (config.timeout_graceful_shutdown or 0) + EXIT_GRACE_S
         self._lifecycle = service.lifecycle
-        self._drain_soon: Callable[[], object] = self._lifecycle.drain
-        self._lifecycle.on_change.append(self._follow)
+        self._request_drain: Callable[[], object] = self._lifecycle.drain
+        self._lifecycle.on_change.append(self._phase_changed)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where: the port may have been left to the system."""
         # A signal strikes between any two steps of this thread: it only asks the loop to drain.
-        self._drain_soon = partial(asyncio.get_running_loop().call_soon_threadsafe, self._lifecycle.drain)
+        self._request_drain = partial(asyncio.get_running_loop().call_soon_threadsafe, self._lifecycle.drain)
         await super().startup(sockets)
         for server in self.servers if self.started else []:
             for listener in server.sockets:
@@ -63,37 +63,37 @@ class DrainingServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Signals drain; one more that comes while the process is already on its way out changes nothing."""
-        for sig in ENDS_IT:
+        for sig in EXIT_SIGNALS:
             signal.signal(sig, self.handle_exit)
         try:
             yield
         finally:
-            for sig in ENDS_IT:
+            for sig in EXIT_SIGNALS:
                 signal.signal(sig, signal.SIG_IGN)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM and SIGINT drain; unlike uvicorn's own this ends in an exit, not in the signal again."""
         del frame
-        self._drain_soon()
+        self._request_drain()
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
 
-    def _follow(self, phase: Phase) -> None:
+    def _phase_changed(self, phase: Phase) -> None:
         if phase is Phase.READY:
-            spare_collections()
+            freeze_heap()
         if phase in (Phase.DRAINING, Phase.FAILED):
             self.should_exit = True
-            end_at_last(self._last_moment_s, self._lifecycle.exit_code or 1)
+            exit_after(self._exit_after_s, self._lifecycle.exit_code or 1)
 
 
-def spare_collections() -> None:
+def freeze_heap() -> None:
     """Let the garbage collector forget what is there: walking all of torch again stops every request."""
     gc.collect()
     gc.freeze()
 
 
-def end_at_last(after_s: float, code: int) -> None:
+def exit_after(after_s: float, code: int) -> None:
     """End the process after a while whatever else goes on: a lost device may never give its thread back."""
     timer = threading.Timer(after_s, os._exit, (code,))
     timer.daemon = True

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,10 +12,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.pictures.decode import MAX_PIXELS
+from adapters.store.files import Location, as_location
 from service.cores import available_cores
 
 ENV_PREFIX = "DVPT_"
-MAX_PIXELS = 64_000_000  # that of adapters.pictures.decode, whose import would take seconds of torch
 
 
 def default_onnx_cache() -> Path:
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
     )
 
-    store: Path = Field(description="directory of the store to serve")
+    store: Location = Field(description="directory of the store to serve")
     backbone: str | None = Field(
         default=None, description="create an empty store for this backbone where there is no store yet"
     )
@@ -126,6 +127,11 @@ class Settings(BaseSettings):
         """Flags win over the environment, the environment over the file."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.config_file)
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _path_or_url(cls, store: object) -> object:
+        return as_location(store) if isinstance(store, str) else store
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

@@ -6,19 +6,19 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
 
-from adapters.config import PromptConfig
 from adapters.errors import DvptError
 from adapters.kinds.layout import Layout
+from adapters.kinds.linear.options import LinearOptions
 from service.batching.batcher import Batcher
+from service.engine.payloads import Payload
 from service.engine.protocol import Engine, Probabilities
 from service.errors import DeviceLost
-from service.http.classifier import Payload
 from service.lifecycle import Lifecycle
 from service.logs import log_event
 from service.residents.watch import Watch
 
 logger = logging.getLogger("service.startup")
-BARE = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+BARE = Layout(LinearOptions())
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,11 @@
 import logging
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from adapters.errors import DvptError
 from training.options.arguments import parse_arguments
-from training.options.train_config import SERVED_METHODS, TrainConfig
 from training.search.search_config import SearchConfig
-
-if TYPE_CHECKING:
-    from training.run.run import Outcome, Run
 
 DESCRIPTION = (
     "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store. "
@@ -47,60 +42,13 @@ def _train(config: SearchConfig, command: str) -> str:
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
     from training.run.dry_run import dry_run  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
+    from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
     if config.search:
         return search(config, command)
     run = Run(config.plain())
     return dry_run(run) if config.dry_run else summary(run, run.execute(command))
-
-
-def summary(run: "Run", outcome: "Outcome") -> str:
-    """What a user wants to know at the end."""
-    config, findings = run.config, outcome.findings
-    store = shlex.quote(str(outcome.store))
-    facts = outcome.provenance
-    counts = facts["parameters"]
-    lines = [
-        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
-        f"({len(findings.predictions.labels)} pictures)",
-        f"parameters: {counts['with_head']:,} with head, {counts['without_head']:,} without",
-        *_notes(facts),
-        f"seconds: {outcome.seconds:.1f}, training {facts['training_seconds']:.1f}",
-        f"run directory: {outcome.run}",
-    ]
-    if outcome.version is None:
-        return "\n".join([*lines, _not_published(config)])
-    return "\n".join(
-        [
-            *lines,
-            f"published: {config.published_name} version {outcome.version} in {outcome.store}",
-            f"try it: dvpt-adapters classify --store {store} {config.published_name} PICTURE",
-            f"serve it: dvpt-serve --store {store}",
-        ]
-    )
-
-
-def _notes(facts: Mapping[str, Any]) -> list[str]:
-    """What early stopping and calibration did, where they were asked for."""
-    lines = []
-    if stopped := facts.get("early_stopping"):
-        lines.append(f"best epoch on val, which counts: {stopped['epoch']} ({stopped['val_accuracy']:.4f})")
-    if found := facts.get("calibration"):
-        lines.append(
-            f"temperature: {found['temperature']:.3f}; calibration error {found['error_before']:.4f} before, "
-            f"{found['error_after']:.4f} with it"
-        )
-    return lines
-
-
-def _not_published(config: TrainConfig) -> str:
-    if config.method in SERVED_METHODS:
-        return "not published (--no-publish)"
-    return (
-        f"not published: a service cannot run {config.method}; "
-        "the trained tensors are in the run directory's checkpoint.safetensors"
-    )
 
 
 if __name__ == "__main__":

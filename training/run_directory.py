@@ -1,7 +1,6 @@
 """One run's directory: configuration, splits, checkpoint, metrics; everything that resuming needs."""
 
 import csv
-import fcntl
 import io
 import json
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -61,14 +61,14 @@ class RunDirectory:
         The system frees it with the process. Raises RunInUse.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise RunInUse(
-                    f"another process is training in {self.path}: the same options make the same run; "
-                    "wait for it, or change an option (another --seed, another --runs folder)"
-                ) from error
+        try:
+            held = FileLock(self.path / LOCK, fallback_to_soft=False).acquire(blocking=False)
+        except Timeout as error:
+            raise RunInUse(
+                f"another process is training in {self.path}: the same options make the same run; "
+                "wait for it, or change an option (another --seed, another --runs folder)"
+            ) from error
+        with held:
             if fresh:
                 self._empty()
             yield

@@ -1,9 +1,46 @@
-"""How sure a measured accuracy is."""
+"""How sure a measured accuracy is, and how far probabilities can be believed."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Answers by their probability, in bins of equal width [K]: pictures, mean probability, accuracy.
+
+    A bin without pictures has zeros.
+    """
+
+    pictures: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor, bins: int = BINS) -> "Reliability":
+        """Logits [N, C] and labels [N] → how often answers of a given probability are right."""
+        probability, answer = logits.double().softmax(dim=1).max(dim=1)
+        number = np.clip(np.ceil(probability.numpy() * bins).astype(int) - 1, 0, bins - 1)
+        count = np.bincount(number, minlength=bins)
+        total = np.maximum(count, 1)
+        right = (answer == labels).double().numpy()
+        return cls(
+            count,
+            np.bincount(number, probability.numpy(), minlength=bins) / total,
+            np.bincount(number, right, minlength=bins) / total,
+        )
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: |accuracy − probability|, bins by their pictures (Guo et al. 2017)."""
+        gaps = np.abs(self.accuracy - self.probability)
+        return float((gaps * self.pictures).sum() / self.pictures.sum())
 
 
 def standard_error(accuracy: float, count: int) -> float:

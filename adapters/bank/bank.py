@@ -2,17 +2,22 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from adapters.bank.heads import HeadBank
 from adapters.bank.rows import Rows
-from adapters.config import AdapterConfig, BackboneConfig
+from adapters.bank.slots import FreeSlots
+from adapters.config import BackboneConfig
 from adapters.errors import BankFull
-from adapters.kinds.dvpt.stack import LayoutBank
+from adapters.kinds.adapter import BODY
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.kind import Stack
 from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.kinds.table import kind_of
+from adapters.vit.row_parameters import NEUTRAL, RowParameters
 
 
 class Encoder(Protocol):
@@ -24,8 +29,8 @@ class Encoder(Protocol):
     def patch_tokens(self, tokens: Tensor) -> Tensor:
         """The patch tokens E₀ [B, N, D] alone."""
 
-    def encode(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
-        """Tokens [B, prefix + N, D] and prompts [B, L, P, D] → pooled features [B, D]."""
+    def encode(self, tokens: Tensor, rows: RowParameters = NEUTRAL) -> Tensor:
+        """Tokens [B, prefix + N, D] and what each row brings of its own → pooled features [B, D]."""
 
 
 class AdapterBank:
@@ -42,7 +47,8 @@ class AdapterBank:
         self._device = device
         self._dtype = dtype
         self._capacity = slots_per_layout
-        self._layouts: dict[Layout, LayoutBank] = {}
+        self._stacks: dict[Layout, Stack[Any]] = {}
+        self._free: dict[Layout, FreeSlots] = {}
         self._heads: dict[HeadShape, HeadBank] = {}
         self._live: set[Slot] = set()
         self._lock = threading.Lock()
@@ -56,29 +62,34 @@ class AdapterBank:
     def memory_bytes(self) -> int:
         """Bytes of all allocated tensors, used or not."""
         with self._lock:
-            layouts = sum(bank.memory_bytes() for bank in self._layouts.values())
-            return layouts + sum(bank.memory_bytes() for bank in self._heads.values())
+            stacks = sum(stack.memory_bytes() for stack in self._stacks.values())
+            return stacks + sum(bank.memory_bytes() for bank in self._heads.values())
 
     def addresses(self, layout: Layout) -> tuple[int, ...]:
         """Where a layout's tensors lie; captured graphs rely on these never changing."""
-        return self._layouts[layout].addresses()
+        return self._stacks[layout].addresses()
 
     def tensors(self, layout: Layout) -> tuple[Tensor, ...]:
         """A layout's stacked tensors, allocated with the first call; they never move."""
         with self._lock:
-            return self._layout_bank(layout).tensors
+            return self._stack(layout).tensors
+
+    def layout_of(self, config: AdapterConfig) -> Layout:
+        """The layout that an adapter takes here."""
+        return Layout.of(config.options, self._backbone)
 
     def insert(self, config: AdapterConfig, tensors: dict[str, Tensor]) -> Slot:
         """Copy one validated adapter into free slots. Raises BankFull, and then nothing has changed."""
-        layout = Layout.of(config.prompts, self._backbone.width)
+        layout = self.layout_of(config)
         shape = HeadShape.of(config.head_layers, len(config.classes))
         with self._lock:
-            rows = self._layout_bank(layout)
-            if rows.free == 0:
+            stack, free = self._stack(layout), self._free[layout]
+            if free.free == 0:
                 raise BankFull(f"all {self._capacity} slots of layout {layout} are taken")
             heads = self._head_bank(shape)
-            slot = Slot(layout, rows.take(), shape, heads.take(), len(config.classes))
-            rows.write(slot.index, config.prompts, tensors)
+            slot = Slot(layout, free.take(), shape, heads.take(), len(config.classes))
+            own = {name.removeprefix(BODY): value for name, value in tensors.items() if name.startswith(BODY)}
+            stack.write(slot.index, config.options, own)
             heads.write(slot.head_index, slot.class_count, tensors)
             self._live.add(slot)
             return slot
@@ -87,28 +98,29 @@ class AdapterBank:
         """The tensors of a live slot on the host, in the bank's precision, as `insert` takes them again."""
         with self._lock:
             self.require_live([slot])
-            rows = self._layouts[slot.layout].read(slot.index, config.prompts)
-            return rows | self._heads[slot.head].read(slot.head_index, slot.class_count)
+            own = self._stacks[slot.layout].read(slot.index, config.options)
+            head = self._heads[slot.head].read(slot.head_index, slot.class_count)
+            return {BODY + name: value for name, value in own.items()} | head
 
     def remove(self, slot: Slot) -> None:
         """Free the slots of an adapter; a second call changes nothing."""
         with self._lock:
             if slot in self._live:
                 self._live.discard(slot)
-                self._layouts[slot.layout].release(slot.index)
+                self._free[slot.layout].release(slot.index)
                 self._heads[slot.head].release(slot.head_index)
 
     def null_slot(self, layout: Layout) -> Slot:
-        """The slot for padding rows: zero prompts, zero Meta-Net and a head of one class."""
+        """The slot for padding rows: what is neutral, and a head of one class."""
         with self._lock:
             shape = HeadShape.of(1, 1)
-            self._layout_bank(layout)
+            self._stack(layout)
             self._head_bank(shape)
             return Slot(layout, 0, shape, 0, 1)
 
-    def prompts(self, layout: Layout, patches: Tensor, index: Tensor) -> Tensor | None:
-        """Patch tokens [B, N, D] and slot indices [B] → each row's P(x) [B, L, P, D]."""
-        return self._layouts[layout].prompts_for(patches, index)
+    def row_parameters(self, layout: Layout, patches: Tensor, index: Tensor) -> RowParameters:
+        """Patch tokens [B, N, D] and slot indices [B] → what each row's adapter brings."""
+        return self._stacks[layout].row_parameters(patches, index)
 
     def locate(self, slots: Sequence[Slot]) -> Rows:
         """Slots of one layout → where their rows lie. Raises ValueError as `require_live` does."""
@@ -134,12 +146,14 @@ class AdapterBank:
         if gone:
             raise ValueError(f"slot {gone[0].index} of layout {gone[0].layout} holds no adapter")
 
-    def _layout_bank(self, layout: Layout) -> LayoutBank:
-        if layout not in self._layouts:
-            self._layouts[layout] = LayoutBank(
-                layout, self._backbone, self._capacity, device=self._device, dtype=self._dtype
+    def _stack(self, layout: Layout) -> Stack[Any]:
+        if layout not in self._stacks:
+            # One more than the capacity: the null slot.
+            self._stacks[layout] = kind_of(layout.options).stack(
+                layout.options, self._backbone, self._capacity + 1, device=self._device, dtype=self._dtype
             )
-        return self._layouts[layout]
+            self._free[layout] = FreeSlots(self._capacity)
+        return self._stacks[layout]
 
     def _head_bank(self, shape: HeadShape) -> HeadBank:
         if shape not in self._heads:
@@ -167,5 +181,4 @@ def features_mixed(
     captured once for each layout and batch size.
     """
     tokens = backbone.embed(images)
-    prompts = bank.prompts(layout, backbone.patch_tokens(tokens), index)
-    return backbone.encode(tokens, prompts)
+    return backbone.encode(tokens, bank.row_parameters(layout, backbone.patch_tokens(tokens), index))

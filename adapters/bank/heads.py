@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from adapters.bank.slots import FreeSlots
+from adapters.kinds.kind import host_copy
 from adapters.kinds.layout import HeadShape
-from adapters.kinds.slots import FreeSlots, host_copy
 
 INITIAL_CAPACITY = 16
 

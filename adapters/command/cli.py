@@ -165,7 +165,7 @@ def _parser() -> ArgumentParser:
         added = commands.add_parser(name, help=about, description=about)
         environment = os.environ.get("DVPT_STORE")
         added.add_argument(
-            "--store", type=Path, metavar="DIR", default=Path(environment) if environment else None,
+            "--store", metavar="DIR", default=environment or None,
             help="the store's directory (default: DVPT_STORE)",
         )  # fmt: skip
         added.set_defaults(run=run)

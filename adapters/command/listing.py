@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from adapters.config import STABLE, AdapterConfig
+from adapters.config import STABLE
 from adapters.errors import DvptError
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.store import Store, TaskRecord
 
 CLASSES_SHOWN = 20
@@ -62,7 +63,7 @@ def version_text(row: Mapping[str, Any]) -> str:
         ("version", f"{row['version']} of {_numbers(row['versions'])}"),
         ("labels", _labels(row["labels"])),
         ("method", config.method),
-        ("prompts", _options(row["config"]["prompts"])),
+        ("options", _options(row["config"]["options"])),
         ("head", "linear" if config.head_layers == 1 else f"{config.head_layers} linear maps"),
         ("preprocess", _options(row["config"]["preprocess"])),
         ("classes", f"{len(config.classes)}: {', '.join(config.classes[:CLASSES_SHOWN])}{more}"),

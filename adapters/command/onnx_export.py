@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from adapters.errors import ExportFailed, StoreConflict
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.vit.backbone import Backbone
 from adapters.vit.onnx import export_program, require_onnx

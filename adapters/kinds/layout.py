@@ -2,41 +2,25 @@
 
 from dataclasses import dataclass
 
-from adapters.config import PromptConfig
-from adapters.kinds.dvpt.meta_net import hidden_width
+from adapters.config import BackboneConfig
+from adapters.kinds.options import KindOptions
+from adapters.kinds.table import kind_of
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Prompt count, depth and Meta-Net shape; heads and preprocessing are outside it.
+    """The options of a kind in the canonical form that it gives them; heads and preprocessing are outside."""
 
-    `prompts` is in canonical form: `meta_hidden` resolved, `dynamic_layers` and the Meta-Net's options
-    at their defaults where they make no difference, and VPT inside DVPT's layout.
-    """
-
-    prompts: PromptConfig
+    options: KindOptions
 
     @classmethod
-    def of(cls, prompts: PromptConfig, width: int) -> "Layout":
-        """The layout an adapter with these options takes on a backbone of D = `width`."""
-        if prompts.count == 0:
-            return cls(PromptConfig(count=0, deep=False, meta_net="none"))
-        if prompts.meta_net == "none":
-            prompts = PromptConfig(count=prompts.count, deep=prompts.deep)
-        # Where π is added is a factor of each row in the bank, so it does not part rows.
-        chosen = {"meta_hidden": hidden_width(prompts, width), "dynamic_layers": "first"}
-        return cls(prompts.model_copy(update=chosen))
+    def of(cls, options: KindOptions, backbone: BackboneConfig) -> "Layout":
+        """The layout that an adapter with these options takes."""
+        return cls(kind_of(options).layout(options, backbone))
 
     def __str__(self) -> str:
         """A short name for logs and metrics, such as `p10-deep-shared4x48`."""
-        prompts = self.prompts
-        if prompts.count == 0:
-            return "p0"
-        marks = ("-token" if prompts.meta_input == "token" else "") + ("-norm" if prompts.meta_norm else "")
-        depth = "deep" if prompts.deep else "shallow"
-        return (
-            f"p{prompts.count}-{depth}-{prompts.meta_net}{prompts.meta_layers}x{prompts.meta_hidden}{marks}"
-        )
+        return kind_of(self.options).layout_name(self.options)
 
 
 @dataclass(frozen=True)

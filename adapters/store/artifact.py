@@ -16,9 +16,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from adapters.config import AdapterConfig, BackboneConfig, PreprocessConfig
+from adapters.config import BackboneConfig, PreprocessConfig
 from adapters.errors import ArtifactDamaged, ArtifactFormat, BackboneMismatch
-from adapters.kinds.dvpt.adapter import Adapter, Head, empty_adapter, expected_shapes
+from adapters.kinds.adapter import Adapter, empty_adapter, expected_shapes
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.head import Head
 from adapters.store.strict_json import first_error, parse_json
 
 CONFIG_FILE = "adapter_config.json"
@@ -62,8 +64,8 @@ def new_artifact(
     state = adapter.state_dict()
     tensors = {name: value.detach().to("cpu", dtype, copy=True).contiguous() for name, value in state.items()}
     values = {
+        "options": adapter.options,
         "method": method,
-        "prompts": adapter.options,
         "head_layers": len(adapter.head),
         "preprocess": preprocess,
         "classes": tuple(classes),

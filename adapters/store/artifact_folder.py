@@ -12,14 +12,14 @@ from adapters.store.artifact import (
     decode_artifact,
     encode_artifact,
 )
-from adapters.store.local_files import LocalFiles
+from adapters.store.files import open_files
 
 
 def write_artifact(artifact: Artifact, directory: Path, backbone: BackboneConfig) -> None:
     """Write the artifact's files, the configuration last. Raises StoreConflict where something is already."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StoreConflict(f"{directory} is there already and not an empty directory")
-    files = LocalFiles(directory)
+    files = open_files(directory)
     for name, data in encode_artifact(artifact, backbone).items():
         files.put(name, data)
 
@@ -31,7 +31,7 @@ def read_artifact(directory: Path, backbone: BackboneConfig) -> Artifact:
     """
     if not directory.is_dir():
         raise ArtifactDamaged(f"there is no directory {directory}")
-    files = LocalFiles(directory)
+    files = open_files(directory)
     own = [
         name for name in files.files("") if name in (CONFIG_FILE, TENSORS_FILE) or CARD_FILE.fullmatch(name)
     ]

@@ -6,7 +6,7 @@ from pydantic import PositiveInt
 
 from adapters.config import FORMAT_VERSION, StrictModel
 from adapters.errors import ArtifactError
-from adapters.store.local_files import LocalFiles
+from adapters.store.files import Files
 from adapters.store.names import is_label_name
 from adapters.store.strict_json import parse_json
 
@@ -39,7 +39,7 @@ def label_key(task: str, label: str) -> str:
     return f"{task}/labels/{label}"
 
 
-def read_label(files: LocalFiles, task: str, label: str) -> LabelFile | None:
+def read_label(files: Files, task: str, label: str) -> LabelFile | None:
     """One label, None where there is none. Raises ArtifactError for a damaged file."""
     try:
         return parse_json(LabelFile, files.read(label_key(task, label)), f"label {label!r} of {task!r}")
@@ -47,12 +47,12 @@ def read_label(files: LocalFiles, task: str, label: str) -> LabelFile | None:
         return None
 
 
-def write_label(files: LocalFiles, task: str, label: str, content: LabelFile) -> None:
+def write_label(files: Files, task: str, label: str, content: LabelFile) -> None:
     """Replace a label's file whole."""
     files.put(label_key(task, label), content.model_dump_json().encode() + b"\n")
 
 
-def read_labels(files: LocalFiles, task: str) -> tuple[dict[str, LabelFile], dict[str, str]]:
+def read_labels(files: Files, task: str) -> tuple[dict[str, LabelFile], dict[str, str]]:
     """Every label of a task, and what is wrong with those that cannot be read."""
     labels: dict[str, LabelFile] = {}
     damaged: dict[str, str] = {}

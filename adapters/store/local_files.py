@@ -1,9 +1,5 @@
-"""The store's files in a local directory: whole writes, exclusive writes, listings, a lock per folder.
+"""The backend for a local directory: renames, hard links and `flock`. The contract is that of files.py."""
 
-Keys are `/`-separated and relative to the root. Everything but `lock` has an equal on an object store.
-"""
-
-import fcntl
 import os
 import secrets
 import time
@@ -11,23 +7,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
-from adapters.errors import ArtifactDamaged
+from filelock import FileLock
+
+from adapters.errors import ArtifactDamaged, ConfigError
+from adapters.store.names import check_key
 
 LOCK_FILE = ".lock"
+LOCK_POLL_S = 0.01
 
 
 @dataclass(frozen=True)
 class LocalFiles:
-    """Files under `root`. Names that begin with a dot are this class's own and never listed."""
+    """Files under `root`."""
 
     root: Path
 
-    def read(self, key: str) -> bytes:
-        """The bytes of a file.
+    @classmethod
+    def from_url(cls, url: str) -> "LocalFiles":
+        """`file:///srv/store` → the files in /srv/store. Raises ConfigError."""
+        path = unquote(url.partition("://")[2])
+        if not path.startswith("/"):
+            raise ConfigError(f"{url!r} names no directory of this machine; write file:///and/its/path")
+        return cls(Path(path))
 
-        Raises FileNotFoundError, and ArtifactDamaged for a file that cannot be read or a symbolic link.
-        """
+    @property
+    def url(self) -> str:
+        """The path, as it was given."""
+        return str(self.root)
+
+    def read(self, key: str) -> bytes:
+        """The bytes of a file. Raises FileNotFoundError, and ArtifactDamaged for a symbolic link."""
         path = self._path(key)
         try:
             with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
@@ -61,7 +72,7 @@ class LocalFiles:
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
         # A watcher asks this for every version of every task: a Path would cost more than the call.
-        return os.path.exists(f"{self.root}/{key}")  # noqa: PTH110
+        return os.path.exists(f"{self.root}/{check_key(key)}")  # noqa: PTH110
 
     def remove(self, key: str) -> None:
         """Remove a file, on the disk before returning; nothing happens where there is none."""
@@ -70,45 +81,57 @@ class LocalFiles:
             path.unlink()
             _sync_directory(path.parent)
 
-    def folders(self, key: str = "") -> list[str]:
+    def folders(self, folder: str = "") -> list[str]:
         """Names of the folders in a folder; symbolic links are none."""
-        return [name for name, is_folder in self._entries(key) if is_folder]
+        return [name for name, is_folder in self._entries(folder) if is_folder]
 
-    def files(self, key: str) -> list[str]:
-        """Names of the files in a folder."""
-        return [name for name, is_folder in self._entries(key) if not is_folder]
+    def files(self, folder: str) -> list[str]:
+        """Names of the files in a folder, with those of symbolic links."""
+        return [name for name, is_folder in self._entries(folder) if not is_folder]
 
-    def age_s(self, key: str) -> float:
-        """Seconds since the last change of anything in a folder, 0 where there is no such folder."""
+    def fingerprint(self, folder: str) -> frozenset[tuple[str, int, int]]:
+        """Names, sizes and times in nanoseconds of the files in a folder."""
         try:
-            with os.scandir(self.root / key) as entries:
+            with os.scandir(self._folder(folder)) as entries:
+                stats = [
+                    (entry.name, entry.stat(follow_symlinks=False))
+                    for entry in entries
+                    if not entry.name.startswith(".") and not entry.is_dir(follow_symlinks=False)
+                ]
+        except OSError:
+            return frozenset()
+        return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+    def age_s(self, folder: str) -> float:
+        """Seconds since the last change of anything in a folder, 0 where there is no such folder."""
+        path = self._folder(folder)
+        try:
+            with os.scandir(path) as entries:
                 times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
-            times.append((self.root / key).stat().st_mtime)
+            times.append(os.stat(path).st_mtime)  # noqa: PTH116
         except FileNotFoundError:
             return 0.0
         return time.time() - max(times)
 
-    def remove_temporaries(self, key: str, older_than_s: float) -> None:
+    def remove_temporaries(self, folder: str, older_than_s: float) -> None:
         """Remove what interrupted writes left in a folder."""
         with suppress(FileNotFoundError):
-            for path in (self.root / key).glob(".*.tmp"):
+            for path in Path(self._folder(folder)).glob(".*.tmp"):
                 with suppress(FileNotFoundError):
                     if time.time() - path.lstat().st_mtime > older_than_s:
                         path.unlink()
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[None]:
-        """Hold a folder against other writers in any process; the system frees it with the process."""
-        descriptor = os.open(self.root / key / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    def lock(self, folder: str) -> Iterator[None]:
+        """Hold a folder by `flock` on a file in it, which stays."""
+        path = self._inside(check_key(folder) if folder else "", LOCK_FILE)
+        # Where there is no flock, filelock would else take to a file that outlives a killed process.
+        with FileLock(path, poll_interval=LOCK_POLL_S, fallback_to_soft=False):
             yield
-        finally:
-            os.close(descriptor)
 
-    def _entries(self, key: str) -> list[tuple[str, bool]]:
+    def _entries(self, folder: str) -> list[tuple[str, bool]]:
         try:
-            with os.scandir(f"{self.root}/{key}") as entries:
+            with os.scandir(self._folder(folder)) as entries:
                 return [
                     (entry.name, entry.is_dir(follow_symlinks=False))
                     for entry in entries
@@ -117,12 +140,18 @@ class LocalFiles:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def _folder(self, folder: str) -> str:
+        return f"{self.root}/{check_key(folder)}" if folder else f"{self.root}"
+
     def _path(self, key: str) -> Path:
-        """Where a key's file is; no folder below the root may be a link, which could lead anywhere."""
+        folder, _, name = check_key(key).rpartition("/")
+        return self._inside(folder, name)
+
+    def _inside(self, folder: str, name: str) -> Path:
+        """A file's path; no folder below the root may be a link, which could lead anywhere."""
         path = self.root
-        *folders, name = key.split("/")
-        for folder in folders:
-            path = path / folder
+        for part in folder.split("/") if folder else ():
+            path = path / part
             if path.is_symlink():
                 raise ArtifactDamaged(f"{path.relative_to(self.root)} is a symbolic link; a store holds none")
         return path / name

@@ -1,4 +1,4 @@
-"""Which names tasks and labels may have: they become path segments of the store and of URLs."""
+"""Which names tasks, labels and files may have: they become path segments of the store and of URLs."""
 
 import re
 
@@ -6,6 +6,7 @@ from adapters.errors import InvalidName
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 RULE = "1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit, without '..'"
+KEY = re.compile(r"[^./\0][^/\0]*(/[^./\0][^/\0]*)*")
 RESERVED_TASKS = ("labels", "backbone.json", "lost+found")
 
 
@@ -33,6 +34,13 @@ def is_task_name(name: str) -> bool:
 def is_label_name(name: str) -> bool:
     """Whether a label may be called so."""
     return bool(NAME.fullmatch(name)) and ".." not in name and not name.isdigit()
+
+
+def check_key(key: str) -> str:
+    """Return a file's key, or raise InvalidName: names between `/`, none empty or beginning with a dot."""
+    if not KEY.fullmatch(key):
+        raise InvalidName(f"{key!r} is not allowed as a key: no name in it may be empty or begin with a dot")
+    return key
 
 
 def _check(name: str, kind: str) -> None:

@@ -6,9 +6,8 @@ docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from adapters.config import STABLE, AdapterConfig, BackboneConfig
+from adapters.config import STABLE, BackboneConfig
 from adapters.errors import (
     ArtifactError,
     BackboneMismatch,
@@ -19,6 +18,7 @@ from adapters.errors import (
     TaskNotFound,
     VersionNotFound,
 )
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.artifact import (
     CONFIG_FILE,
     TENSORS_FILE,
@@ -27,8 +27,8 @@ from adapters.store.artifact import (
     encode_artifact,
     parse_config,
 )
+from adapters.store.files import Files, Fingerprint, Location, open_files
 from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
-from adapters.store.local_files import LocalFiles
 from adapters.store.names import check_label_name, check_task_name, is_task_name
 from adapters.store.strict_json import parse_json
 from adapters.store.versions import VersionFolders
@@ -49,39 +49,50 @@ class TaskRecord:
 
 @dataclass(frozen=True)
 class Store:
-    """A local directory. Reading takes no lock; moving labels and deleting hold the task's lock."""
+    """One place with files. Reading takes no lock; moving labels and deleting hold the task's lock.
 
-    root: Path
+    `url` opens the store again, in this process or another, and names it in messages.
+    """
+
+    url: str
     backbone: BackboneConfig
-    _files: LocalFiles = field(repr=False, compare=False)
+    _files: Files = field(repr=False, compare=False)
 
     @property
     def _versions(self) -> VersionFolders:
         return VersionFolders(self._files)
 
     @classmethod
-    def create(cls, root: Path, backbone: BackboneConfig) -> "Store":
+    def create(cls, location: Location, backbone: BackboneConfig) -> "Store":
         """Make a store for `backbone`, or open the one there is. Raises BackboneMismatch for another's."""
-        files = LocalFiles(root)
+        files = open_files(location)
         if not files.exists(BACKBONE_FILE):
             files.put_exclusive(BACKBONE_FILE, backbone.model_dump_json(indent=2).encode() + b"\n")
-        store = cls.open(root)
+        store = cls.open(location)
         # The same weights may have come from a file here and from the hub there.
         if store.backbone.model_copy(update={"revision": backbone.revision}) != backbone:
             raise BackboneMismatch(
-                f"the store {root} belongs to {_describe(store.backbone)}, not to {_describe(backbone)}"
+                f"the store {store.url} belongs to {_describe(store.backbone)}, not to {_describe(backbone)}"
             )
         return store
 
     @classmethod
-    def open(cls, root: Path) -> "Store":
-        """Open a store. Raises StoreNotFound, and ArtifactFormat for an unreadable `backbone.json`."""
-        files = LocalFiles(root)
-        try:
-            data = files.read(BACKBONE_FILE)
-        except FileNotFoundError as error:
-            raise StoreNotFound(f"there is no store at {root}: it has no {BACKBONE_FILE}") from error
-        return cls(root, parse_json(BackboneConfig, data, str(root / BACKBONE_FILE)), files)
+    def open(cls, location: Location) -> "Store":
+        """Open the store at a path or a URL.
+
+        Raises StoreNotFound, ArtifactFormat for an unreadable `backbone.json`, and ConfigError for a URL that
+        cannot be used.
+        """
+        files = open_files(location)
+        return cls(files.url, _read_backbone(files), files)
+
+    def check_backbone(self) -> None:
+        """Look whether the store is still there, and still this backbone's.
+
+        Raises BackboneMismatch, and what `open` raises.
+        """
+        if _read_backbone(self._files).sha256 != self.backbone.sha256:
+            raise BackboneMismatch(f"the store {self.url} now belongs to another backbone")
 
     def records(self) -> dict[str, TaskRecord]:
         """Every task by name. Cheap enough to be polled, and one damaged task does not hide the others."""
@@ -137,6 +148,10 @@ class Store:
         check_task_name(task)
         files = self._read(task, version, self._versions.card_names(task, version))
         return {name: data for name, data in files.items() if name != CONFIG_FILE}
+
+    def fingerprint(self, task: str, version: int) -> Fingerprint:
+        """What tells, without reading the files of a version, that somebody changed one; empty if none is."""
+        return self._versions.fingerprint(check_task_name(task), version)
 
     def publish(self, task: str, artifact: Artifact, *, label: str | None = STABLE) -> int:
         """Write the next version of a task, move `label` to it, and return its number.
@@ -272,6 +287,14 @@ class Store:
         if task not in self._files.folders():
             self.task(task)  # raises TaskNotFound
         return self._files.lock(task)
+
+
+def _read_backbone(files: Files) -> BackboneConfig:
+    try:
+        data = files.read(BACKBONE_FILE)
+    except FileNotFoundError as error:
+        raise StoreNotFound(f"there is no store at {files.url}: it has no {BACKBONE_FILE}") from error
+    return parse_json(BackboneConfig, data, f"{files.url}/{BACKBONE_FILE}")
 
 
 def _require_version(record: TaskRecord, version: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from adapters.errors import StoreConflict
 from adapters.store.artifact import CARD_FILE, CONFIG_FILE
-from adapters.store.local_files import LocalFiles
+from adapters.store.files import Files, Fingerprint
 
 CLAIM_FILE = "claim"
 TOMBSTONE_FILE = "tombstone"
@@ -22,7 +22,7 @@ DEAD_AFTER_S = 24 * 3600
 class VersionFolders:
     """`<task>/<version>/`: the version exists as long as `adapter_config.json` is in it."""
 
-    files: LocalFiles
+    files: Files
 
     def published(self, task: str) -> tuple[int, ...]:
         """The versions that exist, in order."""
@@ -31,6 +31,10 @@ class VersionFolders:
     def exists(self, task: str, version: int) -> bool:
         """Whether the version is published and not deleted."""
         return self.files.exists(f"{task}/{version}/{CONFIG_FILE}")
+
+    def fingerprint(self, task: str, version: int) -> Fingerprint:
+        """That of the version's folder."""
+        return self.files.fingerprint(f"{task}/{version}")
 
     def card_names(self, task: str, version: int) -> list[str]:
         """The files of a version that belong to its card."""

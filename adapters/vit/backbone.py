@@ -1,4 +1,4 @@
-"""The frozen timm ViT: load it, digest its weights, embed pictures, encode tokens with prompts."""
+"""The frozen timm ViT: load it, digest its weights, embed pictures, encode tokens."""
 
 import difflib
 import hashlib
@@ -21,6 +21,7 @@ from adapters.config import BackboneConfig, Channels
 from adapters.errors import BackboneMismatch, BackboneWeights, UnsupportedBackbone
 from adapters.vit.blocks import class_token_through, reads_class_token_alone, with_prompts
 from adapters.vit.patches import FoldedPatches
+from adapters.vit.row_parameters import NEUTRAL, RowParameters
 
 EMBEDDED_BACKBONE = "vit_dvpt_patch8_64.formula"
 DEFAULT_BACKBONE = "vit_base_patch16_224.orig_in21k"
@@ -95,15 +96,11 @@ class Backbone(nn.Module):
         """The patch tokens E₀ [B, N, D] alone, which the Meta-Net reads."""
         return tokens[:, self.prefix_count :]
 
-    def encode(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
-        """Tokens [B, prefix + N, D] and prompts [B, L, P, D] → pooled features [B, D].
-
-        Prompts stand between prefix and patches. With L = depth each layer's prompts replace the last
-        layer's prompt outputs (paper, equation 8); with L = 1 the outputs are carried on.
-        """
+    def encode(self, tokens: Tensor, rows: RowParameters = NEUTRAL) -> Tensor:
+        """Tokens [B, prefix + N, D] and what each row brings of its own → pooled features [B, D]."""
         prefix, x = self.prefix_count, tokens
+        prompts = None if rows.prompts is None else rows.prompts.to(tokens.dtype)
         count = 0 if prompts is None else prompts.shape[2]
-        prompts = None if prompts is None else prompts.to(tokens.dtype)
         alone = self.class_token_alone and not torch.is_grad_enabled()
         last = len(self.vit.blocks) - 1
         for layer, block in enumerate(self.vit.blocks):

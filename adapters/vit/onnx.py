@@ -33,7 +33,7 @@ class Embed(nn.Module):
 
 
 class Encode(nn.Module):
-    """Tokens and prompts → features, one graph for every layout.
+    """Tokens and what each row brings → features, one graph for every layout.
 
     `Backbone.encode` asks in Python whether prompts are deep; a graph cannot. Here the later layers replace
     as many prompt outputs as they are given prompts: P of them (deep), or none (shallow).
@@ -71,6 +71,12 @@ def require_onnx() -> None:
 def token_count(backbone: Backbone) -> int:
     """Tokens of one picture: prefix + N."""
     return backbone.prefix_count + int(backbone.vit.patch_embed.num_patches)
+
+
+def neutral_inputs(backbone: Backbone) -> dict[str, tuple[int, ...]]:
+    """What `Encode` takes beside tokens where rows bring nothing: name → shape without its axis of rows."""
+    config = backbone.config
+    return {"first": (0, config.width), "later": (config.depth - 1, 0, config.width)}
 
 
 def write_embed(backbone: Backbone, path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import torch
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.store.artifact import new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
@@ -14,7 +15,7 @@ from adapters.vit.backbone import Backbone
 def random_store(root: Path, backbone: Backbone, tasks: int, classes: int = 10) -> list[str]:
     """Publish `tasks` adapters under `task-0000`, `task-0001`, … and give their names."""
     store = Store.create(root, backbone.config)
-    options = PromptConfig()
+    options = DvptOptions()
     torch.manual_seed(0)
     adapter = Adapter(options, backbone.config, classes)
     names = [f"task-{number:04d}" for number in range(tasks)]

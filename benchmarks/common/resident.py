@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import AdapterConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Slot
+from adapters.kinds.options import KindOptions
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone
 from service.engine.choice import choose_engine, make_engine
 from service.engine.protocol import Engine
@@ -46,27 +48,25 @@ def make_resident(
     engine: str = "torch",
     weights: Path | None = None,
     classes: int = 10,
-    options: PromptConfig | None = None,
+    options: KindOptions | None = None,
     **flags: Any,
 ) -> Resident:
     """The engine that the service would make of these settings. Raises ConfigError for what is not there."""
     settings = settings_from({"store": ".", "engine": engine, "weights": weights} | flags)
     choice = choose_engine(settings)
     bank = AdapterBank(backbone.config, device=choice.device, dtype=choice.dtype, slots_per_layout=tasks)
-    slots = fill(bank, backbone, tasks, classes, options or PromptConfig())
+    slots = fill(bank, backbone, tasks, classes, options or DvptOptions())
     made = make_engine(choice, settings, backbone.config, bank)
     made.start()
     made.warm(slots[0].layout)
     return Resident(made, bank, slots)
 
 
-def fill(
-    bank: AdapterBank, backbone: Backbone, count: int, classes: int, options: PromptConfig
-) -> list[Slot]:
+def fill(bank: AdapterBank, backbone: Backbone, count: int, classes: int, options: KindOptions) -> list[Slot]:
     """Insert `count` random adapters; what they answer does not matter, only that they differ."""
     config = AdapterConfig(
         method="dvpt",
-        prompts=options,
+        options=options,
         classes=tuple(str(index) for index in range(classes)),
         backbone_sha256=backbone.config.sha256,
         tensors_sha256="0" * 64,
@@ -75,7 +75,7 @@ def fill(
 
 
 def random_tensors(
-    backbone: Backbone, count: int, classes: int, options: PromptConfig
+    backbone: Backbone, count: int, classes: int, options: KindOptions
 ) -> Iterator[dict[str, Tensor]]:
     """Tensors of `count` adapters, the same ones each time."""
     torch.manual_seed(0)
@@ -90,3 +90,12 @@ def pictures(count: int, image_size: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
     shape = (count, 3, image_size, image_size)
     return list(torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator))
+
+
+def bytes_per_task(resident: Resident) -> int:
+    """Bytes of the layout's stacked tensors for each slot, and of a head of its bucket."""
+    slot = resident.slots[0]
+    layout = sum(tensor.nbytes // len(tensor) for tensor in resident.bank.tensors(slot.layout))
+    width = resident.bank.tensors(slot.layout)[0].shape[-1]
+    itemsize = resident.bank.tensors(slot.layout)[0].element_size()
+    return layout + slot.head.class_capacity * (width * itemsize + 4)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from benchmarks.common.machine import processor_name
 from benchmarks.evidence.plan import BACKBONE, PARTS, READINGS, RECIPE
 from benchmarks.evidence.rows import Row, from_hex
-from training.card.model_card import table
+from training.card.markdown import table
 from training.uncertainty import seeded_bootstrap
 
 REPORT = Path("docs/evidence.md")

@@ -43,8 +43,8 @@ class Row:
         predictions, facts = outcome.findings.predictions, outcome.provenance
         return cls(
             trial.suite, trial.task, trial.variant, trial.lr, trial.seed, trial.split, train_pictures,
-            len(predictions.labels), round(predictions.accuracy, 6), facts["parameters"]["without_head"],
-            facts["training_seconds"], _now(), to_hex(predictions.correct),
+            len(predictions.labels), round(predictions.accuracy, 6), facts.parameters.without_head,
+            facts.training_seconds, _now(), to_hex(predictions.correct),
         )  # fmt: skip
 
     @classmethod

@@ -23,15 +23,16 @@ from adapters.config import PreprocessConfig
 from adapters.device import choose_device, choose_dtype
 from adapters.pictures.preprocess import to_pixels
 from adapters.vit.backbone import Backbone, load_backbone
+from benchmarks.common.bare_vit import bare_vit, own_pass
 from benchmarks.common.http_load import Ask, Load, asks_for, run_load
 from benchmarks.common.interleaved import Call, interleave, seconds
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import photograph
+from benchmarks.common.processor_time import cpu_seconds
 from benchmarks.common.random_store import random_store
 from benchmarks.common.resident import Resident, add_engine_flags, make_resident, pictures
 from benchmarks.common.running import running
-from benchmarks.front_end import cpu_seconds, photograph
 from benchmarks.growth.plots import plot_growth
-from benchmarks.many_tasks import bare_vit, own_pass
 
 PORT = 8128
 TASKS_SERVED = 100

@@ -20,13 +20,12 @@ from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from benchmarks.common.http_load import run_load, several, single
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import photograph
 from benchmarks.common.process_memory import peak_rss, process_memory
 from benchmarks.common.random_store import random_store
 from benchmarks.common.random_weights import random_weights
-from benchmarks.common.resident import make_resident
+from benchmarks.common.resident import bytes_per_task, make_resident
 from benchmarks.common.running import Running, running
-from benchmarks.front_end import photograph
-from benchmarks.many_tasks import bytes_per_task
 
 PORT = 8126
 VIT = "vit_base_patch16_224"

@@ -36,10 +36,10 @@ from adapters.vit.backbone import load_backbone
 from benchmarks.common.http_load import Ask
 from benchmarks.common.interleaved import ratio, rounded
 from benchmarks.common.machine import write_result
+from benchmarks.common.photographs import photograph
 from benchmarks.common.random_store import random_store
 from benchmarks.common.resident import add_engine_flags
 from benchmarks.common.running import Running
-from benchmarks.front_end import photograph
 from benchmarks.peers.figures import (
     Step,
     engine_limit_per_s,

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.config import AdapterConfig
 from adapters.device import choose_device, choose_dtype
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import adapter_of
 from adapters.store.store import Store

@@ -10,6 +10,7 @@ from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._inductor import config
 
 from adapters.vit.backbone import Backbone
+from adapters.vit.row_parameters import NEUTRAL, RowParameters
 from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
@@ -41,9 +42,9 @@ class CompiledBackbone:
         """The patch tokens E₀ [B, N, D] alone."""
         return self._backbone.patch_tokens(tokens)
 
-    def encode(self, tokens: Tensor, prompts: Tensor | None = None) -> Tensor:
-        """Tokens [B, prefix + N, D] and prompts [B, L, P, D] → pooled features [B, D]."""
-        return self._run(self._encode, self._backbone.encode, tokens, prompts)
+    def encode(self, tokens: Tensor, rows: RowParameters = NEUTRAL) -> Tensor:
+        """Tokens [B, prefix + N, D] and what each row brings of its own → pooled features [B, D]."""
+        return self._run(self._encode, self._backbone.encode, tokens, rows)
 
     def _run(self, compiled: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Any) -> Tensor:
         if not self.failed:

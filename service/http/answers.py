@@ -1,42 +1,32 @@
-"""The JSON of a classify answer, built once from the results."""
+"""The answer to a classify request, version 1, built once from what was classified."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from service.engine.protocol import Probabilities
-from service.residents.registry import Lease
+from service.http.classifier import Classified
+from service.http.wire import ClassifyAnswer, ClassProbability
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Where a request's time went, in seconds."""
-
-    decode_s: float
-    queue_s: float
-    inference_s: float
-
-
-def classify_answer(lease: Lease, rows: Sequence[Probabilities], top_k: int, timing: Timing) -> bytes:
+def classify_answer(classified: Classified, top_k: int) -> ClassifyAnswer:
     """Each picture's `top_k` classes, likeliest first, with the version that answered."""
-    answer = {
+    lease, timing = classified.lease, classified.timing
+    labels = lease.config.classes
+    return {
         "task": lease.task,
         "version": lease.version,
         "digest": lease.config.tensors_sha256,
-        "predictions": [{"classes": top_classes(row, lease.config.classes, top_k)} for row in rows],
+        "predictions": [{"classes": top_classes(row, labels, top_k)} for row in classified.rows],
         "timing": {
             "decode_ms": round(1000 * timing.decode_s, 3),
             "queue_ms": round(1000 * timing.queue_s, 3),
             "inference_ms": round(1000 * timing.inference_s, 3),
         },
     }
-    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def top_classes(row: Probabilities, labels: Sequence[str], top_k: int) -> list[dict[str, Any]]:
+def top_classes(row: Probabilities, labels: Sequence[str], top_k: int) -> list[ClassProbability]:
     """The `top_k` likeliest of C classes from probabilities [C]; ties go to the lower index."""
     order = np.argsort(-row, kind="stable")[:top_k].tolist()
     # Six significant digits: more than any precision that is served can tell apart.

@@ -1,85 +1,83 @@
-"""The way of one classify request: read, admit, lease, decode, batch, answer."""
+"""Classify: a task's name and encoded pictures → rows of probabilities, whatever protocol asks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from starlette.requests import Request
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
-from adapters.kinds.layout import Slot
 from service.batching.batcher import Batcher
-from service.engine.protocol import Engine, Probabilities
-from service.errors import DeadlineExceeded, DeviceLost, Draining, InferenceFailed
-from service.http.answers import Timing, classify_answer
-from service.http.connection import cancel_on_disconnect
+from service.engine.payloads import Payload
+from service.engine.protocol import Probabilities
+from service.errors import DeadlineExceeded, DeviceLost
 from service.http.decode_pool import Decoder
-from service.http.problems import problem_of
-from service.http.request.bodies import read_pictures
-from service.http.request.limits import RequestLimits
-from service.http.request.query import ClassifyQuery, parse_query
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
-from service.residents.registry import Registry
+from service.residents.registry import Lease, Registry
 
-Payload = tuple[Tensor, Slot]
+Read = Callable[[], Awaitable[Sequence[bytes]]]
+"""Gives the encoded pictures of a request; awaited once at most."""
 
 
-def infer_payloads(engine: Engine, payloads: Sequence[Payload]) -> list[Probabilities | InferenceFailed]:
-    """The batcher's payloads as the engine's arguments."""
-    images, slots = zip(*payloads, strict=True)
-    return engine.infer(images, slots)
+@dataclass(frozen=True)
+class ClassifyQuery:
+    """Which version or label is asked (`stable` if neither), and how long its answer may take."""
+
+    version: int | None
+    label: str | None
+    timeout_ms: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where a request's time went, in seconds."""
+
+    decode_s: float
+    queue_s: float
+    inference_s: float
+
+
+@dataclass(frozen=True)
+class Classified:
+    """Each picture's probabilities [C] in the order of the pictures, and the version that gave them."""
+
+    lease: Lease
+    rows: Sequence[Probabilities]
+    timing: Timing
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Answers classify requests with the parts that the application wires together."""
+    """Classifies with the parts that the application wires together: admit, lease, decode, batch."""
 
     lifecycle: Lifecycle
     registry: Registry
     decoder: Decoder
     batcher: Batcher[Payload, Probabilities]
     metrics: Metrics
-    limits: RequestLimits
 
-    async def answer(self, task: str, request: Request) -> bytes:
-        """The JSON answer to a request for `task`. Raises what `service.http.problems` has in its table."""
-        started_s = monotonic()
-        code = "ok"
-        try:
-            return await self._answer(task, request)
-        except asyncio.CancelledError:
-            code = "draining"  # the drain took longer than it may
-            raise Draining("the service ended before the answer was ready") from None
-        except BaseException as error:
-            code = problem_of(error).code
-            raise
-        finally:
-            label = self.metrics.task_label(task, self.registry.states)
-            self.metrics.requests.labels(label, code).inc()
-            self.metrics.request_seconds.observe(monotonic() - started_s)
+    async def classify(self, task: str, query: ClassifyQuery, read: Read) -> Classified:
+        """Classify the pictures that `read` gives, which is called only for a known task.
 
-    async def _answer(self, task: str, request: Request) -> bytes:
-        query = parse_query(
-            request.scope["query_string"], self.limits.default_timeout_ms, self.limits.max_timeout_ms
-        )
+        Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
+        PictureRefused, DeadlineExceeded, InferenceFailed, and what `read` raises.
+        """
         self.lifecycle.require_ready()
-        self.registry.state(task)  # before the body: an unknown task costs no upload
-        pictures = await read_pictures(request, self.limits)
+        self.registry.state(task)  # before `read`: an unknown task costs no upload
+        pictures = await read()
         self.lifecycle.require_ready()
         with self.batcher.admit(task, len(pictures)):
-            async with cancel_on_disconnect(request.receive):
-                try:
-                    async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
-                        return await self._classify(task, query, pictures, deadline.when() or 0.0)
-                except TimeoutError as error:
-                    raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
+            try:
+                async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
+                    return await self._classify(task, query, pictures, deadline.when() or 0.0)
+            except TimeoutError as error:
+                raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
 
     async def _classify(
         self, task: str, query: ClassifyQuery, pictures: Sequence[bytes], deadline_s: float
-    ) -> bytes:
+    ) -> Classified:
         async with self.registry.lease(task, query.version, query.label) as lease:
             started_s = monotonic()
             images = await self._decode(pictures, lease.config.preprocess)
@@ -91,7 +89,7 @@ class Classifier:
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
-        return classify_answer(lease, answered.results, query.top_k, timing)
+        return Classified(lease, answered.results, timing)
 
     async def _decode(self, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
         try:

@@ -1,7 +1,7 @@
 """Notice a client that leaves while its request is being answered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.types import Receive
@@ -10,28 +10,36 @@ from service.errors import ClientGone
 
 
 @asynccontextmanager
-async def cancel_on_disconnect(receive: Receive) -> AsyncIterator[None]:
-    """Cancel the block, which then raises ClientGone, when the connection closes. The body must be read."""
+async def cancel_on_disconnect(receive: Receive) -> AsyncIterator[Callable[[], None]]:
+    """Cancel the block, which then raises ClientGone, when the connection closes.
+
+    Gives what begins to listen for that: the body must have been read by then.
+    """
     owner = _current_task()
     gone = False
+    listener: asyncio.Task[None] | None = None
 
-    async def listen() -> None:
+    async def wait() -> None:
         nonlocal gone
         while (await receive())["type"] != "http.disconnect":
             pass
         gone = True
         owner.cancel()
 
-    listener = asyncio.ensure_future(listen())
+    def listen() -> None:
+        nonlocal listener
+        listener = asyncio.create_task(wait())
+
     try:
-        yield
+        yield listen
     except asyncio.CancelledError:
         # Somebody else's cancellation, a shutdown say, goes on as it is.
         if gone and owner.uncancel() == 0:
             raise ClientGone("the client left before its answer was ready") from None
         raise
     finally:
-        listener.cancel()
+        if listener is not None:
+            listener.cancel()
 
 
 def _current_task() -> asyncio.Task[object]:

@@ -1,12 +1,11 @@
 """What `GET /v1/tasks` tells of the registry."""
 
-from typing import Any
-
 from adapters.config import STABLE
+from service.http.wire import TaskDetail, TaskSummary
 from service.residents.registry import TaskState
 
 
-def summarize(state: TaskState) -> dict[str, Any]:
+def summarize(state: TaskState) -> TaskSummary:
     """One task in the list."""
     record = state.record
     return {
@@ -19,7 +18,7 @@ def summarize(state: TaskState) -> dict[str, Any]:
     }
 
 
-def detail(state: TaskState) -> dict[str, Any]:
+def detail(state: TaskState) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures."""
     record, stable = state.record, state.serving.get(STABLE)
     return {

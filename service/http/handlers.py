@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 
 from adapters.errors import DvptError
 from service.errors import InferenceFailed
-from service.http.problems import INTERNAL, http_problem, problem_of, problem_response
+from service.http.problem_json import http_problem, problem_response
+from service.http.problems import INTERNAL, problem_of
 from service.logs import log_event
 from service.residents.registry import Registry
 

@@ -4,8 +4,75 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 
+from adapters.errors import DvptError
+from service.http.problem_json import MEDIA_TYPE
+from service.http.problems import PROBLEMS
 from service.http.wire import ProblemDetail
+
+PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+CLASSIFY_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "image/jpeg": PICTURE,
+            "image/png": PICTURE,
+            "image/webp": PICTURE,
+            "application/octet-stream": PICTURE,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["images"],
+                    "properties": {
+                        "images": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                    },
+                }
+            },
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["images"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "images": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+def _parameter(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+
+
+TASK_PARAMETER: dict[str, Any] = {
+    "name": "task",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+}
+CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
+    TASK_PARAMETER,
+    _parameter("top_k", "how many classes per picture", {"type": "integer", "minimum": 1, "default": 5}),
+    _parameter("version", "a version instead of a label", {"type": "integer", "minimum": 1}),
+    _parameter("label", "a label instead of stable", {"type": "string", "default": "stable"}),
+    _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
+]
+
+
+def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of the problems that these errors become, by status."""
+    codes: dict[int, list[str]] = {}
+    for kind in kinds:
+        codes.setdefault(PROBLEMS[kind].status, []).append(PROBLEMS[kind].code)
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
+    return {
+        status: {"description": f"code: {', '.join(codes[status])}", "content": content}
+        for status in sorted(codes)
+    }
 
 
 def complete_openapi(app: FastAPI) -> None:
@@ -15,7 +82,7 @@ def complete_openapi(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = describe()
         components = schema.setdefault("components", {}).setdefault("schemas", {})
-        components["ProblemDetail"] = ProblemDetail.model_json_schema()
+        components["ProblemDetail"] = TypeAdapter(ProblemDetail).json_schema()
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

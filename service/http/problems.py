@@ -1,20 +1,11 @@
-"""Errors as `application/problem+json` (RFC 9457): the one table from exception to status and code."""
+"""The one table from exception to status and code."""
 
-import json
-import math
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any
-
-from starlette.responses import Response
 
 from adapters import errors as domain
 from service import errors
 
-MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 5
 CLIENT_GONE_STATUS = 499  # nginx's number; nobody is left to read it
-MAX_LISTED_TASKS = 100
 
 
 @dataclass(frozen=True)
@@ -77,45 +68,3 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, errors.PictureRefused):
         return problem_of(error.cause)
     return next((PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS), INTERNAL)
-
-
-def problem_response(error: BaseException, tasks: list[str] | None = None) -> Response:
-    """An error as the client sees it; faults outside the table say nothing of their cause.
-
-    `tasks` are those the service has, told with a 404 of a task.
-    """
-    problem = problem_of(error)
-    extras: dict[str, Any] = {}
-    if isinstance(error, errors.PictureRefused):
-        extras["index"] = error.index
-    if isinstance(error, domain.TaskNotFound) and tasks is not None:
-        extras |= {"tasks": tasks[:MAX_LISTED_TASKS], "task_count": len(tasks)}
-    detail = "the fault was logged" if problem is INTERNAL else str(error)
-    return render(problem, detail, extras, retry_headers(error, problem.status))
-
-
-def http_problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A problem that the web framework found: an unknown path, a method that a path does not have."""
-    phrase = HTTPStatus(status).phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return render(Problem(status, code, phrase), detail, {}, headers or {})
-
-
-def render(problem: Problem, detail: str, extras: dict[str, Any], headers: dict[str, str]) -> Response:
-    """The response that carries a problem."""
-    body = {
-        "type": f"urn:dvpt:problem:{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
-        "code": problem.code,
-        "detail": detail,
-        **extras,
-    }
-    return Response(json.dumps(body), problem.status, headers, MEDIA_TYPE)
-
-
-def retry_headers(error: BaseException, status: int) -> dict[str, str]:
-    """`Retry-After` in whole seconds where trying again makes sense."""
-    if isinstance(error, errors.Overloaded):
-        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-    return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -1,14 +1,14 @@
-"""Wire types: what OpenAPI documents. Answers are built without validating them a second time."""
+"""The shapes of all JSON that leaves the service: OpenAPI documents them, and mypy holds what builds them.
 
-from typing import Any
+Nothing checks them again at run time: an answer that was just built needs no second look.
+"""
 
-from pydantic import BaseModel
+from typing import NotRequired  # pydantic reads typing's own from Python 3.12 on
 
-from adapters.errors import DvptError
-from service.http.problems import MEDIA_TYPE, PROBLEMS
+from typing_extensions import TypedDict
 
 
-class ClassProbability(BaseModel):
+class ClassProbability(TypedDict):
     """One class and how likely it is."""
 
     index: int
@@ -16,13 +16,13 @@ class ClassProbability(BaseModel):
     probability: float
 
 
-class Prediction(BaseModel):
+class Prediction(TypedDict):
     """The likeliest classes of one picture, likeliest first."""
 
     classes: list[ClassProbability]
 
 
-class TimingMs(BaseModel):
+class TimingMs(TypedDict):
     """Where the time of a request went, in milliseconds."""
 
     decode_ms: float
@@ -30,7 +30,7 @@ class TimingMs(BaseModel):
     inference_ms: float
 
 
-class ClassifyAnswer(BaseModel):
+class ClassifyAnswer(TypedDict):
     """The answer to a classify request; every picture was answered by this one version."""
 
     task: str
@@ -40,7 +40,7 @@ class ClassifyAnswer(BaseModel):
     timing: TimingMs
 
 
-class RefusedVersion(BaseModel):
+class RefusedVersion(TypedDict):
     """A version that the store has and the service refused."""
 
     version: int
@@ -49,14 +49,14 @@ class RefusedVersion(BaseModel):
     attempts: int
 
 
-class Route(BaseModel):
+class ServingVersion(TypedDict):
     """What answers for a label."""
 
     version: int
     digest: str
 
 
-class TaskSummary(BaseModel):
+class TaskSummary(TypedDict):
     """One task in the list."""
 
     task: str
@@ -67,26 +67,26 @@ class TaskSummary(BaseModel):
     problems: list[str]
 
 
-class TaskList(BaseModel):
+class TaskList(TypedDict):
     """Every task the service knows."""
 
     tasks: list[TaskSummary]
 
 
-class VersionDetail(BaseModel):
+class VersionDetail(TypedDict):
     """One version: where it is (`slot`, `host`, `store` or `refused`)."""
 
     version: int
     place: str
 
 
-class TaskDetail(BaseModel):
+class TaskDetail(TypedDict):
     """One task with what answers for it."""
 
     task: str
     labels: dict[str, int]
     versions: list[VersionDetail]
-    serving: dict[str, Route]
+    serving: dict[str, ServingVersion]
     refused: list[RefusedVersion]
     problems: list[str]
     method: str | None
@@ -94,14 +94,14 @@ class TaskDetail(BaseModel):
     classes: list[str]
 
 
-class Health(BaseModel):
+class Health(TypedDict):
     """Whether the service lives or is ready."""
 
     status: str
     detail: str
 
 
-class ProblemDetail(BaseModel):
+class ProblemDetail(TypedDict):
     """An error, as RFC 9457 has it; `code` is stable."""
 
     type: str
@@ -109,64 +109,6 @@ class ProblemDetail(BaseModel):
     status: int
     code: str
     detail: str
-    index: int | None = None
-    tasks: list[str] | None = None
-    task_count: int | None = None
-
-
-PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-CLASSIFY_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "image/jpeg": PICTURE,
-            "image/png": PICTURE,
-            "image/webp": PICTURE,
-            "application/octet-stream": PICTURE,
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["images"],
-                    "properties": {
-                        "images": {"type": "array", "items": {"type": "string", "format": "binary"}}
-                    },
-                }
-            },
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "required": ["images"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "images": {"type": "array", "items": {"type": "string", "contentEncoding": "base64"}}
-                    },
-                }
-            },
-        },
-    }
-}
-
-
-def _parameter(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
-
-
-CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
-    {"name": "task", "in": "path", "required": True, "schema": {"type": "string"}},
-    _parameter("top_k", "how many classes per picture", {"type": "integer", "minimum": 1, "default": 5}),
-    _parameter("version", "a version instead of a label", {"type": "integer", "minimum": 1}),
-    _parameter("label", "a label instead of stable", {"type": "string", "default": "stable"}),
-    _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
-]
-
-
-def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's description of the problems that these errors become, by status."""
-    codes: dict[int, list[str]] = {}
-    for kind in kinds:
-        codes.setdefault(PROBLEMS[kind].status, []).append(PROBLEMS[kind].code)
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
-    return {
-        status: {"description": f"code: {', '.join(codes[status])}", "content": content}
-        for status in sorted(codes)
-    }
+    index: NotRequired[int]
+    tasks: NotRequired[list[str]]
+    task_count: NotRequired[int]

@@ -1,12 +1,11 @@
 """Versions that could not be taken into service, and when to try them again."""
 
 from dataclasses import dataclass
-from pathlib import Path
+
+from adapters.store.files import Fingerprint
 
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_S = 2.0
-
-Fingerprint = frozenset[tuple[str, int, int]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,3 @@ def next_refusal(before: Refusal | None, error: Exception, now_s: float, fingerp
     attempts = before.attempts + 1 if same and before else 1
     retry_at_s = now_s + FIRST_PAUSE_S * 2 ** (attempts - 1)
     return Refusal(type(error).__name__, str(error), attempts, retry_at_s, fingerprint)
-
-
-def fingerprint_of(folder: Path) -> Fingerprint:
-    """Names, sizes and times of a version's files: enough to see that somebody mended it."""
-    try:
-        stats = [(path.name, path.stat()) for path in folder.iterdir() if path.is_file()]
-    except OSError:
-        return frozenset()
-    return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)

@@ -8,15 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-from adapters.config import STABLE, AdapterConfig
+from adapters.config import STABLE
 from adapters.errors import DvptError, LabelNotFound, TaskNotFound, VersionNotFound
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
 from adapters.store.artifact import Artifact
+from adapters.store.files import Fingerprint
 from adapters.store.store import Store, TaskRecord
 from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
-from service.residents.refusals import Fingerprint, Refusal, fingerprint_of, next_refusal
+from service.residents.refusals import Refusal, next_refusal
 from service.residents.residency import Residency, Resident
 
 logger = logging.getLogger("service.registry")
@@ -181,8 +183,7 @@ class Registry:
     async def _load(self, state: TaskState, version: int) -> Resident:
         task, started_s = state.record.name, monotonic()
         loop = asyncio.get_running_loop()
-        folder = self._store.root / task / str(version)
-        fingerprint = await loop.run_in_executor(self._loader, fingerprint_of, folder)
+        fingerprint = await loop.run_in_executor(self._loader, self._store.fingerprint, task, version)
         refusal = state.refusals.get(version)
         if refusal is not None and not refusal.may_retry(monotonic(), fingerprint):
             raise _unavailable(task, version, refusal)

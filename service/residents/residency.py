@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import AdapterConfig
 from adapters.errors import BankFull
+from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import Artifact
 from service.metrics import Metrics
@@ -45,14 +45,12 @@ class Residency:
         self,
         bank: AdapterBank,
         *,
-        width: int,
         loader: Executor,
         warm: Callable[[Layout], Awaitable[None]],
         settled: Callable[[], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
         self._bank = bank
-        self._width = width
         self._loader = loader
         self._warm_layout = warm
         self._settled = settled
@@ -67,7 +65,7 @@ class Residency:
 
     async def add(self, task: str, version: int, artifact: Artifact) -> Resident:
         """Take a checked adapter in: into a free slot, or into host memory where none is free."""
-        layout = Layout.of(artifact.config.prompts, self._width)
+        layout = self._bank.layout_of(artifact.config)
         resident = Resident(task, version, artifact.config, layout, artifact.tensors)
         self._on_host.add(resident)
         try:

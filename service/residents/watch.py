@@ -5,7 +5,7 @@ import logging
 from concurrent.futures import Executor
 from time import monotonic
 
-from adapters.errors import BackboneMismatch, DvptError
+from adapters.errors import DvptError
 from adapters.store.store import Store, TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
@@ -61,8 +61,7 @@ class Watch:
 
     def _scan(self) -> dict[str, TaskRecord]:
         # An empty listing must mean an empty store, not a share that is not mounted just now.
-        if Store.open(self._store.root).backbone.sha256 != self._store.backbone.sha256:
-            raise BackboneMismatch(f"the store {self._store.root} now belongs to another backbone")
+        self._store.check_backbone()
         return self._store.records()
 
     def _report_fault(self, fault: str) -> None:

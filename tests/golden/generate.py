@@ -13,8 +13,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import adapter_of, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone, random_backbone, weights_digest
@@ -28,15 +30,15 @@ SHAPE: dict[str, Any] = {
     "mlp_ratio": 2.0,
 }
 ADAPTERS = {
-    "dvpt-shared": (PromptConfig(count=2, meta_layers=2, meta_hidden=3), "dvpt", 1, torch.bfloat16),
+    "dvpt-shared": (DvptOptions(count=2, meta_layers=2, meta_hidden=3), "dvpt", 1, torch.bfloat16),
     "dvpt-specific": (
-        PromptConfig(
+        DvptOptions(
             count=2, deep=False, meta_net="specific", meta_layers=3, meta_hidden=2, meta_input="token",
             meta_norm=True, dynamic_layers="all",
         ), "dvpt", 2, torch.float16,
     ),
-    "vpt": (PromptConfig(count=3, meta_net="none"), "vpt", 1, torch.float32),
-    "linear": (PromptConfig(count=0, deep=False, meta_net="none"), "linear", 1, torch.bfloat16),
+    "vpt": (DvptOptions(count=3, meta_net="none"), "vpt", 1, torch.float32),
+    "linear": (LinearOptions(), "linear", 1, torch.bfloat16),
 }  # fmt: skip
 
 

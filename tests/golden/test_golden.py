@@ -45,7 +45,7 @@ def test_golden_adapters_keep_loading_and_keep_their_logits(folder: Path, genera
     assert store.tasks() == sorted(logits) == sorted(generate.ADAPTERS)
     for task, expected in logits.items():
         artifact = store.load(task, store.resolve(task))
-        assert artifact.config.prompts == generate.ADAPTERS[task][0]
+        assert artifact.config.options == generate.ADAPTERS[task][0]
         answer = adapter_of(artifact, store.backbone)(backbone, images)
         torch.testing.assert_close(answer, torch.tensor(expected), atol=1e-4, rtol=0)
         slot = bank.insert(artifact.config, artifact.tensors)
@@ -64,5 +64,5 @@ def test_format_1_reads_as_it_was_written(tmp_path: Path) -> None:
     assert config.provenance == {"metrics": {"test": {"accuracy": 0.5}}}
     assert store.card("vpt", 1) == {"README.md": b"# vpt\n"}
     assert store.publish("vpt", store.load("vpt", 1)) == 4  # the tombstone holds
-    written = json.loads((store.root / "vpt" / "4" / CONFIG_FILE).read_text())
-    assert written == json.loads((store.root / "vpt" / "1" / CONFIG_FILE).read_text())
+    written = json.loads((tmp_path / "store" / "vpt" / "4" / CONFIG_FILE).read_text())
+    assert written == json.loads((tmp_path / "store" / "vpt" / "1" / CONFIG_FILE).read_text())

@@ -15,8 +15,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
@@ -121,10 +123,10 @@ def make_artifact(served_backbone: Backbone) -> MakeArtifact:
     def make(
         seed: int,
         class_count: int = 5,
-        options: PromptConfig | None = None,
+        options: KindOptions | None = None,
         preprocess: PreprocessConfig | None = None,
     ) -> Artifact:
-        options = options or PromptConfig()
+        options = options or DvptOptions()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             adapter = Adapter(options, served_backbone.config, class_count)
@@ -133,7 +135,7 @@ def make_artifact(served_backbone: Backbone) -> MakeArtifact:
                     parameter.add_(0.1 * torch.randn_like(parameter))
         return new_artifact(
             adapter,
-            method="dvpt" if options.count else "linear",
+            method=options.kind,
             classes=[f"class {index}" for index in range(class_count)],
             backbone=served_backbone.config,
             preprocess=preprocess or PreprocessConfig(),
@@ -145,9 +147,15 @@ def make_artifact(served_backbone: Backbone) -> MakeArtifact:
 
 
 @pytest.fixture(scope="module")
-def module_store(served_backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Store:
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `module_store` is, for tests that damage its files."""
+    return tmp_path_factory.mktemp("module") / "store"
+
+
+@pytest.fixture(scope="module")
+def module_store(served_backbone: Backbone, module_folder: Path) -> Store:
     """An empty store that the tests of a module share."""
-    return Store.create(tmp_path_factory.mktemp("module") / "store", served_backbone.config)
+    return Store.create(module_folder, served_backbone.config)
 
 
 @pytest.fixture
@@ -161,8 +169,8 @@ def start(weights: Path) -> Callable[..., Server]:
     """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
 
     def run(store: Store | Path, *flags: str) -> Server:
-        root = store.root if isinstance(store, Store) else store
-        return Server(start_process([f"--store={root}", f"--weights={weights}", "--port=0", *flags]))
+        location = store.url if isinstance(store, Store) else store
+        return Server(start_process([f"--store={location}", f"--weights={weights}", "--port=0", *flags]))
 
     return run
 

@@ -26,8 +26,9 @@ import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.store.artifact import new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import random_backbone
@@ -169,7 +170,7 @@ def _service(folder: Path) -> Iterator[str]:
     for seed, task in enumerate(TASKS):
         torch.manual_seed(seed)
         artifact = new_artifact(
-            Adapter(PromptConfig(count=2), backbone.config, 3).eval(),
+            Adapter(DvptOptions(count=2), backbone.config, 3).eval(),
             method="dvpt",
             classes=("a", "b", "c"),
             backbone=backbone.config,
@@ -177,7 +178,7 @@ def _service(folder: Path) -> Iterator[str]:
             provenance={},
         )
         store.publish(task, artifact)
-    flags = ["--store", str(store.root), "--weights", str(folder / "weights.safetensors"), "--port", "0"]
+    flags = ["--store", store.url, "--weights", str(folder / "weights.safetensors"), "--port", "0"]
     log = folder / "service.log"
     command = [str(Path(sys.executable).with_name("dvpt-serve")), *flags, "--device", "cpu"]
     with _running(command, log):

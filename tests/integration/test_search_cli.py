@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 
 from adapters.vit.backbone import random_backbone
 from training.data.embedded import load_embedded
-from training.search.ledger import Ledger, TrialRow
+from training.search.ledger import Ledger
 from training.search.search import ROWS
+from training.search.trials import TrialRow
 
 TINY = "test_vit"
 START_TIMEOUT_S = 200.0

@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.config import PreprocessConfig, PromptConfig
+from adapters.config import PreprocessConfig
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
 from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 
 TASKS: dict[str, dict[str, Any]] = {
-    "deep": {"class_count": 5, "options": PromptConfig()},
-    "many-classes": {"class_count": 200, "options": PromptConfig()},
-    "shallow": {"class_count": 3, "options": PromptConfig(count=3, deep=False, meta_net="specific")},
-    "linear": {"class_count": 10, "options": PromptConfig(count=0, deep=False, meta_net="none")},
+    "deep": {"class_count": 5, "options": DvptOptions()},
+    "many-classes": {"class_count": 200, "options": DvptOptions()},
+    "shallow": {"class_count": 3, "options": DvptOptions(count=3, deep=False, meta_net="specific")},
+    "linear": {"class_count": 10, "options": LinearOptions()},
     "cropped": {"class_count": 4, "preprocess": PreprocessConfig(fit="crop", interpolation="bilinear")},
 }
 

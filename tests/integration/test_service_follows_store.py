@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -102,9 +103,9 @@ def serves(version: int) -> Callable[[httpx.Response], bool]:
 
 
 @contextmanager
-def damaged(store: Store, task: str, version: int) -> Iterator[None]:
+def damaged(folder: Path, task: str, version: int) -> Iterator[None]:
     """Flip a bit of a version's tensors until the block ends."""
-    path = store.root / task / str(version) / TENSORS_FILE
+    path = folder / task / str(version) / TENSORS_FILE
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     yield
@@ -157,11 +158,12 @@ def test_a_bad_version_is_refused_and_shown_while_the_old_one_answers(
     module_store: Store,
     make_artifact: MakeArtifact,
     picture: bytes,
+    module_folder: Path,
 ) -> None:
     module_store.publish("guarded", make_artifact(1))
     until(client, "/v1/tasks/guarded", serves(1))
     version = module_store.publish("guarded", make_artifact(2), label=None)
-    with Traffic(server.url, "guarded", picture) as traffic, damaged(module_store, "guarded", version):
+    with Traffic(server.url, "guarded", picture) as traffic, damaged(module_folder, "guarded", version):
         module_store.set_label("guarded", "stable", version)
         shown = until(client, "/v1/tasks/guarded", lambda response: bool(response.json()["refused"])).json()
         traffic.wait_for(1)
@@ -178,12 +180,12 @@ def test_a_bad_version_is_refused_and_shown_while_the_old_one_answers(
 
 
 def test_an_unfinished_publish_is_not_seen(
-    client: httpx.Client, module_store: Store, make_artifact: MakeArtifact
+    client: httpx.Client, module_store: Store, make_artifact: MakeArtifact, module_folder: Path
 ) -> None:
     module_store.publish("careful", make_artifact(1))
     until(client, "/v1/tasks/careful", serves(1))
     version = module_store.publish("careful", make_artifact(2), label=None)
-    config = module_store.root / "careful" / str(version) / CONFIG_FILE
+    config = module_folder / "careful" / str(version) / CONFIG_FILE
     config.rename(config.with_name("not-yet"))
 
     until(client, "/v1/tasks/careful", lambda response: len(response.json()["versions"]) == 1)
@@ -221,15 +223,20 @@ def test_more_adapters_than_slots_all_answer(
 
 
 def test_a_store_out_of_sight_takes_nothing_away(
-    server: Any, client: httpx.Client, module_store: Store, make_artifact: MakeArtifact, picture: bytes
+    server: Any,
+    client: httpx.Client,
+    module_store: Store,
+    make_artifact: MakeArtifact,
+    picture: bytes,
+    module_folder: Path,
 ) -> None:
     module_store.publish("steady", make_artifact(1))
     until(client, "/v1/tasks/steady", serves(1))
-    away = module_store.root.with_name("away")
-    module_store.root.rename(away)
+    away = module_folder.with_name("away")
+    module_folder.rename(away)
     server.wait_logged("store_unreadable")
 
     client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
 
-    away.rename(module_store.root)
+    away.rename(module_folder)
     server.wait_logged("store_readable_again")

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adapters.config import PromptConfig
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
 from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 
 TASKS: dict[str, dict[str, Any]] = {
-    "deep": {"class_count": 5, "options": PromptConfig()},
-    "vpt": {"class_count": 7, "options": PromptConfig(meta_net="none")},
-    "many-classes": {"class_count": 200, "options": PromptConfig(dynamic_layers="all")},
-    "shallow": {"class_count": 3, "options": PromptConfig(count=3, deep=False, meta_net="specific")},
-    "linear": {"class_count": 10, "options": PromptConfig(count=0, deep=False, meta_net="none")},
+    "deep": {"class_count": 5, "options": DvptOptions()},
+    "vpt": {"class_count": 7, "options": DvptOptions(meta_net="none")},
+    "many-classes": {"class_count": 200, "options": DvptOptions(dynamic_layers="all")},
+    "shallow": {"class_count": 3, "options": DvptOptions(count=3, deep=False, meta_net="specific")},
+    "linear": {"class_count": 10, "options": LinearOptions()},
 }
 ROUNDS = 20
 Serve = Callable[..., AbstractContextManager[Any]]
@@ -93,7 +94,7 @@ def test_mixed_batches_are_answered_as_torch_would(
 def test_a_new_task_of_a_new_layout_is_served_without_a_restart(
     server: Any, module_store: Store, make_artifact: MakeArtifact, served_backbone: Backbone
 ) -> None:
-    artifact = make_artifact(50, 4, PromptConfig(count=2, meta_input="token", meta_norm=True))
+    artifact = make_artifact(50, 4, DvptOptions(count=2, meta_input="token", meta_norm=True))
     exported = sum(" graph_exported " in line for line in server.log)
 
     module_store.publish("newcomer", artifact)

@@ -66,12 +66,12 @@ def test_a_taken_port_ends_it_with_a_reason(empty_store: Store, start: Callable[
 
 
 def test_a_bad_adapter_at_the_start_does_not_keep_the_others_away(
-    empty_store: Store, make_artifact: Callable[..., Artifact], serve: Serve
+    empty_store: Store, make_artifact: Callable[..., Artifact], serve: Serve, tmp_path: Path
 ) -> None:
     artifact = make_artifact(1)
     for task in ["bad", *(f"good{index}" for index in range(40))]:
         empty_store.publish(task, artifact)
-    tensors = next((empty_store.root / "bad" / "1").glob("*.safetensors"))
+    tensors = next((tmp_path / "store" / "bad" / "1").glob("*.safetensors"))
     tensors.write_bytes(tensors.read_bytes()[:100])
     with serve(empty_store, ready=False) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         early, alive = client.get("/readyz"), client.get("/healthz")

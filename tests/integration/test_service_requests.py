@@ -140,7 +140,7 @@ def test_unknown_tasks_are_told_which_there_are(task: str, client: httpx.Client,
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "not_found"),
+        ("POST", "/", 405, "method_not_allowed"),
         ("GET", "/v1", 404, "not_found"),
         ("GET", "/v1/tasks/", 404, "not_found"),
         ("GET", CLASSIFY, 405, "method_not_allowed"),
@@ -162,6 +162,15 @@ def test_health_is_told_to_head_as_well(client: httpx.Client) -> None:
     response = client.head("/healthz")
 
     assert (response.status_code, response.content) == (200, b"")
+
+
+def test_the_root_leads_to_the_documentation(client: httpx.Client) -> None:
+    for root in ("/", "/vision/"):  # a proxy may strip its prefix, or leave it in place
+        led = client.get(root, follow_redirects=True)
+
+        assert [answer.status_code for answer in led.history] == [307]
+        assert led.url.path == f"{root}docs"
+        assert led.status_code == 200
 
 
 def test_a_proxy_s_prefix_stands_in_the_documentation(client: httpx.Client) -> None:

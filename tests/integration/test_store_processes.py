@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.config import PreprocessConfig, PromptConfig
+from adapters.config import PreprocessConfig
 from adapters.errors import VersionNotFound
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
@@ -61,7 +62,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def artifact(backbone: Backbone) -> Artifact:
-    adapter = Adapter(PromptConfig(count=3), backbone.config, 5)
+    adapter = Adapter(DvptOptions(count=3), backbone.config, 5)
     return new_artifact(
         adapter,
         method="dvpt",
@@ -94,7 +95,7 @@ def test_concurrent_publishers_never_share_a_number_and_lose_nothing(
     store = Store.create(tmp_path / "store", backbone.config)
     store.publish(TASK, artifact)
     loaded, log = 0, tmp_path / "log"
-    worker.start("publish", store.root, log, PROCESSES, TIMES)
+    worker.start("publish", store.url, log, PROCESSES, TIMES)
     while worker.running():
         loaded += read_everything(store)
     assert worker.exit_code() == 0
@@ -107,7 +108,7 @@ def test_concurrent_publishers_never_share_a_number_and_lose_nothing(
         assert json.loads(store.card(TASK, version)["README.md"]) == note
     record = store.task(TASK)
     assert record.versions == (1, *versions)
-    stable = json.loads((store.root / TASK / "labels" / "stable").read_text())
+    stable = json.loads((tmp_path / "store" / TASK / "labels" / "stable").read_text())
     assert sorted([*stable["history"], stable["version"]]) == [1, *versions]  # no move was lost
 
 
@@ -118,7 +119,7 @@ def test_readers_see_only_whole_adapters_whatever_the_writers_do(
     for _ in range(3):
         store.publish(TASK, artifact)
     loaded, seen = 0, set[int]()
-    worker.start("churn", store.root, 60)
+    worker.start("churn", store.url, 60)
     while worker.running():
         loaded += read_everything(store)
         seen.update(store.task(TASK).versions)
@@ -131,11 +132,12 @@ def test_readers_see_only_whole_adapters_whatever_the_writers_do(
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone, artifact: Artifact) -> Path:
     """A store with three versions; stable is the third, and was the first before."""
-    store = Store.create(tmp_path_factory.mktemp("template") / "template", backbone.config)
+    folder = tmp_path_factory.mktemp("template") / "template"
+    store = Store.create(folder, backbone.config)
     store.publish(TASK, artifact)
     store.publish(TASK, artifact, label=None)
     store.publish(TASK, artifact)
-    return store.root
+    return folder
 
 
 STATES: dict[str, set[tuple[tuple[int, ...], int | None]]] = {
@@ -164,19 +166,20 @@ def test_a_kill_at_any_step_leaves_a_state_before_or_after_and_nothing_half(
         read_everything(store)
         record = store.records().get(changed)
         states.add((record.versions, record.labels.get("stable")) if record else ((), None))
-        the_store_goes_on(store, artifact)
+        the_store_goes_on(root, artifact)
     assert states == STATES[operation]
 
 
-def the_store_goes_on(store: Store, artifact: Artifact) -> None:
+def the_store_goes_on(root: Path, artifact: Artifact) -> None:
     """Publishing works, gets a number nobody had, and a day later prune clears what the dead process left."""
+    store = Store.open(root)
     before = store.records()
     version = store.publish(TASK, artifact)
     assert version >= 4
     loaded = store.load(TASK, store.resolve(TASK))
     assert all(torch.equal(loaded.tensors[name], artifact.tensors[name]) for name in artifact.tensors)
     past = time.time() - 2 * 24 * 3600
-    for path in store.root.rglob("*"):
+    for path in root.rglob("*"):
         os.utime(path, (past, past))
     for task in store.task_folders():
         store.prune(task, 100)
@@ -184,7 +187,7 @@ def the_store_goes_on(store: Store, artifact: Artifact) -> None:
         name: record.versions for name, record in store.records().items() if name != TASK
     }
     allowed = {"claim", "tombstone"}
-    for folder in store.root.glob("*/[0-9]*"):
+    for folder in root.glob("*/[0-9]*"):
         names = {path.name for path in folder.iterdir()}
         assert "adapter_config.json" in names or names <= allowed
         assert not any(name.endswith(".tmp") for name in names)

@@ -1,18 +1,19 @@
 """The model card: what was trained, on what, how well it does, and how to use it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from adapters.config import StrictModel
 from training.card import plots
-from training.loop.calibration import BINS, Calibration, Reliability
-from training.loop.evaluate import Predictions
+from training.card.findings import Findings
+from training.card.markdown import table
+from training.card.provenance import Provenance
 from training.run_directory import EpochRecord
-from training.uncertainty import standard_error
+from training.uncertainty import BINS
 
 ClassRow = tuple[str, float, float, float, int]
 MATRIX_CLASSES = 20
@@ -22,39 +23,8 @@ NOT_SERVED = (
 )
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a finished run found out: answers on the evaluated split and the way there.
-
-    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
-    """
-
-    split: str
-    classes: tuple[str, ...]
-    predictions: Predictions
-    history: tuple[EpochRecord, ...]
-    kept: EpochRecord | None = None
-    calibration: Calibration | None = None
-
-    @property
-    def standard_error(self) -> float:
-        """Of the accuracy."""
-        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
-
-    @property
-    def reliability(self) -> Reliability:
-        """How far the probabilities that were answered can be believed."""
-        return Reliability.of(self.predictions.logits, self.predictions.labels)
-
-    @property
-    def uncalibrated(self) -> Reliability:
-        """The same before a temperature was folded in."""
-        temperature = self.calibration.temperature if self.calibration else 1.0
-        return Reliability.of(self.predictions.logits * temperature, self.predictions.labels)
-
-
 def model_card(
-    name: str, findings: Findings, provenance: Mapping[str, Any], *, served: bool = True
+    name: str, findings: Findings, provenance: Provenance, *, served: bool = True
 ) -> dict[str, bytes]:
     """`README.md` and its plots, by file name; `served` says whether a service can run what was trained."""
     counts = _confusions(findings)
@@ -103,9 +73,9 @@ def _confusions(findings: Findings) -> NDArray[np.int64]:
     return counts
 
 
-def _summary(findings: Findings, provenance: Mapping[str, Any], *, served: bool) -> str:
+def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str:
     accuracy, error = findings.predictions.accuracy, findings.standard_error
-    method, backbone = provenance["method"], provenance["backbone"]
+    method, backbone = provenance.method, provenance.backbone
     what, measured = f"{method} adapter for the frozen backbone", "the published, rounded tensors"
     if not served:
         what, measured = f"{method} model made of the backbone", "the trained tensors"
@@ -138,15 +108,15 @@ def _usage(name: str) -> str:
     )
 
 
-def _listing(provenance: Mapping[str, Any]) -> str:
-    lines = []
-    for key, value in provenance.items():
-        lines.append(f"- {key.replace('_', ' ')}: {_plain(value)}")
-    return "\n".join(lines)
+def _listing(provenance: Provenance) -> str:
+    facts = [(name, value) for name, value in provenance if value is not None]
+    return "\n".join(f"- {name.replace('_', ' ')}: {_plain(value)}" for name, value in facts)
 
 
 def _plain(value: Any) -> str:
-    """A value in words: mappings as `name value, …`, lists joined, what is absent as `none`."""
+    """A value in words: facts as `name value, …`, lists joined, what is absent as `none`."""
+    if isinstance(value, StrictModel):
+        value = dict(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {item}" for key, item in value.items() if item is not None)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -177,12 +147,6 @@ def _confusion_text(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
     wrong = [(int(n), int(t), int(a)) for (t, a), n in np.ndenumerate(counts) if n and t != a]
     worst = sorted(wrong, reverse=True)[:20]
     return table(("true", "answer", "pictures"), [(classes[t], classes[a], str(n)) for n, t, a in worst])
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _optional(value: float | None) -> str:

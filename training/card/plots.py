@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.loop.calibration import Reliability
 from training.run_directory import EpochRecord
+from training.uncertainty import Reliability
 
 
 def learning_curve(history: Sequence[EpochRecord]) -> bytes:

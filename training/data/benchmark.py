@@ -1,8 +1,9 @@
-"""A catalogue task's data held to the catalogue: its classes, and whether the splits are official."""
+"""A catalogue task's data held to the catalogue: its classes, and the sizes of its splits."""
 
 from dataclasses import replace
 
 from training.data.catalogue import CatalogueTask
+from training.data.departures import OtherSize, SplitName
 from training.data.source import TaskData, absent_classes
 from training.errors import DataUnusable
 
@@ -26,21 +27,22 @@ def as_benchmark(data: TaskData, task: CatalogueTask) -> TaskData:
     )
 
 
-def unofficial(data: TaskData, task: CatalogueTask) -> tuple[str, ...]:
-    """In words, each split whose size shows that it is not the benchmark's own."""
-    expected = {"test": task.test_count}
-    if task.group != "fgvc":
-        expected |= {"train": TRAIN, "val": VAL}
+def other_sizes(data: TaskData, task: CatalogueTask) -> tuple[OtherSize, ...]:
+    """Each split whose size shows that it is not the benchmark's own, also where it is not there at all."""
+    expected: dict[SplitName, int] = {} if task.group == "fgvc" else {"train": TRAIN, "val": VAL}
+    expected |= {"test": task.test_count}
+    sizes = {name: len(data.splits[name]) if name in data.splits else 0 for name in expected}
     return tuple(
-        f"{name}: {len(split)} pictures, not the {expected[name]} of the official {task.benchmark} split"
-        for name, split in data.splits.items()
-        if name in expected and len(split) != expected[name]
+        OtherSize(
+            benchmark=task.benchmark,
+            task=task.title,
+            splits=(name,),
+            pictures=sizes[name],
+            official_pictures=count,
+        )
+        for name, count in expected.items()
+        if sizes[name] != count
     )
-
-
-def not_official(task: CatalogueTask, what: str) -> str:
-    """The label of pictures or splits that stand in for the benchmark's."""
-    return f"{what}: not the official {task.benchmark} split of {task.title}"
 
 
 def with_absences(data: TaskData) -> TaskData:

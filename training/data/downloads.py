@@ -8,9 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from training.data.benchmark import TRAIN, VAL, as_benchmark, not_official
+from training.data.benchmark import TRAIN, VAL, as_benchmark
 from training.data.catalogue import CatalogueTask
-from training.data.source import Split, SplitName, TaskData
+from training.data.departures import AnyDeparture, OwnParts, Redrawn, SplitName
+from training.data.source import Split, TaskData
 from training.data.splits import draw, draw_off
 from training.data.torchvision_sets import (
     Opened,
@@ -109,35 +110,45 @@ def _open(download: Download, options: Mapping[str, Any], folder: Path) -> Any:
 
 def _thousand(task: CatalogueTask, download: Download, opened: Mapping[str, Opened]) -> TaskData:
     """800 and 200 pictures of the train part, drawn by class; the test part, or a fifth that is cut off."""
-    train = opened["train"]
+    train, source = opened["train"], _source(download)
     every = list(range(len(train.labels)))
+    tested: AnyDeparture
     if "test" in opened:
-        test, how = _named(opened["test"].whole(), "test"), "all of the set's own test part"
+        test = _named(opened["test"].whole(), "test")
+        tested = OwnParts(benchmark=task.benchmark, task=task.title, splits=("test",), source=source)
     else:
         taken = draw(train.labels, round(len(every) * TEST_FRACTION), SPLIT_SEED)
-        test, how = train.rows(taken), f"a fifth of the set, drawn by class, seed {SPLIT_SEED}"
+        test = train.rows(taken)
+        tested = _redrawn(task, source, {"test": test}, len(every))
         every = sorted(set(every) - set(taken))
     chosen = draw([train.labels[row] for row in every], TRAIN + VAL, SPLIT_SEED)
     thousand = train.rows([every[row] for row in chosen])
     if "test" in opened:
         thousand = _named(thousand, "train")
     kept, val = draw_off(thousand, round(len(thousand) * VAL / (TRAIN + VAL)), SPLIT_SEED)
-    made = (
-        not_official(
-            task, f"train, val: {len(kept)} and {len(val)} of {len(every)}, by class, seed {SPLIT_SEED}"
-        ),
-        not_official(task, f"test: {len(test)} pictures, {how}"),
-    )
+    trained = _redrawn(task, source, {"train": kept, "val": val}, len(every))
     splits: dict[SplitName, Split] = {"train": kept, "val": val, "test": test}
-    return TaskData(train.classes, splits, f"{download.dataset} by torchvision", made)
+    return TaskData(train.classes, splits, source, departures=(trained, tested))
 
 
 def _whole(task: CatalogueTask, download: Download, opened: Mapping[str, Opened]) -> TaskData:
     splits: dict[SplitName, Split] = {
         "train": opened["train"].whole(), "val": opened["val"].whole(), "test": opened["test"].whole()
     }  # fmt: skip
-    made = (not_official(task, "train, val, test: the set's own parts, not those of VPT's lists"),)
-    return TaskData(opened["train"].classes, splits, f"{download.dataset} by torchvision", made)
+    source = _source(download)
+    own = OwnParts(benchmark=task.benchmark, task=task.title, splits=tuple(splits), source=source)
+    return TaskData(opened["train"].classes, splits, source, departures=(own,))
+
+
+def _source(download: Download) -> str:
+    return f"{download.dataset} by torchvision"
+
+
+def _redrawn(task: CatalogueTask, source: str, splits: Mapping[SplitName, Split], of: int) -> Redrawn:
+    return Redrawn(
+        benchmark=task.benchmark, task=task.title, splits=tuple(splits), source=source,
+        pictures=tuple(map(len, splits.values())), of_pictures=of, seed=SPLIT_SEED,
+    )  # fmt: skip
 
 
 def _named(split: Split, part: str) -> Split:

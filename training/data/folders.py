@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from training.data.benchmark import as_benchmark, not_official, unofficial
+from training.data.benchmark import as_benchmark, other_sizes
 from training.data.catalogue import CatalogueTask, task_named
+from training.data.departures import ClassFolders
 from training.data.readers import fgvc, imagefolder, vtab
 from training.data.source import TaskData
 from training.options.train_config import TrainConfig
@@ -24,16 +25,19 @@ def read_folder(folder: Path, config: TrainConfig) -> TaskData:
     read = _reader(folder, config)
     if read is None:
         data = imagefolder.read_image_folder(folder)
-        return (
-            data
-            if task is None
-            else replace(data, made=(*data.made, not_official(task, "classes and splits")))
-        )
+        return data if task is None else _in_its_place(data, task)
     data = read()
     if task is None:
         return data
     data = as_benchmark(data, task)
-    return replace(data, made=(*data.made, *unofficial(data, task)))
+    return replace(data, departures=other_sizes(data, task))
+
+
+def _in_its_place(data: TaskData, task: CatalogueTask) -> TaskData:
+    departure = ClassFolders(
+        benchmark=task.benchmark, task=task.title, splits=tuple(data.splits), source=data.source
+    )
+    return replace(data, departures=(departure,))
 
 
 def candidates(config: TrainConfig) -> list[Path]:

@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
+from training.data.departures import AnyDeparture, SplitName
 from training.errors import DataUnusable
-
-SplitName = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True)
@@ -40,17 +38,23 @@ class Split:
 class TaskData:
     """Class names in label order, splits, and in words where they are from.
 
-    `made` says how splits that the source did not have were made, and where they differ from the benchmark's;
-    empty if all are the source's own. `fixed_classes`: the classes are a benchmark's, so that some may have
-    no pictures. `thinned`: the splits that hold a part of their pictures on purpose.
+    `made` says how splits that the source did not have were made, empty if all are the source's own;
+    `departures` where they differ from the benchmark's. `fixed_classes`: the classes are a benchmark's, so
+    that some may have no pictures. `thinned`: the splits that hold a part of their pictures on purpose.
     """
 
     classes: tuple[str, ...]
     splits: Mapping[SplitName, Split]
     source: str
     made: tuple[str, ...] = ()
+    departures: tuple[AnyDeparture, ...] = ()
     fixed_classes: bool = False
     thinned: frozenset[SplitName] = field(default_factory=frozenset)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that keeps the splits from being the source's or the benchmark's own, in words."""
+        return (*map(str, self.departures), *self.made)
 
     def with_splits(self, splits: Mapping[SplitName, Split], how: str) -> "TaskData":
         """The same data with splits added or changed, and a word on how."""

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from training.data.source import Split, SplitName, TaskData
+from training.data.departures import SplitName
+from training.data.source import Split, TaskData
 from training.errors import DataUnusable
 
 

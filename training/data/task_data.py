@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from training.data.benchmark import not_official, with_absences
+from training.data.benchmark import with_absences
 from training.data.catalogue import TASKS, CatalogueTask, close_names, task_named
+from training.data.departures import DrawnByFormula, SplitName
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
-from training.data.source import Split, SplitName, TaskData, check
+from training.data.source import Split, TaskData, check
 from training.data.splits import with_percent, with_test, with_val
 from training.errors import DataNotFound
 from training.options.train_config import TrainConfig
@@ -94,8 +95,8 @@ def _without_folder() -> str:
 
 def _drawn(task: CatalogueTask) -> TaskData:
     data = _embedded(DRAWN[task.name])
-    how = not_official(task, "train, val, test: drawn by formula as dSprites draws")
-    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", (how,))
+    drawn = DrawnByFormula(benchmark=task.benchmark, task=task.title, splits=tuple(data.splits))
+    return TaskData(data.classes, data.splits, f"{task.title}, drawn by formula", departures=(drawn,))
 
 
 def _embedded(task: str) -> TaskData:

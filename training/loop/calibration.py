@@ -1,60 +1,15 @@
-"""How far probabilities can be believed, and the temperature that brings them nearer to the truth."""
+"""The temperature that brings probabilities nearer to the truth."""
 
 import math
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.kinds.dvpt.adapter import Head
+from adapters.kinds.head import Head
 
-BINS = 15
 HOTTEST = 20.0
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Answers by their probability, in bins of equal width [K]: pictures, mean probability, accuracy.
-
-    A bin without pictures has zeros.
-    """
-
-    pictures: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, logits: Tensor, labels: Tensor, bins: int = BINS) -> "Reliability":
-        """Logits [N, C] and labels [N] → how often answers of a given probability are right."""
-        probability, answer = logits.double().softmax(dim=1).max(dim=1)
-        number = np.clip(np.ceil(probability.numpy() * bins).astype(int) - 1, 0, bins - 1)
-        count = np.bincount(number, minlength=bins)
-        total = np.maximum(count, 1)
-        right = (answer == labels).double().numpy()
-        return cls(
-            count,
-            np.bincount(number, probability.numpy(), minlength=bins) / total,
-            np.bincount(number, right, minlength=bins) / total,
-        )
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: |accuracy − probability|, bins by their pictures (Guo et al. 2017)."""
-        gaps = np.abs(self.accuracy - self.probability)
-        return float((gaps * self.pictures).sum() / self.pictures.sum())
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A fitted temperature: on how many pictures of val, and of which run."""
-
-    temperature: float
-    pictures: int
-    run: str
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

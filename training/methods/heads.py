@@ -1,10 +1,10 @@
-"""Heads while they train; what is published is always `adapters.kinds.dvpt.adapter.Head`."""
+"""Heads while they train; what is published is always `adapters.kinds.head.Head`."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.kinds.dvpt.adapter import Head
+from adapters.kinds.head import Head
 from adapters.vit.backbone import Backbone
 from training.options.train_config import TrainConfig
 

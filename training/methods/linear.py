@@ -6,7 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.linear.options import LinearOptions
 from adapters.vit.backbone import Backbone
 from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe
@@ -24,7 +25,6 @@ class LinearMethod:
 
     def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
         self._backbone = backbone
-        self._options = config.prompts
         self._class_count = class_count
         self.module = new_head(backbone, config, class_count)
 
@@ -50,6 +50,6 @@ class LinearMethod:
 
     def adapter(self) -> Adapter:
         """An adapter without prompts, with a copy of the head."""
-        published = Adapter(self._options, self._backbone.config, self._class_count)
+        published = Adapter(LinearOptions(), self._backbone.config, self._class_count)
         published.head = plain_head(copy.deepcopy(self.module).cpu())
         return published.eval()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
 
 
 @dataclass(frozen=True)

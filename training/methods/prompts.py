@@ -2,12 +2,15 @@
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.body import DvptBody
 from adapters.vit.backbone import Backbone
+from adapters.vit.row_parameters import RowParameters
 from training.methods.heads import new_head, plain_head
 from training.methods.method import Recipe
 from training.options.train_config import TrainConfig
@@ -22,16 +25,16 @@ class PromptMethod:
 
     def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
         self._backbone = backbone
-        self._adapter = Adapter(
-            config.prompts, backbone.config, class_count, prompt_dropout=config.prompt_dropout
-        )
+        self._options = config.prompts
+        self._adapter = Adapter(self._options, backbone.config, class_count)
+        cast("DvptBody", self._adapter.body).dropout.p = config.prompt_dropout
         self._adapter.head = new_head(backbone, config, class_count)
         self.module = self._adapter
 
     @property
     def layout(self) -> tuple[int, bool]:
         """What must be equal for `joint_logits`: how many prompts, and whether in every layer."""
-        return self._adapter.options.count, self._adapter.options.deep
+        return self._options.count, self._options.deep
 
     @property
     def head(self) -> nn.Module:
@@ -65,6 +68,7 @@ def joint_logits(methods: Sequence[PromptMethod], inputs: Sequence[Tensor]) -> l
     tokens = backbone.embed(torch.cat(list(inputs)))
     adapters = [method._adapter for method in methods]  # noqa: SLF001 - of this class
     patches = torch.split(backbone.patch_tokens(tokens), sizes)
-    prompts = [adapter.dynamic_prompts(own) for adapter, own in zip(adapters, patches, strict=True)]
-    features = backbone.encode(tokens, torch.cat([own for own in prompts if own is not None]))
+    rows = [adapter.row_parameters(own) for adapter, own in zip(adapters, patches, strict=True)]
+    prompts = torch.cat([own.prompts for own in rows if own.prompts is not None])
+    features = backbone.encode(tokens, RowParameters(prompts))
     return [adapter.head(own) for adapter, own in zip(adapters, torch.split(features, sizes), strict=True)]

@@ -5,11 +5,15 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from adapters.config import PreprocessConfig, PromptConfig, StrictModel
+from adapters.config import PreprocessConfig, StrictModel
 from adapters.errors import InvalidName
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
+from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
 
 COMMON = "what to train"
@@ -40,7 +44,7 @@ class TrainConfig(StrictModel):
     method: Literal["dvpt", "vpt", "linear", "mlp", "full", "partial", "bias", "adapter", "sidetune"] = knob(
         "dvpt", COMMON, "what is trained; the first four can be served, the others are for comparison"
     )
-    store: Path | None = knob(
+    store: Location | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
     backbone: str | None = knob(
@@ -165,6 +169,11 @@ class TrainConfig(StrictModel):
         None, PUBLISHING, "publish the adapter to the store (default: if it can be served)", keyed=False
     )
 
+    @field_validator("store", mode="before")
+    @classmethod
+    def _path_or_url(cls, store: object) -> object:
+        return as_location(store) if isinstance(store, str) else store
+
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         try:
@@ -212,13 +221,16 @@ class TrainConfig(StrictModel):
         return self.method in SERVED_METHODS if self.publish is None else self.publish
 
     @property
-    def prompts(self) -> PromptConfig:
-        """The prompt options as an adapter records them: a head alone has none, VPT no Meta-Net."""
-        if self.method in {"linear", "mlp"}:
-            return PromptConfig(count=0, deep=False, meta_net="none")
+    def kind_options(self) -> KindOptions:
+        """The options as an adapter records them."""
+        return LinearOptions() if self.method in {"linear", "mlp"} else self.prompts
+
+    @property
+    def prompts(self) -> DvptOptions:
+        """Prompts and Meta-Net; VPT has none of the latter."""
         if self.method == "vpt":
-            return PromptConfig(count=self.prompt_count, deep=self.deep, meta_net="none")
-        return PromptConfig(
+            return DvptOptions(count=self.prompt_count, deep=self.deep, meta_net="none")
+        return DvptOptions(
             count=self.prompt_count,
             deep=self.deep,
             meta_net=self.meta_net,

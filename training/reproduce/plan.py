@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import Json, TypeAdapter, ValidationError
 
 from adapters.config import StrictModel
 from adapters.errors import ConfigError
+from adapters.kinds.dvpt.options import DvptOptions
 from training.data.catalogue import TASKS, CatalogueTask
+from training.data.departures import AnyDeparture
 from training.data.downloads import DOWNLOADS
 from training.data.folders import find_folder
 from training.data.task_data import DRAWN
@@ -26,8 +27,7 @@ from training.search.search_config import SearchConfig
 DEFAULT_PROMPTS = 10
 WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
 """What `dvpt-train` does by default and the paper does not."""
-# What the readers say of pictures and splits that stand in for a benchmark's own.
-UNOFFICIAL = re.compile(r"\bnot the (\d+ of the )?official\b")
+_DEPARTURES: TypeAdapter[tuple[AnyDeparture, ...]] = TypeAdapter(tuple[AnyDeparture, ...])
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,11 @@ class Cell:
 
 
 class CellRow(StrictModel):
-    """One finished cell in `results.csv`; accuracies are parts of 1, joined by spaces, one a seed."""
+    """One finished cell in `results.csv`; accuracies are parts of 1, joined by spaces, one a seed.
+
+    `official` says whether pictures and splits are the benchmark's own, `departures`, as JSON in the file, in
+    what they are not.
+    """
 
     key: str
     task: str
@@ -75,20 +79,26 @@ class CellRow(StrictModel):
     total_seconds: float
     backbone: str
     image_size: int
+    official: bool
+    departures: Json[tuple[AnyDeparture, ...]]
     splits_made: str | None
     directory: str
 
     @classmethod
     def of(cls, cell: Cell, result: SearchResult) -> Self:
         """The row of a finished search."""
-        facts = result.model_dump(include=set(cls.model_fields) - {"accuracies", "diverged_seeds"})
-        facts["splits_made"] = "; ".join(result.splits_made) or None
+        changed = {"accuracies", "diverged_seeds", "departures", "splits_made"}
+        facts = result.model_dump(include=set(cls.model_fields) - changed)
+        options = cell.config.kind_options
         return cls(
             key=cell.key,
             percent=cell.percent,
-            prompts=cell.config.prompts.count,
+            prompts=options.count if isinstance(options, DvptOptions) else 0,
             accuracies=" ".join(map(repr, result.accuracies)),
             diverged_seeds=len(result.diverged_seeds),
+            official=not result.departures,
+            departures=_DEPARTURES.dump_json(result.departures).decode(),
+            splits_made="; ".join(result.splits_made) or None,
             **facts,
         )
 
@@ -108,9 +118,10 @@ class CellRow(StrictModel):
         return pooled_standard_error(self.values, self.pictures)
 
     @property
-    def official(self) -> bool:
-        """Whether the splits are the benchmark's own."""
-        return UNOFFICIAL.search(self.splits_made or "") is None
+    def notes(self) -> str:
+        """In what its splits are not the benchmark's, and how those that the source lacks were made."""
+        made = [self.splits_made] if self.splits_made else []
+        return "; ".join([*map(str, self.departures), *made])
 
     @property
     def comparable(self) -> bool:

@@ -8,19 +8,19 @@ from typing import Any
 
 from training.data.source import listed
 from training.errors import DataNotFound, TrainingError
-from training.loop.optimization import steps_in_epoch
 from training.reproduce.experiments import Experiment
 from training.reproduce.figures import picture
 from training.reproduce.plan import Cell, CellRow, cells, data_at_hand
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.reproduce.scores import Scores
 from training.reproduce.tables import markdown, write_csv
-from training.run.dry_run import measure
+from training.run.dry_run import measure, trial_s
+from training.run.durations import duration
 from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.grid import grid
 from training.search.ledger import Ledger
-from training.search.search import FINAL_COST, Search, duration
+from training.search.search import FINAL_COST, Search
 
 LOG = logging.getLogger("training")
 RESULTS = "results.csv"
@@ -101,9 +101,7 @@ class Reproduction:
         options = {"train_split": "train", "eval_split": "val", "lr": grid(cell.config)[0].lr}
         run = Run(cell.config.plain(**options), self._workbench)
         costs = measure(run)
-        epochs, pictures = run.config.epochs or 0, len(run.train)
-        trial = epochs * steps_in_epoch(pictures, run.config.batch_size) * costs.step_s
-        trial += len(run.held_out) * costs.evaluate_s
+        trial, pictures = trial_s(run, costs), len(run.train)
         finals = cell.config.seeds * (FINAL_COST * trial + len(run.data.splits["test"]) * costs.evaluate_s)
         # Features are computed once for the trials, and once for the final trainings.
         return len(grid(cell.config)) * trial + finals + (1 + FINAL_COST) * pictures * costs.inputs_s

@@ -6,13 +6,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from training.card.model_card import table
+from training.card.markdown import table
 from training.data.catalogue import TASKS
 from training.reproduce import paper
 from training.reproduce.experiments import Experiment, System
 from training.reproduce.plan import CellRow
 from training.reproduce.scores import Score, Scores
-from training.search.search import duration
+from training.run.durations import duration
 
 DAGGER = "†"
 COLUMNS = (
@@ -161,15 +161,15 @@ def _title(scores: Scores, task: str) -> str:
 
 
 def _footnotes(scores: Scores) -> list[str]:
-    made: dict[str, str] = {}
+    notes: dict[str, str] = {}
     for row in scores.rows:
         if not row.official:
-            made[row.task] = row.splits_made or ""
-    if not made:
+            notes[row.task] = row.notes
+    if not notes:
         return []
-    notes = "\n".join(f"- {TASKS[task].title}: {how}" for task, how in made.items())
+    lines = "\n".join(f"- {TASKS[task].title}: {how}" for task, how in notes.items())
     return [
-        f"{DAGGER} Not the benchmark's own pictures or splits, so that no difference is given:\n\n{notes}"
+        f"{DAGGER} Not the benchmark's own pictures or splits, so that no difference is given:\n\n{lines}"
     ]
 
 
@@ -209,7 +209,7 @@ def _line(experiment: Experiment, system: System, percent: int, score: Score) ->
         "tasks": score.tasks,
         "of_tasks": score.of_tasks,
         "percent": percent,
-        "official": "yes" if score.official else "no",
+        "official": score.official,
     } | {name: "" if value is None else f"{round(value, 4) + 0.0:.4f}" for name, value in numbers.items()}
 
 

@@ -13,6 +13,7 @@ from training.loop.evaluate import answer_of_method, predict_logits
 from training.loop.loop import Pictures
 from training.loop.optimization import steps_in_epoch
 from training.methods.method import Parameters
+from training.run.durations import duration
 from training.run.run import Run
 
 TIMED_STEPS = 4
@@ -42,7 +43,7 @@ def dry_run(run: Run) -> str:
         [
             f"task: {run.config.task}, {len(run.data.classes)} classes, from {run.data.source}",
             f"pictures: {_sizes(run)}",
-            *(f"  {how}" for how in run.data.made),
+            *(f"  {how}" for how in run.data.notes),
             f"method: {run.config.method} on {backbone.config.name}, {backbone.config.image_size} px, "
             f"{str(backbone.dtype).removeprefix('torch.')} on {run.device}",
             f"trained parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
@@ -89,6 +90,12 @@ def memory_bytes(run: Run, costs: Costs) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + to_come
 
 
+def trial_s(run: Run, costs: Costs) -> float:
+    """Seconds of training every epoch and evaluating once, pictures decoded and inputs computed."""
+    steps = steps_in_epoch(len(run.train), run.config.batch_size)
+    return (run.config.epochs or 0) * steps * costs.step_s + len(run.held_out) * costs.evaluate_s
+
+
 def _time(run: Run, costs: Costs) -> str:
     epochs, steps = run.config.epochs or 0, steps_in_epoch(len(run.train), run.config.batch_size)
     checkpoint = run.directory.load()
@@ -101,7 +108,7 @@ def _time(run: Run, costs: Costs) -> str:
     twice = ", and about as long again to calibrate" if _second_run(run) else ""
     most = "at most " if run.config.patience else "about "
     return (
-        f"{most}{_clock(total_s)}{twice}; {epochs} epochs of {steps} steps{before}, "
+        f"{most}{duration(total_s)}{twice}; {epochs} epochs of {steps} steps{before}, "
         f"{costs.step_s * 1000:.0f} ms a step"
     )
 
@@ -127,13 +134,6 @@ def _publishing(run: Run) -> str:
     if not run.config.publishes:
         return "nothing"
     return f"{run.config.published_name} to {run.placement.store}, label {run.config.label}"
-
-
-def _clock(seconds: float) -> str:
-    """Seconds in the unit a person would say."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _spread(split: Split, count: int) -> Split:

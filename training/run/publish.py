@@ -1,86 +1,61 @@
-"""From a trained adapter to what is published: rounded tensors, and where they come from."""
+"""A trained adapter goes to its store, and its user is told what to do with it."""
 
-import sys
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Any
+from dataclasses import replace
 
 from adapters.config import BackboneConfig
-from adapters.kinds.dvpt.adapter import Adapter, empty_adapter
-from adapters.store.artifact import Artifact, new_artifact
-from adapters.vit.backbone import Backbone
-from training.card.model_card import Findings
-from training.data.source import TaskData
-from training.options.train_config import TrainConfig
-
-PACKAGES = ("torch", "timm", "numpy", "pillow", "safetensors")
-
-
-def unpublished(
-    adapter: Adapter, config: TrainConfig, classes: tuple[str, ...], backbone: BackboneConfig
-) -> Artifact:
-    """The artifact as it will be published, before it is measured: no provenance and no card yet."""
-    return new_artifact(
-        adapter,
-        method=config.method,
-        classes=classes,
-        backbone=backbone,
-        preprocess=config.preprocess,
-        provenance={},
-    )
+from adapters.store.artifact import Artifact
+from adapters.store.files import Location
+from adapters.store.store import Store
+from training.card.provenance import Provenance
+from training.errors import NotWritten
+from training.options.train_config import SERVED_METHODS, TrainConfig
+from training.run_directory import reason
 
 
-def rounded_adapter(artifact: Artifact, backbone: BackboneConfig) -> Adapter:
-    """The adapter a server will load: the artifact's rounded values, computed with in float32."""
-    adapter = empty_adapter(artifact.config, backbone)
-    adapter.load_state_dict({name: tensor.float() for name, tensor in artifact.tensors.items()})
-    return adapter.eval()
-
-
-def provenance_of(
-    config: TrainConfig,
-    task: TaskData,
-    findings: Findings,
-    backbone: Backbone,
+def publish(
+    draft: Artifact,
+    provenance: Provenance,
+    card: Mapping[str, bytes],
     *,
-    data: Mapping[str, int | str],
-) -> dict[str, Any]:
-    """The free block of `adapter_config.json`: what is needed to judge the figure and to repeat it.
+    config: TrainConfig,
+    store: Location,
+    backbone: BackboneConfig,
+) -> int:
+    """Publish what was measured, with provenance and card, to a store that is made if need be → the version.
 
-    `data` counts and digests the pictures.
+    Raises NotWritten where the disk is full or a right is missing.
     """
-    return {
-        "method": config.method,
-        "backbone": backbone.config.name,
-        "metrics": {
-            "split": findings.split,
-            "accuracy": round(findings.predictions.accuracy, 6),
-            "standard_error": round(findings.standard_error, 6),
-            "pictures": len(findings.predictions.labels),
-            "calibration_error": round(findings.reliability.error, 6),
-        },
-        **_how_it_ended(findings),
-        "data": {"source": task.source, "trained_on": config.train_split, **data},
-        "splits_made": list(task.made),
-        "seeds": {"seed": config.seed, "split_seed": config.split_seed},
-        "precision": str(backbone.dtype).removeprefix("torch."),
-        "options": config.model_dump(mode="json", exclude=config.unkeyed() | {"task", "data", "weights"}),
-        "packages": {"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
-        "training_seconds": round(sum(record.seconds for record in findings.history), 1),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    described = draft.config.model_copy(update={"provenance": provenance.plain()})
+    try:
+        opened = Store.create(store, backbone)
+        return opened.publish(
+            config.published_name, replace(draft, config=described, card=card), label=config.label
+        )
+    except OSError as error:
+        raise NotWritten(
+            f"cannot publish to the store {store}: {reason(error)}; the run is whole in its directory, and "
+            "the same command publishes it"
+        ) from error
 
 
-def _how_it_ended(findings: Findings) -> dict[str, Any]:
-    """What early stopping and calibration did, where they were asked for."""
-    found: dict[str, Any] = {}
-    if findings.kept:
-        found["early_stopping"] = {"epoch": findings.kept.epoch, "val_accuracy": findings.kept.val_accuracy}
-    if findings.calibration:
-        found["calibration"] = asdict(findings.calibration) | {
-            "error_before": round(findings.uncalibrated.error, 6),
-            "error_after": round(findings.reliability.error, 6),
-        }
-    return found
+def published_lines(config: TrainConfig, store: Location, version: int | None, of: str = "") -> list[str]:
+    """What was published and what to try next, or why nothing was; `of` says more of the version."""
+    if version is None:
+        return [f"not published: {_why_not(config)}"]
+    place = shlex.quote(str(store))
+    return [
+        f"published: {config.published_name} version {version}{of} in {store}",
+        f"try it: dvpt-adapters classify --store {place} {config.published_name} PICTURE",
+        f"serve it: dvpt-serve --store {place}",
+    ]
+
+
+def _why_not(config: TrainConfig) -> str:
+    if config.method in SERVED_METHODS:
+        return "--no-publish"
+    return (
+        f"a service cannot run {config.method}; "
+        "the trained tensors are in the run directory's checkpoint.safetensors"
+    )

@@ -3,10 +3,9 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,36 +14,35 @@ from torch.utils.tensorboard import SummaryWriter
 from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.pictures.decode import silence_pillow
-from adapters.store.artifact import Artifact
-from adapters.store.store import Store
+from adapters.store.artifact import Artifact, adapter_of, new_artifact
+from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
-from training.card.model_card import Findings, model_card
+from training.card.findings import Calibration, Findings, Predictions
+from training.card.model_card import model_card
+from training.card.provenance import DataFacts, Provenance
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
-from training.errors import NotWritten
-from training.loop.calibration import Calibration, fit_temperature, fold_temperature
+from training.loop.calibration import fit_temperature, fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
 from training.loop.evaluate import (
     Answer,
-    Predictions,
     answer_of_adapter,
     answer_of_method,
     predict_logits,
 )
 from training.loop.loop import Pictures, Training
 from training.methods import build_method, with_recipe
-from training.methods.method import Method, Parameters
-from training.options.option_file import toml_of
+from training.methods.method import Method
 from training.options.train_config import TrainConfig
 from training.run.placement import Placement
-from training.run.publish import provenance_of, rounded_adapter, unpublished
-from training.run.warm_start import WarmStart, find_warm_start
+from training.run.publish import publish
+from training.run.record import provenance_of, record_inputs, record_outputs
+from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
-from training.run_directory import EpochRecord, RunDirectory, reason
+from training.run_directory import EpochRecord, RunDirectory
 
 LOG = logging.getLogger("training")
-ONCE = frozenset({"fresh", "dry_run"})  # what is asked of one command, and not repeated with its options
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,9 @@ class Outcome:
     """What a run ended with."""
 
     findings: Findings
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     run: Path
-    store: Path
+    store: Location
     version: int | None
     seconds: float
 
@@ -118,11 +116,18 @@ class Run:
         if adapter is None:
             return None
         fold_temperature(adapter.head, temperature)
-        return unpublished(adapter, self.config, self.data.classes, self.backbone.config)
+        return new_artifact(
+            adapter,
+            method=self.config.method,
+            classes=self.data.classes,
+            backbone=self.backbone.config,
+            preprocess=self.config.preprocess,
+            provenance={},
+        )
 
     def _execute(self, command: str, *, with_card: bool) -> Outcome:
         began = time.perf_counter()
-        self._record_inputs(command)
+        record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
         held_out = self.decoder.chunks(self.held_out)
         history, kept = self._fit()
         calibration = self._calibrate(command) if self.config.calibrate else None
@@ -132,8 +137,12 @@ class Run:
             self.config.eval_split, self.data.classes, predictions, history, kept, calibration
         )
         provenance = self._provenance(findings, command)
-        card = self._card(findings, provenance, served=draft is not None) if with_card else {}
-        self._record_outputs(findings, provenance, card)
+        card = (
+            model_card(self.config.published_name, findings, provenance, served=draft is not None)
+            if with_card
+            else {}
+        )
+        record_outputs(self.directory, findings, provenance, card, self.config.predictions)
         version = self._publish(draft, provenance, card)
         seconds = time.perf_counter() - began
         return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
@@ -187,57 +196,36 @@ class Run:
         """What is measured: the rounded tensors that a server will load, or else the method itself."""
         if draft is None:
             return answer_of_method(self.method, self.device)
-        return answer_of_adapter(self.backbone, rounded_adapter(draft, self.backbone.config))
+        return answer_of_adapter(self.backbone, adapter_of(draft, self.backbone.config))
 
     def _predict(self, answer: Answer, pixels: Iterable[Tensor], split: Split) -> Predictions:
         logits = predict_logits(answer, self.device, pixels)
         return Predictions(split.names, torch.tensor(split.labels), logits)
 
-    def _record_inputs(self, command: str) -> None:
-        config = _pinned(self.config, self.warm)
-        self.directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
-        self.directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
-        splits = {name: split.names for name, split in self.data.splits.items()}
-        self.directory.write_json("splits.json", {"made": self.data.made, **splits})
-
-    def _record_outputs(
-        self, findings: Findings, provenance: Mapping[str, Any], card: Mapping[str, bytes]
-    ) -> None:
-        self.directory.write_json("result.json", provenance)
-        for path in (self.directory.path / "predictions.csv", self.config.predictions):
-            if path is not None:
-                findings.predictions.write(path)
-        for name, content in card.items():
-            self.directory.write_bytes(name, content)
-
-    def _provenance(self, findings: Findings, command: str) -> dict[str, Any]:
-        facts: dict[str, Any] = {"command": command, "parameters": asdict(Parameters.of(self.method))}
-        if self.warm:
-            facts["warm_start"] = {"version": self.warm.name, "tensors": self.warm.digest}
-        data: dict[str, int | str] = {"pictures": len(self.train), **self.digests}
-        return provenance_of(self.config, self.data, findings, self.backbone, data=data) | facts
-
-    def _card(
-        self, findings: Findings, provenance: Mapping[str, Any], *, served: bool
-    ) -> Mapping[str, bytes]:
-        return model_card(self.config.published_name, findings, provenance, served=served)
+    def _provenance(self, findings: Findings, command: str) -> Provenance:
+        facts = DataFacts(
+            source=self.data.source,
+            trained_on=self.config.train_split,
+            pictures=len(self.train),
+            **self.digests,
+        )
+        return provenance_of(
+            self.config, self.data, facts, findings, self.backbone, self.method, self.warm, command
+        )
 
     def _publish(
-        self, draft: Artifact | None, provenance: dict[str, Any], card: Mapping[str, bytes]
+        self, draft: Artifact | None, provenance: Provenance, card: Mapping[str, bytes]
     ) -> int | None:
         if draft is None or not self.config.publishes:
             return None
-        config = draft.config.model_copy(update={"provenance": provenance})
-        artifact = replace(draft, config=config, card=card)
-        root = self.placement.store
-        try:
-            store = Store.create(root, self.backbone.config)
-            return store.publish(self.config.published_name, artifact, label=self.config.label)
-        except OSError as error:
-            raise NotWritten(
-                f"cannot publish to the store {root}: {reason(error)}; the run is whole in "
-                f"{self.directory.path}, and the same command publishes it"
-            ) from error
+        return publish(
+            draft,
+            provenance,
+            card,
+            config=self.config,
+            store=self.placement.store,
+            backbone=self.backbone.config,
+        )
 
 
 def _dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
@@ -249,14 +237,9 @@ def _dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
     return choose_dtype(config.precision, device)
 
 
-def _pinned(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
-    """The same options, where a label that may move is the version it named."""
-    return config.model_copy(update={"warm_start": warm.name}) if warm else config
-
-
 def _without_val(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
     """The same options for a run that keeps val out of training, looks at it alone, and publishes nothing."""
-    return _pinned(config, warm).model_copy(
+    return pinned(config, warm).model_copy(
         update={
             "train_split": "train", "eval_split": "val", "calibrate": False, "publish": False,
             "predictions": None,

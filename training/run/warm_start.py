@@ -1,10 +1,12 @@
 """Start from what is published: prompts, Meta-Net and, for the same classes, the head."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from adapters.config import STABLE, AdapterConfig
+from adapters.config import STABLE
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import Artifact
+from adapters.store.files import Location
 from adapters.store.store import Store
 from training.errors import MethodUnsuitable
 from training.methods.method import Method
@@ -41,7 +43,7 @@ class WarmStart:
             method.module.load_state_dict(body, strict=False)
 
 
-def find_warm_start(config: TrainConfig, store: Path, classes: tuple[str, ...]) -> WarmStart | None:
+def find_warm_start(config: TrainConfig, store: Location, classes: tuple[str, ...]) -> WarmStart | None:
     """The version `--warm-start` names in the store, after every check; None if it names none.
 
     Raises StoreError or ArtifactError where it cannot be had, MethodUnsuitable where it is of another method
@@ -57,7 +59,7 @@ def find_warm_start(config: TrainConfig, store: Path, classes: tuple[str, ...]) 
     _require_same_layout(config, artifact.config, f"{task} version {version}")
     plain = config.head_layers == artifact.config.head_layers == 1
     found = WarmStart(task, version, artifact, with_head=plain and classes == artifact.config.classes)
-    if not config.prompts.count and not found.with_head:
+    if isinstance(artifact.config.options, LinearOptions) and not found.with_head:
         raise MethodUnsuitable(
             f"nothing of {task} version {version} can be started from: it is a head alone, and a head is "
             "taken over only if it is one linear map for the same classes in the same order"
@@ -65,10 +67,15 @@ def find_warm_start(config: TrainConfig, store: Path, classes: tuple[str, ...]) 
     return found
 
 
+def pinned(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
+    """The same options, where a label that may move is the version it named."""
+    return config.model_copy(update={"warm_start": warm.name}) if warm else config
+
+
 def _require_same_layout(config: TrainConfig, other: AdapterConfig, where: str) -> None:
     if config.method != other.method:
         raise MethodUnsuitable(f"cannot start: {where} is of method {other.method}, not {config.method}")
-    wanted, there = config.prompts.model_dump(), other.prompts.model_dump()
+    wanted, there = config.kind_options.model_dump(), other.options.model_dump()
     wrong = [f"{name} {there[name]}, not {value}" for name, value in wanted.items() if value != there[name]]
     if wrong:
         raise MethodUnsuitable(f"cannot start from {where}, which has {'; '.join(wrong)}")

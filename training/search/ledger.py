@@ -1,43 +1,18 @@
 """Rows that outlive a killed process: a CSV file that is appended to, one durable line at a time."""
 
 import csv
-import fcntl
 import io
 import os
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
+from filelock import lock_descriptor
 from pydantic import ValidationError
 
 from adapters.config import StrictModel
 from training.errors import CheckpointDamaged
 
 Row = TypeVar("Row", bound=StrictModel)
-
-
-class TrialRow(StrictModel):
-    """One training of a search: on train and measured on val, or on both and measured on test.
-
-    A run that diverged has neither accuracy (a part of 1) nor loss. `seconds` is the wall time of the process
-    that finished it, `training_seconds` the training of all its epochs. `run` is its directory's name.
-    """
-
-    task: str
-    method: str
-    optimizer: Literal["adamw", "sgd"]
-    lr: float
-    weight_decay: float
-    seed: int
-    split: Literal["val", "test"]
-    epochs: int
-    state: Literal["finished", "diverged"]
-    accuracy: float | None
-    loss: float | None
-    pictures: int
-    seconds: float
-    training_seconds: float
-    run: str
-    version: int | None = None
 
 
 class Ledger(Generic[Row]):
@@ -73,12 +48,13 @@ class Ledger(Generic[Row]):
         line = io.StringIO(newline="")
         writer = csv.DictWriter(line, self._names, lineterminator="\n")
         with self.path.open("ab") as file:
-            # Processes that share the work by tasks may append to one file.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            # Processes that share the work by tasks may append to one file. The lock is on that file itself,
+            # so that no other lies beside results that people keep, and ends when it is closed.
+            lock_descriptor(file.fileno())
             file.truncate(self._whole_bytes())
             if file.seek(0, os.SEEK_END) == 0:
                 writer.writeheader()
-            writer.writerow(row.model_dump(mode="json"))
+            writer.writerow(row.model_dump(mode="json", round_trip=True))
             file.write(line.getvalue().encode())
             file.flush()
             os.fsync(file.fileno())

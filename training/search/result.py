@@ -4,6 +4,7 @@ import math
 import statistics
 
 from adapters.config import StrictModel
+from training.data.departures import AnyDeparture
 from training.search.grid import Optimizer
 from training.uncertainty import standard_error
 
@@ -35,6 +36,7 @@ class SearchResult(StrictModel):
     backbone: str
     image_size: int
     source: str
+    departures: tuple[AnyDeparture, ...]
     splits_made: tuple[str, ...]
     store: str
     version: int | None

@@ -1,31 +1,27 @@
 """The 80/20 search: each point of a grid on train, the best on val trained again on all, tested once."""
 
-import json
 import logging
-import math
 import statistics
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-from torch.nn import functional as F
-
-from training.errors import CheckpointDamaged, Diverged
-from training.loop.evaluate import Predictions
+from training.errors import Diverged
 from training.options.train_config import TrainConfig
-from training.run.run import Outcome, Run
+from training.run.durations import duration
+from training.run.record import RESULT, read_result
+from training.run.run import Run
 from training.run.workbench import Workbench
 from training.run_directory import CHECKPOINT, RunDirectory
 from training.search.grid import Point, grid
 from training.search.joint import train_jointly
-from training.search.ledger import Ledger, TrialRow
+from training.search.ledger import Ledger
 from training.search.result import SearchResult
 from training.search.search_config import SearchConfig
+from training.search.trials import TrialRow, row_of, select
 
 LOG = logging.getLogger("training")
 ROWS = "search.csv"
-RESULT = "result.json"
 # Final trainings see 1,000 pictures, trials 800.
 FINAL_COST = 1.25
 
@@ -135,7 +131,7 @@ class Search:
         except Diverged as error:
             LOG.info("%s", error)
             outcome = None
-        return _row_of(run, outcome, time.perf_counter() - began)
+        return row_of(run, outcome, time.perf_counter() - began)
 
     def _report(self, point: Point, row: TrialRow) -> None:
         """One line: how this point did, the best so far, the time that is left."""
@@ -154,7 +150,7 @@ class Search:
         if not finished:
             raise Diverged(f"{self.directory.path}: trained on all pictures, every seed diverged with {best}")
         tried = self._tried()
-        facts = _facts(self.directory.path / finished[0].run / RESULT)
+        facts = read_result(self.directory.path / finished[0].run)
         placement = self._placement
         return SearchResult(
             task=self.config.task,
@@ -171,37 +167,19 @@ class Search:
             diverged_seeds=tuple(row.seed for row in finals if row.state == "diverged"),
             accuracies=tuple(row.accuracy or 0.0 for row in finished),
             pictures=finished[0].pictures,
-            parameters_with_head=facts["parameters"]["with_head"],
-            parameters_without_head=facts["parameters"]["without_head"],
+            parameters_with_head=facts.parameters.with_head,
+            parameters_without_head=facts.parameters.without_head,
             training_seconds=round(statistics.fmean(row.training_seconds for row in finished), 2),
             total_seconds=round(sum(row.seconds for row in (*tried, *finals)), 1),
             backbone=placement.backbone.config.name,
             image_size=placement.backbone.config.image_size,
-            source=facts["data"]["source"],
-            splits_made=tuple(facts["splits_made"]),
+            source=facts.data.source,
+            departures=facts.departures,
+            splits_made=facts.splits_made,
             store=str(placement.store),
             version=finals[0].version,
             directory=str(self.directory.path),
         )
-
-
-def select(rows: Sequence[TrialRow]) -> TrialRow:
-    """The trial with the best val accuracy at its last epoch.
-
-    Among equals the lower val loss, then the lower learning rate, then the higher weight decay. Raises
-    Diverged where no trial finished.
-    """
-    finished = [row for row in rows if row.state == "finished"]
-    if not finished:
-        raise Diverged(f"all {len(rows)} trials diverged; give lower values with --grid-lr")
-    return min(finished, key=lambda row: (-(row.accuracy or 0.0), row.loss or 0.0, row.lr, -row.weight_decay))
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def _key(probe: Run) -> str:
@@ -216,47 +194,5 @@ def _options(point: Point) -> dict[str, Any]:
     return {"optimizer": point.optimizer, "lr": point.lr, "weight_decay": point.weight_decay}
 
 
-def _row_of(run: Run, outcome: Outcome | None, seconds: float) -> TrialRow:
-    """The row of a run; without an outcome, or with answers that are no numbers, it diverged."""
-    config = run.config
-    predictions = outcome.findings.predictions if outcome else None
-    loss = _loss(predictions) if predictions else math.nan
-    finished = predictions is not None and math.isfinite(loss)
-    trained = sum(record.seconds for record in outcome.findings.history) if outcome else 0.0
-    return TrialRow(
-        task=config.task,
-        method=config.method,
-        optimizer=config.optimizer,
-        lr=config.lr or 0.0,
-        weight_decay=config.weight_decay,
-        seed=config.seed,
-        split=config.eval_split,
-        epochs=config.epochs or 0,
-        state="finished" if finished else "diverged",
-        accuracy=predictions.accuracy if predictions and finished else None,
-        loss=loss if finished else None,
-        pictures=len(run.held_out),
-        seconds=round(seconds, 2),
-        training_seconds=round(trained, 2),
-        run=run.directory.path.name,
-        version=outcome.version if outcome else None,
-    )
-
-
-def _loss(predictions: Predictions) -> float:
-    return F.cross_entropy(predictions.logits.double(), predictions.labels).item()
-
-
 def _shown(row: TrialRow) -> str:
     return "diverged" if row.accuracy is None else f"accuracy {row.accuracy:.4f}"
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """What a finished run says of itself."""
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointDamaged(
-            f"cannot read {path}, which its row in {ROWS} speaks of: {error}; start over with --fresh"
-        ) from error
-    return facts

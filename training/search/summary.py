@@ -1,9 +1,7 @@
 """`dvpt-train --search`: the search, and what a user wants to know at its end."""
 
-import shlex
-
-from training.options.train_config import SERVED_METHODS
 from training.run.dry_run import dry_run
+from training.run.publish import published_lines
 from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.grid import Point, grid
@@ -48,20 +46,8 @@ def summary(config: SearchConfig, result: SearchResult) -> str:
         f"({result.pictures} pictures)" + (f"; {lost} seeds diverged and are left out" if lost else ""),
         f"parameters: {result.parameters_with_head:,} with head, {result.parameters_without_head:,} without",
         f"seconds: {result.total_seconds:.1f}, training {result.training_seconds:.1f} each time",
-        *(f"note: {how}" for how in result.splits_made),
+        *(f"note: {how}" for how in (*result.departures, *result.splits_made)),
         f"trials: {result.directory}/{ROWS}",
     ]
-    return "\n".join([*lines, *_published(config, result)])
-
-
-def _published(config: SearchConfig, result: SearchResult) -> list[str]:
-    if result.version is None:
-        why = "--no-publish" if config.method in SERVED_METHODS else f"a service cannot run {config.method}"
-        return [f"not published: {why}"]
-    store = shlex.quote(result.store)
-    version = f"version {result.version}, seed {config.seed},"
-    return [
-        f"published: {config.published_name} {version} in {result.store}",
-        f"try it: dvpt-adapters classify --store {store} {config.published_name} PICTURE",
-        f"serve it: dvpt-serve --store {store}",
-    ]
+    seed = f", seed {config.seed},"
+    return "\n".join([*lines, *published_lines(config, result.store, result.version, seed)])

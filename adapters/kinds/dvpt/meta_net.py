@@ -5,17 +5,17 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from adapters.config import PromptConfig
+from adapters.kinds.dvpt.options import DvptOptions
 
 
-def hidden_width(prompts: PromptConfig, width: int) -> int:
+def hidden_width(options: DvptOptions, width: int) -> int:
     """The bottleneck's width; 0 in the configuration means CoCoOp's D / 16."""
-    return prompts.meta_hidden or max(1, width // 16)
+    return options.meta_hidden or max(1, width // 16)
 
 
-def output_rows(prompts: PromptConfig) -> int:
+def output_rows(options: DvptOptions) -> int:
     """How many rows π has: one for all prompts (shared) or one for each (specific)."""
-    return prompts.count if prompts.meta_net == "specific" else 1
+    return options.count if options.meta_net == "specific" else 1
 
 
 class MetaNet(nn.Sequential):
@@ -24,13 +24,13 @@ class MetaNet(nn.Sequential):
     Its parameters are named `0.weight`, `1.weight`, …: one index for each linear map.
     """
 
-    def __init__(self, prompts: PromptConfig, width: int) -> None:
-        hidden = [hidden_width(prompts, width)] * (prompts.meta_layers - 1)
-        sizes = [width, *hidden, output_rows(prompts) * width]
+    def __init__(self, options: DvptOptions, width: int) -> None:
+        hidden = [hidden_width(options, width)] * (options.meta_layers - 1)
+        sizes = [width, *hidden, output_rows(options) * width]
         super().__init__(*(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)))
-        self.rows = output_rows(prompts)
-        self.per_token = prompts.meta_input == "token"
-        self.normalize = prompts.meta_norm
+        self.rows = output_rows(options)
+        self.per_token = options.meta_input == "token"
+        self.normalize = options.meta_norm
         last = self.get_submodule(str(len(self) - 1))
         for parameter in last.parameters():
             nn.init.zeros_(parameter)

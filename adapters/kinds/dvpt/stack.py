@@ -1,62 +1,52 @@
 """The prompts and Meta-Nets of one layout, stacked by slot."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adapters.config import BackboneConfig, PromptConfig
+from adapters.config import BackboneConfig
 from adapters.kinds.dvpt.meta_net import meta_input, output_rows
-from adapters.kinds.layout import Layout
-from adapters.kinds.slots import FreeSlots, host_copy
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.kind import Stack, host_copy
+from adapters.vit.row_parameters import RowParameters
 
 
-class LayoutBank(FreeSlots):
+class DvptStack(Stack[DvptOptions]):
     """Prompts [S, L, P, D], where π is added [S, L], and Meta-Net weights [S, out, in]; slot 0 stays zero."""
 
     def __init__(
         self,
-        layout: Layout,
+        layout: DvptOptions,
         backbone: BackboneConfig,
-        capacity: int,
+        slots: int,
         *,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        super().__init__(capacity)
-        options, width = layout.prompts, backbone.width
-        self._options = options
-        self._rows = output_rows(options)
-        layers = backbone.depth if options.deep else 1
-        slots = capacity + 1
+        width, layers = backbone.width, backbone.depth if layout.deep else 1
+        self._layout = layout
+        self._rows = output_rows(layout)
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(slots, *shape, device=device, dtype=dtype)
 
-        self.prompts = zeros(layers, options.count, width)
+        self.prompts = zeros(layers, layout.count, width)
         self.pi_scale = zeros(layers)
-        sizes = [width] + [options.meta_hidden] * (options.meta_layers - 1) + [self._rows * width]
-        pairs = list(zip(sizes[1:], sizes[:-1], strict=True)) if options.count else []
+        sizes = [width] + [layout.meta_hidden] * (layout.meta_layers - 1) + [self._rows * width]
+        pairs = list(zip(sizes[1:], sizes[:-1], strict=True))
         self.weights = [zeros(outputs, inputs) for outputs, inputs in pairs]
         self.biases = [zeros(outputs) for outputs, _ in pairs]
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """Every stacked tensor of the layout."""
+        """Every stacked tensor."""
         return (self.prompts, self.pi_scale, *self.weights, *self.biases)
 
-    def memory_bytes(self) -> int:
-        """Bytes of the stacked tensors."""
-        return sum(tensor.nbytes for tensor in self.tensors)
-
-    def addresses(self) -> tuple[int, ...]:
-        """Where the stacked tensors lie."""
-        return tuple(tensor.data_ptr() for tensor in self.tensors)
-
     @torch.inference_mode()
-    def write(self, slot: int, options: PromptConfig, tensors: dict[str, Tensor]) -> None:
+    def write(self, slot: int, options: DvptOptions, tensors: Mapping[str, Tensor]) -> None:
         """Copy one adapter's prompts and Meta-Net; without a Meta-Net (VPT) its part is zero."""
-        if options.count == 0:
-            return
         self.prompts[slot].copy_(tensors["prompts"])
         dynamic = options.meta_net != "none"
         self.pi_scale[slot] = 1.0 if dynamic and options.dynamic_layers == "all" else 0.0
@@ -70,10 +60,8 @@ class LayoutBank(FreeSlots):
                 bias[slot].zero_()
 
     @torch.inference_mode()
-    def read(self, slot: int, options: PromptConfig) -> dict[str, Tensor]:
+    def read(self, slot: int, options: DvptOptions) -> dict[str, Tensor]:
         """Copies, on the host, of what `write` was given."""
-        if options.count == 0:
-            return {}
         tensors = {"prompts": host_copy(self.prompts[slot])}
         if options.meta_net != "none":
             for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -81,19 +69,17 @@ class LayoutBank(FreeSlots):
                 tensors[f"meta_net.{layer}.bias"] = host_copy(bias[slot])
         return tensors
 
-    def prompts_for(self, patches: Tensor, index: Tensor) -> Tensor | None:
-        """Patch tokens [B, N, D] and slots [B] → P + π [B, L, P, D] float32; None without prompts.
+    def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
+        """Patch tokens [B, N, D] and slots [B] → prompts P + π [B, L, P, D] float32.
 
         Computed in float32 whatever the storage, as the reference forward does: rounding π on its way
         changed the answer to one picture in a thousand.
         """
-        if self._options.count == 0:
-            return None
         x = meta_input(
-            patches.float(), per_token=self._options.meta_input == "token", normalize=self._options.meta_norm
+            patches.float(), per_token=self._layout.meta_input == "token", normalize=self._layout.meta_norm
         )
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = F.relu(x) if layer else x
             x = torch.baddbmm(bias[index].float().unsqueeze(1), x, weight[index].float().transpose(1, 2))
         pi = x.mean(dim=1).view(patches.shape[0], 1, self._rows, patches.shape[2])
-        return self.prompts[index] + self.pi_scale[index].float()[:, :, None, None] * pi
+        return RowParameters(self.prompts[index] + self.pi_scale[index].float()[:, :, None, None] * pi)

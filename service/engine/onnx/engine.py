@@ -1,8 +1,8 @@
 """The ONNX Runtime engine, for CPU and CUDA.
 
-Three graphs in a chain: pictures → tokens, tokens and the bank's tensors → prompts, both → features. The
-first and the last are the backbone's, exported once; the middle one is the layout's. Heads stay in torch:
-they grow, and multiply in float32 whatever the graphs compute in.
+Three graphs in a chain: pictures → tokens, tokens and the bank's tensors → what each row brings (prompts),
+both → features. The first and the last are the backbone's, exported once; the middle one is the layout's, and
+its kind writes it. Heads stay in torch: they grow, and multiply in float32 whatever the graphs compute in.
 """
 
 import logging

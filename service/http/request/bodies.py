@@ -6,12 +6,11 @@ import json
 from base64 import b64decode
 from collections.abc import Mapping
 
-from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import BadBody, ClientGone, NoPicture, RequestTooLarge, UnreadMediaType, UploadTooSlow
 from service.http.request.limits import RequestLimits
-from service.http.request.multipart import multipart_parts
+from service.http.request.multipart import boundary_of, multipart_parts
 
 INLINE_BYTES = 65_536
 NOT_READ = {
@@ -65,7 +64,7 @@ def check_media_type(headers: Mapping[str, str]) -> str:
 
 
 async def read_body(request: Request, limits: RequestLimits) -> bytes:
-    """The whole body, limited while it arrives whether or not its length was told before."""
+    """The whole body, limited while it arrives whether or not its length was declared before."""
     _check_length(request.headers.get("content-length"), limits.request_bytes)
     chunks: list[bytes] = []
     size = 0
@@ -87,8 +86,7 @@ def split_body(body: bytes, media_type: str, content_type: str) -> list[bytes]:
     """The pictures in a JSON or multipart body."""
     if media_type == "application/json":
         return json_pictures(body)
-    boundary = parse_options_header(content_type)[1].get(b"boundary", b"")
-    return multipart_parts(body, boundary, field="images")
+    return multipart_parts(body, boundary_of(content_type), field="images")
 
 
 def json_pictures(body: bytes) -> list[bytes]:
@@ -118,9 +116,9 @@ def check_pictures(pictures: list[bytes], limits: RequestLimits) -> None:
             )
 
 
-def _check_length(told: str | None, limit: int) -> None:
-    if told is not None and int(told) > limit:
-        raise RequestTooLarge(f"the body has {told} bytes; a request may have {limit}")
+def _check_length(declared: str | None, limit: int) -> None:
+    if declared is not None and int(declared) > limit:
+        raise RequestTooLarge(f"the body has {declared} bytes; a request may have {limit}")
 
 
 def _from_base64(index: int, text: object) -> bytes:

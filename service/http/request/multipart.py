@@ -1,76 +1,50 @@
-"""Multipart bodies in memory: the framework's own parser spools large parts to disk, ours never does."""
+"""Multipart bodies in memory: the framework's own parser spools large parts to disk, this one never does."""
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from collections.abc import Iterator
+from email.message import Message
+
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from service.errors import BadBody
 
 
-def multipart_parts(body: bytes, boundary: bytes, *, field: str) -> list[bytes]:
-    """The contents of all parts called `field`; any other part is refused. Raises BadBody."""
+def boundary_of(content_type: str) -> bytes:
+    """The boundary that a content type names. Raises BadBody for one without."""
+    header = Message()
+    header["content-type"] = content_type
+    boundary = header.get_boundary()
     if not boundary:
         raise BadBody("the multipart content type has no boundary")
-    parts = _Parts(field)
+    return boundary.encode("latin-1", "replace")
+
+
+def multipart_parts(body: bytes, boundary: bytes, *, field: str) -> list[bytes]:
+    """The contents of all parts called `field`; any other part is refused. Raises BadBody."""
     try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": parts.begin,
-                "on_header_field": parts.header_name,
-                "on_header_value": parts.header_value,
-                "on_header_end": parts.header_end,
-                "on_headers_finished": parts.headers_end,
-                "on_part_data": parts.data,
-                "on_part_end": parts.end,
-                "on_end": parts.finish,
-            },
-        )
-        parser.write(body)
-        parser.finalize()
-    except FormParserError as error:
+        # Header bytes of any kind will do: of all that stands there only the name matters.
+        parser = PushMultipartParser(boundary, strict=True, header_charset="latin-1")
+        contents = list(_contents(parser, body, field)) if body else []
+    except MultipartError as error:
         raise BadBody(f"the multipart body is malformed: {error}") from error
-    if not parts.complete:
-        raise BadBody("the multipart body ends before its last boundary")
-    return [bytes(content) for content in parts.contents]
+    try:
+        parser.close()
+    except MultipartError as error:
+        raise BadBody("the multipart body ends before its last boundary") from error
+    if not body.startswith(b"--" + boundary):  # to the parser a part without its boundary is a preamble
+        raise BadBody("the multipart body is malformed: it does not begin with its boundary")
+    return contents
 
 
-class _Parts:
-    """Collects the parts of one body as the parser finds them."""
-
-    def __init__(self, field: str) -> None:
-        self.field = field
-        self.contents: list[bytearray] = []
-        self.complete = False
-        self._name = bytearray()
-        self._value = bytearray()
-        self._disposition = b""
-
-    def begin(self) -> None:
-        self._disposition = b""
-        self.contents.append(bytearray())
-
-    def header_name(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-
-    def header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def header_end(self) -> None:
-        if self._name.lower() == b"content-disposition":
-            self._disposition = bytes(self._value)
-        self._name.clear()
-        self._value.clear()
-
-    def headers_end(self) -> None:
-        name = parse_options_header(self._disposition)[1].get(b"name", b"").decode("latin-1")
-        if name != self.field:
-            raise BadBody(f"part {len(self.contents) - 1} is called {name!r}; call each one {self.field!r}")
-
-    def data(self, data: bytes, start: int, end: int) -> None:
-        self.contents[-1] += data[start:end]
-
-    def end(self) -> None:
-        """Nothing is left to do for a part."""
-
-    def finish(self) -> None:
-        self.complete = True
+def _contents(parser: PushMultipartParser, body: bytes, field: str) -> Iterator[bytes]:
+    """Each part as it ends: the parser tells of its head, its content in pieces, and with None of its end."""
+    pieces: list[bytes] = []
+    index = 0
+    for event in parser.parse(body):
+        if event is None:
+            yield b"".join(pieces)
+            pieces.clear()
+            index += 1
+        elif not isinstance(event, MultipartSegment):
+            pieces.append(event)
+        elif event.name != field:
+            raise BadBody(f"part {index} is called {event.name!r}; call each one {field!r}")

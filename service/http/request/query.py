@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from adapters.errors import InvalidName
 from adapters.store.names import check_label_name
 from service.errors import BadQuery
+from service.http.classifier import ClassifyQuery
 
 DEFAULT_TOP_K = 5
 MAX_TOP_K = 65_536
@@ -15,26 +16,23 @@ PARAMETERS = ("top_k", "version", "label", "timeout_ms")
 
 
 @dataclass(frozen=True)
-class ClassifyQuery:
-    """What a client may choose: how many classes, which version or label (`stable` if neither), how long."""
+class V1Query(ClassifyQuery):
+    """What a client of version 1 may choose besides: how many classes of each picture it is told."""
 
     top_k: int
-    version: int | None
-    label: str | None
-    timeout_ms: int
 
 
 @lru_cache(maxsize=1024)
-def parse_query(query: bytes, default_timeout_ms: int, max_timeout_ms: int) -> ClassifyQuery:
+def parse_query(query: bytes, default_timeout_ms: int, max_timeout_ms: int) -> V1Query:
     """The raw query string → what it asks for. Raises BadQuery."""
     given = _pairs(query)
     if "version" in given and "label" in given:
         raise BadQuery("version and label exclude each other: a label names a version")
-    return ClassifyQuery(
-        top_k=_integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
+    return V1Query(
         version=_integer(given, "version", MAX_VERSION),
         label=_label(given.get("label")),
         timeout_ms=_integer(given, "timeout_ms", max_timeout_ms) or default_timeout_ms,
+        top_k=_integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
     )
 
 

@@ -1,18 +1,20 @@
 """Liveness, readiness and metrics."""
 
-import json
-
 from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import choose_encoder
+from starlette.responses import JSONResponse
 
 from service.errors import DeviceLost, Draining, Starting
+from service.http.guard import Guard
+from service.http.openapi import problem_responses
 from service.http.routes.lean import add_route
-from service.http.wire import Health, problem_responses
+from service.http.scope import Scope
+from service.http.wire import Health
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 
 
-def add_health_routes(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics) -> None:
+def add_health_routes(app: FastAPI, guard: Guard, lifecycle: Lifecycle, metrics: Metrics) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`."""
 
     async def healthz(_: Request) -> Response:
@@ -29,18 +31,21 @@ def add_health_routes(app: FastAPI, lifecycle: Lifecycle, metrics: Metrics) -> N
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(metrics.registry), headers={"content-type": content_type})
 
-    add_route(app, "GET", "/healthz", healthz, response_model=Health, tags=["operations"])
+    add_route(app, guard, "GET", "/healthz", healthz, needs=None, response_model=Health, tags=["operations"])
     add_route(
         app,
+        guard,
         "GET",
         "/readyz",
         readyz,
+        needs=None,
         response_model=Health,
         responses=problem_responses(Starting, Draining, DeviceLost),
         tags=["operations"],
     )
-    add_route(app, "GET", "/metrics", metrics_page, response_class=Response, tags=["operations"])
+    add_route(app, guard, "GET", "/metrics", metrics_page, needs=Scope.METRICS, tags=["operations"])
 
 
 def _status(status: str, detail: str) -> Response:
-    return Response(json.dumps({"status": status, "detail": detail}), media_type="application/json")
+    health: Health = {"status": status, "detail": detail}
+    return JSONResponse(health)

@@ -5,13 +5,28 @@ once.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
-from typing import Any
+from enum import Enum
+from functools import partial, wraps
+from typing import Any, TypedDict, Unpack
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse
+
+from service.http.guard import Guard
+from service.http.scope import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Description(TypedDict, total=False):
+    """What OpenAPI tells of a route. Nothing here changes what the route does."""
+
+    response_model: Any
+    responses: dict[int | str, dict[str, Any]]
+    openapi_extra: dict[str, Any]
+    tags: list[str | Enum]
+    include_in_schema: bool
 
 
 class LeanRoute(APIRoute):
@@ -23,9 +38,42 @@ class LeanRoute(APIRoute):
         return endpoint
 
 
-def add_route(app: FastAPI, method: str, path: str, endpoint: Endpoint, **openapi: Any) -> None:
-    """Add a lean route, with HEAD beside GET; `openapi` goes to FastAPI's description of it."""
-    add = partial(app.router.add_api_route, path, endpoint, route_class_override=LeanRoute)
-    add(methods=[method], **openapi)
+def add_route(
+    app: FastAPI,
+    guard: Guard,
+    method: str,
+    path: str,
+    endpoint: Endpoint,
+    *,
+    needs: Scope | None,
+    **described: Unpack[Description],
+) -> None:
+    """Add a lean route, with HEAD beside GET, whose endpoint runs only once `guard` let the request in.
+
+    A route that needs no scope is open to all. Raises TypeError for whatever else FastAPI's routes take
+    (`dependencies`, `status_code`, …): a lean route would document it and not do it.
+    """
+    unknown = sorted(described.keys() - Description.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"a lean route cannot honour {', '.join(unknown)}")
+    guarded = endpoint if needs is None else _guarded(endpoint, guard, needs)
+    answers_json = described.get("response_model") is not None
+    add = partial(
+        app.router.add_api_route,
+        path,
+        guarded,
+        route_class_override=LeanRoute,
+        response_class=JSONResponse if answers_json else Response,
+    )
+    add(methods=[method], **described)
     if method == "GET":
         add(methods=["HEAD"], include_in_schema=False)
+
+
+def _guarded(endpoint: Endpoint, guard: Guard, needs: Scope) -> Endpoint:
+    @wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        await guard(request, needs)
+        return await endpoint(request)
+
+    return guarded

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from adapters.command.cli import main
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
@@ -19,7 +21,7 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
     """Artifacts of random adapters with a card of two files."""
 
     def make(
-        options: PromptConfig = PromptConfig(count=3),  # noqa: B008 - frozen
+        options: KindOptions = DvptOptions(count=3),  # noqa: B008 - frozen
         *,
         class_count: int = 5,
         head_layers: int = 1,
@@ -31,7 +33,7 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
             torch.nn.init.normal_(parameter, std=0.3)
         return new_artifact(
             adapter,
-            method="dvpt",
+            method=options.kind,
             classes=[f"class {index}" for index in range(class_count)],
             backbone=backbone.config,
             preprocess=PreprocessConfig(),
@@ -44,9 +46,15 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, backbone: Backbone) -> Store:
+def store_folder(tmp_path: Path) -> Path:
+    """Where `store` is, for tests that look at its files or damage them."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(store_folder: Path, backbone: Backbone) -> Store:
     """An empty store of the tiny backbone."""
-    return Store.create(tmp_path / "store", backbone.config)
+    return Store.create(store_folder, backbone.config)
 
 
 @pytest.fixture
@@ -64,7 +72,7 @@ def published_twice(
     """Two versions of `digits` in the store that DVPT_STORE names."""
     store.publish("digits", make_artifact(note="first"))
     store.publish("digits", make_artifact(note="second"))
-    monkeypatch.setenv("DVPT_STORE", str(store.root))
+    monkeypatch.setenv("DVPT_STORE", store.url)
     return store
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import Artifact, new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
@@ -22,17 +24,23 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path, backbone: Backbone) -> Store:
+def store_folder(tmp_path: Path) -> Path:
+    """Where `store` is, for tests that look at its files or damage them."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(store_folder: Path, backbone: Backbone) -> Store:
     """An empty store of the tiny backbone."""
-    return Store.create(tmp_path / "store", backbone.config)
+    return Store.create(store_folder, backbone.config)
 
 
 @pytest.fixture
 def make_artifact(backbone: Backbone) -> MakeArtifact:
     """Random adapters: `make_artifact(seed, class_count=3, options=…)`."""
 
-    def make(seed: int = 0, class_count: int = 3, options: PromptConfig | None = None) -> Artifact:
-        options = options or PromptConfig(count=2)
+    def make(seed: int = 0, class_count: int = 3, options: KindOptions | None = None) -> Artifact:
+        options = options or DvptOptions(count=2)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             adapter = Adapter(options, backbone.config, class_count)
@@ -41,7 +49,7 @@ def make_artifact(backbone: Backbone) -> MakeArtifact:
                     parameter.add_(0.2 * torch.randn_like(parameter))
         return new_artifact(
             adapter,
-            method="dvpt" if options.count else "linear",
+            method=options.kind,
             classes=[f"class {index}" for index in range(class_count)],
             backbone=backbone.config,
             preprocess=PreprocessConfig(),

@@ -61,10 +61,21 @@ def test_a_missing_store_says_how_to_make_one(tmp_path: Path, capsys: pytest.Cap
     assert "--backbone" in error
 
 
+def test_a_store_where_no_files_are_kept_is_a_bad_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["--store", "s3://bucket/store", "--backbone", "x"]) == 2
+
+    assert "no files are kept at s3://" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_device_that_is_not_there_is_a_bad_setting(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--store", str(store.root), "--device", "cuda:77"]) == 2
+    assert main(["--store", store.url, "--device", "cuda:77"]) == 2
     assert "no device cuda:77" in capsys.readouterr().err
 
 

@@ -9,9 +9,9 @@ from service.server import listen
 
 HANGS = """
 import threading
-from service.server import end_at_last
+from service.server import exit_after
 threading.Thread(target=threading.Event().wait).start()
-end_at_last(0.05, 7)
+exit_after(0.05, 7)
 """
 
 READY = """

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.pictures import decode
-from service.settings import MAX_PIXELS, Settings, settings_from, unknown_variables
+from service.settings import Settings, settings_from, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -93,5 +93,5 @@ def test_variables_that_name_no_setting_are_found() -> None:
     assert unknown_variables(environ) == ["DVPT_PROT"]
 
 
-def test_the_pixel_limit_is_that_of_preprocess() -> None:
-    assert MAX_PIXELS == decode.MAX_PIXELS
+def test_the_pixel_limit_is_that_of_decoding() -> None:
+    assert settings_from({"store": "s"}).max_pixels == decode.MAX_PIXELS

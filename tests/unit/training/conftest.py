@@ -1,5 +1,6 @@
 """A folder of coloured pictures, weights for a tiny backbone, and a configuration that trains on them."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import random_backbone
 from training.options.train_config import TrainConfig
 from training.reproduce.experiments import Experiment
@@ -18,7 +20,7 @@ from training.reproduce.reproduce_config import ReproduceConfig
 CLASSES = ("amber", "blue", "coral")
 COLOURS = ((255, 190, 0), (0, 60, 255), (255, 110, 90))
 TINY = "test_vit"
-FACTS = {"backbone", "image_size", "splits_made"}
+FACTS = {"backbone", "image_size", "departures"}
 
 
 def save_picture(path: Path, label: int, seed: int) -> None:
@@ -86,13 +88,17 @@ def results() -> Callable[..., tuple[tuple[Cell, ...], dict[str, CellRow]]]:
 
 
 def _row(cell: Cell, accuracies: tuple[float, ...], facts: dict[str, Any]) -> CellRow:
+    options = cell.config.kind_options
+    prompts = options.count if isinstance(options, DvptOptions) else 0
     base = {
         "key": cell.key, "task": cell.task.name, "method": cell.config.method, "percent": cell.percent,
-        "prompts": cell.config.prompts.count, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
+        "prompts": prompts, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
         "epochs": 15, "trials": 6, "val_accuracy": 0.8, "accuracies": " ".join(map(repr, accuracies)),
-        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + cell.config.prompts.count,
-        "parameters_without_head": 100 * cell.config.prompts.count, "training_seconds": 90.0,
+        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + prompts,
+        "parameters_without_head": 100 * prompts, "training_seconds": 90.0,
         "total_seconds": 1000.0, "backbone": "vit_base_patch16_224.orig_in21k", "image_size": 224,
         "splits_made": None, "directory": "runs/x",
     }  # fmt: skip
-    return CellRow.model_validate(base | facts)
+    departures = [departure.model_dump(mode="json") for departure in facts.get("departures", ())]
+    own = {"official": not departures, "departures": json.dumps(departures)}
+    return CellRow.model_validate(base | facts | own)

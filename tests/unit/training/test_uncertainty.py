@@ -1,9 +1,11 @@
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 
-from training.uncertainty import paired_bootstrap, seeded_bootstrap, standard_error
+from training.uncertainty import Reliability, paired_bootstrap, seeded_bootstrap, standard_error
 
 
 def test_standard_error_of_a_proportion() -> None:
@@ -58,3 +60,14 @@ def test_a_spread_between_seeds_widens_the_interval() -> None:
 def test_runs_over_different_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="different numbers"):
         seeded_bootstrap([[True, False]], [[True]], 0)
+
+
+def test_the_error_by_hand() -> None:
+    """Two answers at 0.9 of which one is right, two at 0.58 that are right: (2·0.4 + 2·0.42) / 4."""
+    logits = torch.tensor([[math.log(p), math.log(1 - p)] for p in (0.9, 0.9, 0.58, 0.58)])
+    found = Reliability.of(logits, torch.tensor([0, 1, 0, 0]), bins=15)
+    assert found.error == pytest.approx(0.41)
+    assert found.pictures[8] == 2  # (8/15, 9/15]
+    assert found.pictures[13] == 2
+    certain = Reliability.of(torch.tensor([[100.0, -100.0]]), torch.tensor([0]))
+    assert certain.pictures[14] == 1

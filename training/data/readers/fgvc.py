@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from training.data.source import Split, SplitName, TaskData, listed
+from training.data.departures import SplitName
+from training.data.source import Split, TaskData, listed
 from training.data.splits import draw_off
 from training.errors import DataUnusable
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from training.data.source import Split, SplitName, TaskData
+from training.data.departures import SplitName
+from training.data.source import Split, TaskData
 from training.errors import DataUnusable
 
 LAYOUT = "an ImageFolder: {train,val,test}/<class>/*.jpg (val and test optional), or <class>/*.jpg"

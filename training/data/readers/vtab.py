@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from training.data.source import Split, SplitName, TaskData
+from training.data.departures import SplitName
+from training.data.source import Split, TaskData
 from training.errors import DataUnusable
 
 LISTS = ("train800.txt", "train800val200.txt")

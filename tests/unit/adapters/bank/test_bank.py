@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank, forward_mixed
-from adapters.config import AdapterConfig, PromptConfig
 from adapters.errors import BankFull
-from adapters.kinds.dvpt.adapter import Adapter
-from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.layout import HeadShape, Slot
+from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
 from adapters.vit.backbone import Backbone, random_backbone
 
 CPU = torch.device("cpu")
@@ -21,7 +24,7 @@ CLASS_COUNTS = (1, 2, 16, 17, 130)
 POPULARITIES = ("identical", "distinct", "uniform", "zipf", "skewed")
 
 prompt_options = st.builds(
-    PromptConfig,
+    DvptOptions,
     count=st.integers(1, 4),
     deep=st.booleans(),
     meta_net=st.sampled_from(["none", "shared", "specific"]),
@@ -30,7 +33,7 @@ prompt_options = st.builds(
     meta_input=st.sampled_from(["mean", "token"]),
     meta_norm=st.booleans(),
     dynamic_layers=st.sampled_from(["first", "all"]),
-) | st.just(PromptConfig(count=0, meta_net="none"))
+) | st.just(LinearOptions())
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class Resident:
     slot: Slot
 
 
-def config_of(options: PromptConfig, class_count: int, head_layers: int) -> AdapterConfig:
+def config_of(options: KindOptions, class_count: int, head_layers: int) -> AdapterConfig:
     return AdapterConfig(
-        method="dvpt",
-        prompts=options,
+        method=options.kind,
+        options=options,
         head_layers=head_layers,
         classes=tuple(f"class {index}" for index in range(class_count)),
         backbone_sha256="0" * 64,
@@ -51,7 +54,7 @@ def config_of(options: PromptConfig, class_count: int, head_layers: int) -> Adap
 
 
 def random_adapter(
-    backbone: Backbone, options: PromptConfig, class_count: int, head_layers: int = 1
+    backbone: Backbone, options: KindOptions, class_count: int, head_layers: int = 1
 ) -> Adapter:
     adapter = Adapter(options, backbone.config, class_count, head_layers=head_layers).eval()
     for parameter in adapter.parameters():
@@ -64,7 +67,7 @@ def new_bank(backbone: Backbone, slots: int = 16, dtype: torch.dtype = torch.flo
 
 
 def insert(
-    bank: AdapterBank, backbone: Backbone, options: PromptConfig, class_count: int, head_layers: int = 1
+    bank: AdapterBank, backbone: Backbone, options: KindOptions, class_count: int, head_layers: int = 1
 ) -> Resident:
     adapter = random_adapter(backbone, options, class_count, head_layers)
     config = config_of(options, class_count, head_layers)
@@ -112,7 +115,7 @@ def assert_rows_match(backbone: Backbone, bank: AdapterBank, rows: list[Resident
 )
 def test_every_row_of_a_mixed_batch_is_answered_as_if_alone(
     backbone: Backbone,
-    options: PromptConfig,
+    options: KindOptions,
     popularity: str,
     classes: list[int],
     head_layers: list[int],
@@ -130,9 +133,9 @@ def test_every_row_of_a_mixed_batch_is_answered_as_if_alone(
 def test_vpt_and_both_places_of_pi_share_one_batch_with_dvpt(backbone: Backbone) -> None:
     bank = new_bank(backbone)
     options = [
-        PromptConfig(count=3),
-        PromptConfig(count=3, dynamic_layers="all"),
-        PromptConfig(count=3, meta_net="none"),
+        DvptOptions(count=3),
+        DvptOptions(count=3, dynamic_layers="all"),
+        DvptOptions(count=3, meta_net="none"),
     ]
     residents = [insert(bank, backbone, each, 5) for each in options]
     assert len({resident.slot.layout for resident in residents}) == 1
@@ -141,13 +144,13 @@ def test_vpt_and_both_places_of_pi_share_one_batch_with_dvpt(backbone: Backbone)
 
 def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=1)
-    options = PromptConfig(count=3, dynamic_layers="all")
+    options = DvptOptions(count=3, dynamic_layers="all")
     overflowing = random_adapter(backbone, options, 16, 2)
     for parameter in overflowing.parameters():
         torch.nn.init.constant_(parameter, 3e38)  # what is left of it would turn answers into NaN
     first = bank.insert(config_of(options, 16, 2), overflowing.state_dict())
     bank.remove(first)
-    second = insert(bank, backbone, PromptConfig(count=3, meta_net="none"), 2, 2)
+    second = insert(bank, backbone, DvptOptions(count=3, meta_net="none"), 2, 2)
     assert (second.slot.index, second.slot.head_index) == (first.index, first.head_index)
     assert_rows_match(backbone, bank, [second])
 
@@ -156,15 +159,13 @@ def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -
 @pytest.mark.parametrize(
     "options",
     [
-        PromptConfig(count=3),
-        PromptConfig(count=2, deep=False, meta_net="specific", dynamic_layers="all"),
-        PromptConfig(count=3, meta_net="none"),
-        PromptConfig(count=0, meta_net="none"),
+        DvptOptions(count=3),
+        DvptOptions(count=2, deep=False, meta_net="specific", dynamic_layers="all"),
+        DvptOptions(count=3, meta_net="none"),
+        LinearOptions(),
     ],
 )
-def test_a_slot_is_read_as_it_was_written(
-    backbone: Backbone, options: PromptConfig, head_layers: int
-) -> None:
+def test_a_slot_is_read_as_it_was_written(backbone: Backbone, options: KindOptions, head_layers: int) -> None:
     bank, config = new_bank(backbone), config_of(options, 5, head_layers)
     first, second = (insert(bank, backbone, options, 5, head_layers) for _ in range(2))
     expected = {name: tensor.clone() for name, tensor in first.adapter.state_dict().items()}
@@ -178,7 +179,7 @@ def test_a_slot_is_read_as_it_was_written(
 
 
 def test_a_freed_slot_is_not_read(backbone: Backbone) -> None:
-    bank, options = new_bank(backbone), PromptConfig(count=1)
+    bank, options = new_bank(backbone), DvptOptions(count=1)
     slot = insert(bank, backbone, options, 2).slot
     bank.remove(slot)
 
@@ -188,42 +189,42 @@ def test_a_freed_slot_is_not_read(backbone: Backbone) -> None:
 
 def test_removing_twice_frees_once(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=2)
-    one, _ = (insert(bank, backbone, PromptConfig(count=1), 2) for _ in range(2))
+    one, _ = (insert(bank, backbone, DvptOptions(count=1), 2) for _ in range(2))
     bank.remove(one.slot)
     bank.remove(one.slot)
-    insert(bank, backbone, PromptConfig(count=1), 2)
+    insert(bank, backbone, DvptOptions(count=1), 2)
     with pytest.raises(BankFull, match="all 2 slots of layout p1-deep-shared4x3"):
-        insert(bank, backbone, PromptConfig(count=1), 2)
+        insert(bank, backbone, DvptOptions(count=1), 2)
 
 
 def test_a_full_bank_changes_nothing(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=1)
-    resident = insert(bank, backbone, PromptConfig(count=1), 2)
+    resident = insert(bank, backbone, DvptOptions(count=1), 2)
     before = bank.slots
     with pytest.raises(BankFull):
-        insert(bank, backbone, PromptConfig(count=1), 2)
+        insert(bank, backbone, DvptOptions(count=1), 2)
     assert bank.slots == before
     assert_rows_match(backbone, bank, [resident])
 
 
 def test_heads_grow_beyond_their_first_capacity_and_stay_right(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=40)
-    residents = [insert(bank, backbone, PromptConfig(count=0, meta_net="none"), 3) for _ in range(40)]
+    residents = [insert(bank, backbone, LinearOptions(), 3) for _ in range(40)]
     assert_rows_match(backbone, bank, residents)
 
 
 def test_layout_tensors_never_move(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=4)
-    layout = insert(bank, backbone, PromptConfig(count=2), 2).slot.layout
+    layout = insert(bank, backbone, DvptOptions(count=2), 2).slot.layout
     before = bank.addresses(layout)
     for _ in range(3):
-        insert(bank, backbone, PromptConfig(count=2), 2)
+        insert(bank, backbone, DvptOptions(count=2), 2)
     assert bank.addresses(layout) == before
 
 
 def test_the_null_slot_answers_one_class_with_certainty(backbone: Backbone) -> None:
     bank = new_bank(backbone)
-    resident = insert(bank, backbone, PromptConfig(count=2), 4)
+    resident = insert(bank, backbone, DvptOptions(count=2), 4)
     null = bank.null_slot(resident.slot.layout)
     logits = forward_mixed(backbone, bank, pictures(2), [resident.slot, null])
     assert logits[1].softmax(dim=0)[0] == 1.0
@@ -231,8 +232,8 @@ def test_the_null_slot_answers_one_class_with_certainty(backbone: Backbone) -> N
 
 def test_rows_of_two_layouts_and_dead_slots_are_refused(backbone: Backbone) -> None:
     bank = new_bank(backbone)
-    one = insert(bank, backbone, PromptConfig(count=1), 2)
-    two = insert(bank, backbone, PromptConfig(count=2), 2)
+    one = insert(bank, backbone, DvptOptions(count=1), 2)
+    two = insert(bank, backbone, DvptOptions(count=2), 2)
     with pytest.raises(ValueError, match="exactly one layout"):
         forward_mixed(backbone, bank, pictures(2), [one.slot, two.slot])
     bank.remove(one.slot)
@@ -243,7 +244,7 @@ def test_rows_of_two_layouts_and_dead_slots_are_refused(backbone: Backbone) -> N
 def test_bfloat16_stays_close_to_float32() -> None:
     full = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
     half = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
-    options = PromptConfig(count=3)
+    options = DvptOptions(count=3)
     adapter = Adapter(options, full.config, 10).eval()
     answers = []
     images = pictures(64)
@@ -257,7 +258,7 @@ def test_bfloat16_stays_close_to_float32() -> None:
 def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
     backbone = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
     torch.manual_seed(0)
-    options = PromptConfig(count=3)
+    options = DvptOptions(count=3)
     adapter = random_adapter(backbone, options, 10)
     rounded = {name: tensor.bfloat16() for name, tensor in adapter.state_dict().items()}
     adapter.load_state_dict(rounded)
@@ -271,13 +272,7 @@ def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
     assert (mixed - expected).abs().max() < 1e-4
 
 
-def test_layouts_and_head_buckets() -> None:
-    layout = Layout.of(PromptConfig(count=10), 768)
-    assert str(layout) == "p10-deep-shared4x48"
-    assert Layout.of(PromptConfig(count=10, meta_net="none"), 768) == layout
-    assert Layout.of(PromptConfig(count=10, meta_hidden=48), 768) == layout
-    assert Layout.of(PromptConfig(count=10, meta_input="token"), 768) != layout
-    assert str(Layout.of(PromptConfig(count=0, meta_net="none", deep=True), 768)) == "p0"
+def test_head_buckets() -> None:
     assert [HeadShape.of(1, count).class_capacity for count in (1, 16, 17, 128, 129, 1025)] == [
         16, 16, 128, 128, 1024, 8192,
     ]  # fmt: skip

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
 from adapters.store.artifact import adapter_of, new_artifact
 from adapters.store.store import Store
@@ -27,7 +28,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path, run: Run) -> None:
     backbone = random_backbone(seed=3)
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 4)
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 4)
     artifact = new_artifact(
         adapter,
         method="dvpt",
@@ -43,7 +44,7 @@ def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path
     Image.linear_gradient("L").save(grey)
     damaged = tmp_path / "damaged.jpg"
     damaged.write_bytes(grey.read_bytes()[:200])
-    arguments = ["--store", store.root, "--weights", weights]
+    arguments = ["--store", store.url, "--weights", weights]
 
     def expected(path: Path) -> str:
         pixels = read_pixels(path, artifact.config.preprocess, 64)
@@ -69,7 +70,7 @@ def test_classify_refuses_other_weights(tmp_path: Path, weights: Path, run: Run)
     backbone = random_backbone(seed=4)
     store = Store.create(tmp_path / "store", backbone.config)
     artifact = new_artifact(
-        Adapter(PromptConfig(count=2), backbone.config, 2),
+        Adapter(DvptOptions(count=2), backbone.config, 2),
         method="dvpt",
         classes=["a", "b"],
         backbone=backbone.config,
@@ -77,8 +78,8 @@ def test_classify_refuses_other_weights(tmp_path: Path, weights: Path, run: Run)
         provenance={},
     )
     store.publish("trees", artifact)
-    code, out, err = run("classify", "trees", "x.png", "--store", store.root, "--weights", weights)
+    code, out, err = run("classify", "trees", "x.png", "--store", store.url, "--weights", weights)
     assert (code, out) == (1, "")
     assert "but this store belongs to" in err
-    code, _, err = run("classify", "trees", "x.png", "--store", store.root, "--weights", "none.safetensors")
+    code, _, err = run("classify", "trees", "x.png", "--store", store.url, "--weights", "none.safetensors")
     assert (code, err) == (1, "dvpt-adapters: no weights at none.safetensors\n")

@@ -36,10 +36,10 @@ def test_list(published_twice: Store, run: Run) -> None:
 
 
 def test_list_tells_what_is_damaged_and_goes_on(
-    published_twice: Store, make_artifact: MakeArtifact, run: Run
+    published_twice: Store, make_artifact: MakeArtifact, run: Run, store_folder: Path
 ) -> None:
     published_twice.publish("other", make_artifact())
-    (published_twice.root / "digits" / "2" / CONFIG_FILE).write_text("{")
+    (store_folder / "digits" / "2" / CONFIG_FILE).write_text("{")
     code, out, err = run("list")
     assert code == 1
     assert [line.split()[0] for line in out.splitlines()] == ["TASK", "digits", "other"]
@@ -48,8 +48,15 @@ def test_list_tells_what_is_damaged_and_goes_on(
 
 
 def test_an_empty_store_lists_nothing(store: Store, run: Run) -> None:
-    assert run("list", "--store", store.root) == (0, "no tasks yet\n", "")
-    assert run("list", "--json", "--store", store.root) == (0, "[]\n", "")
+    assert run("list", "--store", store.url) == (0, "no tasks yet\n", "")
+    assert run("list", "--json", "--store", store.url) == (0, "[]\n", "")
+
+
+def test_a_store_can_be_a_url(published_twice: Store, run: Run) -> None:
+    assert run("list", "--store", f"file://{published_twice.url}") == run("list")
+    code, _, err = run("list", "--store", "s3://bucket/store")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "'s3://bucket/store': no files are kept at s3://" in err
 
 
 def test_show(published_twice: Store, run: Run) -> None:
@@ -80,21 +87,21 @@ def test_terminal_commands_in_names_are_not_passed_on(
     store: Store, make_artifact: MakeArtifact, run: Run
 ) -> None:
     store.publish("digits", make_artifact(note="\x1b[2J\ncleared"))
-    _, out, _ = run("show", "digits", "--store", store.root)
+    _, out, _ = run("show", "digits", "--store", store.url)
     assert "\ufffd[2J\ufffdcleared" in out
     assert "\x1b" not in out
 
 
-def test_verify(published_twice: Store, make_artifact: MakeArtifact, run: Run) -> None:
+def test_verify(published_twice: Store, make_artifact: MakeArtifact, run: Run, store_folder: Path) -> None:
     published_twice.publish("other", make_artifact())
     code, out, err = run("verify")
     assert (code, err) == (0, "")
     assert [line.split() for line in out.splitlines()] == [
         ["ADAPTER", "STATE"], ["digits/1", "ok"], ["digits/2", "ok"], ["other/1", "ok"],
     ]  # fmt: skip
-    tensors = published_twice.root / "digits" / "1" / TENSORS_FILE
+    tensors = store_folder / "digits" / "1" / TENSORS_FILE
     tensors.write_bytes(tensors.read_bytes()[:-1])
-    (published_twice.root / "other" / "labels" / "stable").write_text(
+    (store_folder / "other" / "labels" / "stable").write_text(
         '{"format_version": 1, "version": 8, "history": []}'
     )
     code, out, _ = run("verify")

@@ -16,8 +16,8 @@ from PIL import Image
 
 from adapters.command import onnx_export
 from adapters.command.onnx_export import write_model
-from adapters.config import PromptConfig
 from adapters.errors import ExportFailed, StoreConflict
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
@@ -34,20 +34,22 @@ def trees(
 ) -> Store:
     """A store with two versions of `digits`, opened with its own tiny backbone."""
     for count in (1, 3):
-        options = PromptConfig(count=count, meta_net="specific", dynamic_layers="all")
+        options = DvptOptions(count=count, meta_net="specific", dynamic_layers="all")
         store.publish("digits", make_artifact(options, head_layers=2))
-    monkeypatch.setenv("DVPT_STORE", str(store.root))
+    monkeypatch.setenv("DVPT_STORE", store.url)
     monkeypatch.setattr("adapters.command.cli.open_backbone", lambda *_, **__: backbone)
     return store
 
 
-def test_the_model_answers_as_the_adapter(trees: Store, backbone: Backbone, tmp_path: Path, run: Run) -> None:
+def test_the_model_answers_as_the_adapter(
+    trees: Store, backbone: Backbone, tmp_path: Path, store_folder: Path, run: Run
+) -> None:
     file = tmp_path / "digits.onnx"
 
     answer = run("export", "--onnx", "digits", file, "--version", 1)
 
     assert answer == (0, f"wrote digits version 1 to {file}\n", "")
-    assert [path for path in tmp_path.iterdir() if path != trees.root] == [file]
+    assert [path for path in tmp_path.iterdir() if path != store_folder] == [file]
     session = open_session(file)
     adapter = adapter_of(trees.load("digits", 1), backbone.config)
     for batch in (1, 5):

@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from torch import nn
 
-from adapters.config import AdapterConfig, BackboneConfig, PreprocessConfig, PromptConfig
+from adapters.config import BackboneConfig, PreprocessConfig
 from adapters.errors import ArtifactDamaged, ArtifactFormat
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import (
     CONFIG_FILE,
     TENSORS_FILE,
@@ -32,14 +36,15 @@ Files = dict[str, bytes]
 MODELS: dict[type[BaseModel], str] = {
     BackboneConfig: "",
     AdapterConfig: "",
-    PromptConfig: "prompts.",
+    DvptOptions: "options.",
+    LinearOptions: "options.",
     PreprocessConfig: "preprocess.",
     LabelFile: "",
 }
 MakeArtifact = Callable[..., Artifact]
 
 prompt_options = st.builds(
-    PromptConfig,
+    DvptOptions,
     count=st.integers(1, 4),
     deep=st.booleans(),
     meta_net=st.sampled_from(["none", "shared", "specific"]),
@@ -48,7 +53,7 @@ prompt_options = st.builds(
     meta_input=st.sampled_from(["mean", "token"]),
     meta_norm=st.booleans(),
     dynamic_layers=st.sampled_from(["first", "all"]),
-) | st.just(PromptConfig(count=0, meta_net="none"))
+) | st.just(LinearOptions())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -67,7 +72,7 @@ prompt_options = st.builds(
 def test_what_is_saved_loads_equal(
     make_artifact: MakeArtifact,
     backbone: Backbone,
-    options: PromptConfig,
+    options: KindOptions,
     class_count: int,
     head_layers: int,
     dtype: torch.dtype,
@@ -104,7 +109,7 @@ def new_tiny(adapter: Adapter, backbone: Backbone, **changes: Any) -> Artifact:
 
 
 def test_the_float32_module_answers_as_the_adapter_did(backbone: Backbone) -> None:
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 2, head_layers=2).eval()
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 2, head_layers=2).eval()
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     artifact = new_tiny(adapter, backbone, dtype=torch.float32)
     random_state = torch.get_rng_state()
@@ -114,16 +119,16 @@ def test_the_float32_module_answers_as_the_adapter_did(backbone: Backbone) -> No
 
 
 def test_the_artifact_does_not_share_memory_with_the_adapter(backbone: Backbone) -> None:
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 2)
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 2)
     artifact = new_tiny(adapter, backbone, dtype=torch.float32)
-    before = artifact.tensors["prompts"].clone()
-    nn.init.zeros_(adapter.get_parameter("prompts"))
-    assert torch.equal(artifact.tensors["prompts"], before)
+    before = artifact.tensors["body.prompts"].clone()
+    nn.init.zeros_(adapter.get_parameter("body.prompts"))
+    assert torch.equal(artifact.tensors["body.prompts"], before)
     check_artifact(artifact.config, artifact.tensors, backbone.config)
 
 
 def test_what_could_not_be_loaded_is_not_made(backbone: Backbone) -> None:
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 2)
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 2)
     with pytest.raises(ArtifactDamaged, match=r"head\.0\.weight has shape \[2, 48\], not \[3, 48\]"):
         new_tiny(adapter, backbone, classes=["a", "b", "c"])
     with pytest.raises(ArtifactFormat, match="'method'"):
@@ -138,14 +143,14 @@ def test_what_could_not_be_loaded_is_not_made(backbone: Backbone) -> None:
 
 
 def test_values_too_large_for_the_format_are_refused(backbone: Backbone) -> None:
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 2)
-    nn.init.constant_(adapter.get_parameter("prompts"), 1e30)
-    with pytest.raises(ArtifactDamaged, match="prompts has values that are not finite"):
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 2)
+    nn.init.constant_(adapter.get_parameter("body.prompts"), 1e30)
+    with pytest.raises(ArtifactDamaged, match=r"body\.prompts has values that are not finite"):
         new_tiny(adapter, backbone, dtype=torch.float16)
 
 
 def test_provenance_is_kept_as_it_will_be_read(backbone: Backbone) -> None:
-    adapter = Adapter(PromptConfig(count=2), backbone.config, 2)
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 2)
     artifact = new_tiny(adapter, backbone, provenance={"seeds": (1, 2), "loss": float("nan")})
     assert artifact.config.provenance == {"seeds": [1, 2], "loss": None}
 
@@ -154,4 +159,4 @@ def test_every_key_is_specified() -> None:
     specification = Path(__file__).parents[4].joinpath("docs", "artifact-format.md").read_text()
     for model, prefix in MODELS.items():
         for key in model.model_fields:
-            assert f"`{prefix}{key}`" in specification or key in ("prompts", "preprocess")
+            assert f"`{prefix}{key}`" in specification or key in ("options", "preprocess")

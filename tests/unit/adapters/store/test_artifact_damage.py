@@ -31,6 +31,10 @@ def with_config(files: Files, **changes: Any) -> Files:
     return files | {CONFIG_FILE: json.dumps(config).encode()}
 
 
+def with_options(files: Files, **changes: Any) -> Files:
+    return with_config(files, options=json.loads(files[CONFIG_FILE])["options"] | changes)
+
+
 def without_keys(files: Files, *keys: str) -> Files:
     config = json.loads(files[CONFIG_FILE])
     return files | {CONFIG_FILE: json.dumps({key: config[key] for key in config.keys() - {*keys}}).encode()}
@@ -96,7 +100,9 @@ DAMAGE: dict[str, tuple[Callable[[Files], Files], type[Exception], str]] = {
     "no tensors": (lambda files: without(files, TENSORS_FILE), ArtifactDamaged, "safetensors is missing"),
     "no configuration": (lambda files: without(files, CONFIG_FILE), ArtifactDamaged, "json is missing"),
     "missing tensor": (
-        lambda files: with_tensors(files, take("prompts")), ArtifactDamaged, "tensor prompts is missing"
+        lambda files: with_tensors(files, take("body.prompts")),
+        ArtifactDamaged,
+        r"tensor body\.prompts is missing",
     ),
     "extra tensor": (
         lambda files: with_tensors(files, put("../evil", BIAS)),
@@ -154,7 +160,35 @@ DAMAGE: dict[str, tuple[Callable[[Files], Files], type[Exception], str]] = {
         ArtifactFormat,
         r"key 'preprocess\.interpolation' is missing",
     ),
-    "null for a value": (lambda files: with_config(files, prompts=None), ArtifactFormat, "'prompts'"),
+    "null for a value": (lambda files: with_config(files, options=None), ArtifactFormat, "'options'"),
+    "unknown kind": (
+        lambda files: with_config(files, options={"kind": "affine"}),
+        ArtifactFormat,
+        "'options': there is no kind of adapter 'affine'; this release reads: dvpt, linear",
+    ),
+    "no kind": (
+        lambda files: with_options(files, kind=None), ArtifactFormat, "no kind of adapter None"
+    ),
+    "unknown option": (
+        lambda files: with_options(files, zoom=2), ArtifactFormat, r"unknown key 'options\.zoom'"
+    ),
+    "missing option that has a default": (
+        lambda files: with_config(files, options={"kind": "dvpt", "count": 3}),
+        ArtifactFormat,
+        r"key 'options\.deep' is missing",
+    ),
+    "missing kind": (
+        lambda files: with_config(files, options={"count": 3}), ArtifactFormat, r"'options\.kind' is missing"
+    ),
+    "wrong type of an option": (
+        lambda files: with_options(files, count="3"), ArtifactFormat, r"'options\.count': .*integer, got '3'"
+    ),
+    "impossible option": (
+        lambda files: with_options(files, count=0), ArtifactFormat, r"'options\.count': .*got 0"
+    ),
+    "options of another kind": (
+        lambda files: with_options(files, kind="linear"), ArtifactFormat, r"unknown key 'options\.count'"
+    ),
     "no format version": (
         lambda files: without_keys(files, "format_version"), ArtifactFormat, "whole number, got None"
     ),

@@ -21,23 +21,23 @@ def test_export_and_import(published_twice: Store, backbone: Backbone, tmp_path:
     }  # fmt: skip
     (out / "notes.txt").write_text("not an adapter's file")
     other = Store.create(tmp_path / "other", backbone.config)
-    assert run("import", out, "--task", "numbers", "--store", other.root) == (
+    assert run("import", out, "--task", "numbers", "--store", other.url) == (
         0, "published numbers version 1\n", "",
     )  # fmt: skip
     first, again = published_twice.load("digits", 1), other.load("numbers", other.resolve("numbers"))
     assert again.config == first.config
     assert again.card == first.card
     assert all(torch.equal(again.tensors[name], first.tensors[name]) for name in first.tensors)
-    run("import", out, "--task", "numbers", "--label", "canary", "--store", other.root)
-    run("import", out, "--task", "numbers", "--no-label", "--store", other.root)
+    run("import", out, "--task", "numbers", "--label", "canary", "--store", other.url)
+    run("import", out, "--task", "numbers", "--no-label", "--store", other.url)
     assert other.task("numbers").labels == {"canary": 2, "stable": 1}
 
 
 def test_export_overwrites_nothing(published_twice: Store, tmp_path: Path, run: Run) -> None:
-    code, _, err = run("export", "digits", published_twice.root)
+    code, _, err = run("export", "digits", published_twice.url)
     assert (code, err) == (
         1,
-        f"dvpt-adapters: {published_twice.root} is there already and not an empty directory\n",
+        f"dvpt-adapters: {published_twice.url} is there already and not an empty directory\n",
     )
     file = tmp_path / "file"
     file.write_text("mine")
@@ -45,13 +45,15 @@ def test_export_overwrites_nothing(published_twice: Store, tmp_path: Path, run: 
     assert file.read_text() == "mine"
 
 
-def test_import_refuses_damage_and_another_backbone(published_twice: Store, tmp_path: Path, run: Run) -> None:
+def test_import_refuses_damage_and_another_backbone(
+    published_twice: Store, tmp_path: Path, run: Run, store_folder: Path
+) -> None:
     folder = tmp_path / "carried"
     code, _, err = run("import", folder, "--task", "x")
     assert (code, err) == (1, f"dvpt-adapters: there is no directory {folder}\n")
     folder.mkdir()
     assert "adapter_config.json is missing" in run("import", folder, "--task", "x")[2]
-    shutil.copytree(published_twice.root / "digits" / "1", folder, dirs_exist_ok=True)
+    shutil.copytree(store_folder / "digits" / "1", folder, dirs_exist_ok=True)
     assert "task name '../x' is not allowed" in run("import", folder, "--task", "../x")[2]
     (folder / "README.md").unlink()
     (folder / "README.md").symlink_to("/etc/hostname")
@@ -62,7 +64,7 @@ def test_import_refuses_damage_and_another_backbone(published_twice: Store, tmp_
     other = Store.create(
         tmp_path / "other", random_backbone(img_size=32, embed_dim=24, depth=2, num_heads=2).config
     )
-    code, _, err = run("import", folder, "--task", "x", "--store", other.root)
+    code, _, err = run("import", folder, "--task", "x", "--store", other.url)
     assert code == 1
     assert "the adapter was made for the backbone with SHA-256" in err
     assert published_twice.tasks() == ["digits"]

@@ -41,29 +41,31 @@ def make_old(folder: Path) -> None:
         os.utime(path, (past, past))
 
 
-def test_a_published_adapter_loads_equal(store: Store, make_artifact: MakeArtifact) -> None:
+def test_a_published_adapter_loads_equal(
+    store: Store, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     artifact = make_artifact(note="first")
     assert store.publish("digits", artifact) == 1
     loaded = store.load("digits", 1)
     assert loaded.config == artifact.config == store.config("digits", 1)
     assert loaded.card == artifact.card == store.card("digits", 1)
     assert all(torch.equal(loaded.tensors[name], artifact.tensors[name]) for name in artifact.tensors)
-    assert names_in(store.root / "digits" / "1") == {
+    assert names_in(store_folder / "digits" / "1") == {
         "claim", CONFIG_FILE, TENSORS_FILE, "README.md", "learning-curve.png",
     }  # fmt: skip
 
 
 def test_a_store_belongs_to_one_backbone(store: Store) -> None:
-    assert Store.create(store.root, store.backbone) == store
-    assert Store.open(store.root).backbone == store.backbone
+    assert Store.create(store.url, store.backbone) == store
+    assert Store.open(store.url).backbone == store.backbone
     downloaded = store.backbone.model_copy(update={"revision": "abc"})
-    assert Store.create(store.root, downloaded).backbone == store.backbone
+    assert Store.create(store.url, downloaded).backbone == store.backbone
     changes: list[dict[str, Any]] = [
         {"sha256": "0" * 64}, {"image_size": 64}, {"std": (1.0, 1.0, 1.0)}, {"name": "x"},
     ]  # fmt: skip
     for change in changes:
         with pytest.raises(BackboneMismatch, match="belongs to vit_dvpt"):
-            Store.create(store.root, store.backbone.model_copy(update=change))
+            Store.create(store.url, store.backbone.model_copy(update=change))
 
 
 def test_where_no_store_is(tmp_path: Path) -> None:
@@ -72,6 +74,34 @@ def test_where_no_store_is(tmp_path: Path) -> None:
     (tmp_path / "backbone.json").write_text("{")
     with pytest.raises(ArtifactFormat, match=r"backbone\.json is not readable JSON"):
         Store.open(tmp_path)
+
+
+def test_a_store_is_looked_at_again(store: Store, store_folder: Path) -> None:
+    store.check_backbone()
+    shutil.rmtree(store_folder)
+    with pytest.raises(StoreNotFound, match=f"no store at {store_folder}"):
+        store.check_backbone()
+    Store.create(store_folder, store.backbone.model_copy(update={"sha256": "0" * 64}))
+    with pytest.raises(BackboneMismatch, match=f"{store_folder} now belongs to another backbone"):
+        store.check_backbone()
+
+
+def test_a_store_is_found_by_its_url(store: Store, store_folder: Path) -> None:
+    assert Store.open(f"file://{store_folder}") == store
+    assert store.url == str(store_folder)
+    with pytest.raises(ConfigError, match="no files are kept at s3://"):
+        Store.create("s3://bucket/store", store.backbone)
+
+
+def test_a_fingerprint_tells_versions_and_their_files_apart(published: Store, store_folder: Path) -> None:
+    first, second = published.fingerprint("digits", 1), published.fingerprint("digits", 2)
+    assert len({first, second, published.fingerprint("digits", 9)}) == 3
+    assert first == Store.open(store_folder).fingerprint("digits", 1)
+    os.truncate(store_folder / "digits" / "1" / TENSORS_FILE, 5)
+    assert published.fingerprint("digits", 1) != first
+    assert published.fingerprint("digits", 2) == second
+    with pytest.raises(InvalidName):
+        published.fingerprint("labels", 1)
 
 
 def test_an_adapter_of_another_backbone_is_refused_and_nothing_written(
@@ -85,7 +115,7 @@ def test_an_adapter_of_another_backbone_is_refused_and_nothing_written(
 
 @pytest.mark.parametrize("task", ["../escape", "..", "a/b", "/etc", ".hidden", "labels"])
 def test_names_that_lead_elsewhere_are_refused_everywhere(
-    store: Store, make_artifact: MakeArtifact, task: str
+    store: Store, make_artifact: MakeArtifact, task: str, store_folder: Path
 ) -> None:
     calls: list[Callable[[], object]] = [
         lambda: store.publish(task, make_artifact()),
@@ -105,8 +135,8 @@ def test_names_that_lead_elsewhere_are_refused_everywhere(
     for call in calls:
         with pytest.raises(InvalidName):
             call()
-    assert names_in(store.root.parent) == {"store"}
-    assert names_in(store.root) == {"backbone.json"}
+    assert names_in(store_folder.parent) == {"store"}
+    assert names_in(store_folder) == {"backbone.json"}
 
 
 def test_publishing_moves_stable_unless_told_otherwise(store: Store, make_artifact: MakeArtifact) -> None:
@@ -134,14 +164,14 @@ def test_resolving(published: Store) -> None:
         published.resolve("cats")
 
 
-def test_an_empty_store_says_so(store: Store) -> None:
+def test_an_empty_store_says_so(store: Store, store_folder: Path) -> None:
     assert store.tasks() == []
     with pytest.raises(TaskNotFound, match="the store has: none yet"):
         store.task("digits")
     for call in (store.rollback, store.delete_task, lambda task: store.set_label(task, "stable", 1)):
         with pytest.raises(TaskNotFound):
             call("digits")
-    assert names_in(store.root) == {"backbone.json"}
+    assert names_in(store_folder) == {"backbone.json"}
 
 
 def test_labels_move_roll_back_and_go(published: Store) -> None:
@@ -167,12 +197,12 @@ def test_rollback_passes_over_deleted_versions(published: Store) -> None:
 
 
 def test_deleting_leaves_a_tombstone_and_the_number_is_never_used_again(
-    published: Store, make_artifact: MakeArtifact
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     published.set_label("digits", "stable", 1)
     published.delete_version("digits", 3)
     assert published.task("digits").versions == (1, 2)
-    assert names_in(published.root / "digits" / "3") == {"claim", "tombstone"}
+    assert names_in(store_folder / "digits" / "3") == {"claim", "tombstone"}
     for call in (published.load, published.config, published.card, published.delete_version):
         with pytest.raises(VersionNotFound, match="no version 3; it has: 1, 2"):
             call("digits", 3)
@@ -187,14 +217,14 @@ def test_a_labelled_version_is_not_deleted(published: Store) -> None:
 
 
 def test_deleting_a_task_removes_all_and_its_numbers_go_on(
-    published: Store, make_artifact: MakeArtifact
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     published.delete_task("digits")
     assert published.tasks() == []
     assert published.records() == {}
     with pytest.raises(TaskNotFound):
         published.load("digits", 3)
-    assert not list(published.root.rglob("*.safetensors"))
+    assert not list(store_folder.rglob("*.safetensors"))
     assert published.publish("digits", make_artifact()) == 4
     assert published.task("digits").labels == {"stable": 4}
 
@@ -216,11 +246,11 @@ def test_prune_keeps_the_newest_the_labelled_and_the_way_back(
 
 
 def test_prune_clears_what_a_dead_publish_left_but_not_a_running_one(
-    published: Store, make_artifact: MakeArtifact
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
-    dead, running = published.root / "digits" / "4", published.root / "digits" / "5"
+    dead, running = store_folder / "digits" / "4", store_folder / "digits" / "5"
     for folder in (dead, running):
-        shutil.copytree(published.root / "digits" / "3", folder)
+        shutil.copytree(store_folder / "digits" / "3", folder)
         (folder / CONFIG_FILE).rename(folder / f".{CONFIG_FILE}.0123.tmp")
     make_old(dead)
     assert published.task("digits").versions == (1, 2, 3)
@@ -231,29 +261,33 @@ def test_prune_clears_what_a_dead_publish_left_but_not_a_running_one(
     assert published.publish("digits", make_artifact()) == 6
 
 
-def test_prune_ends_an_interrupted_deletion(published: Store) -> None:
-    folder = published.root / "digits" / "1"
+def test_prune_ends_an_interrupted_deletion(published: Store, store_folder: Path) -> None:
+    folder = store_folder / "digits" / "1"
     (folder / "tombstone").touch()
     (folder / CONFIG_FILE).unlink()
     published.prune("digits", 10)
     assert names_in(folder) == {"claim", "tombstone"}
 
 
-def test_prune_clears_a_task_of_which_nothing_was_finished(store: Store, make_artifact: MakeArtifact) -> None:
+def test_prune_clears_a_task_of_which_nothing_was_finished(
+    store: Store, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     store.publish("digits", make_artifact())
-    (store.root / "digits" / "1" / CONFIG_FILE).unlink()
-    (store.root / "digits" / "labels" / "stable").unlink()
-    make_old(store.root / "digits")
+    (store_folder / "digits" / "1" / CONFIG_FILE).unlink()
+    (store_folder / "digits" / "labels" / "stable").unlink()
+    make_old(store_folder / "digits")
     assert store.tasks() == []
     assert store.task_folders() == ["digits"]
     assert store.prune("digits", 1) == []
-    assert names_in(store.root / "digits" / "1") == {"claim", "tombstone"}
+    assert names_in(store_folder / "digits" / "1") == {"claim", "tombstone"}
 
 
-def test_a_publish_given_up_for_dead_does_not_come_back(store: Store, make_artifact: MakeArtifact) -> None:
+def test_a_publish_given_up_for_dead_does_not_come_back(
+    store: Store, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     versions = store._versions
     assert versions.claim("digits") == 1
-    make_old(store.root / "digits" / "1")
+    make_old(store_folder / "digits" / "1")
     store.prune("digits", 1)
     files = {TENSORS_FILE: b"", CONFIG_FILE: make_artifact().config.model_dump_json().encode()}
     with pytest.raises(StoreConflict, match="digits/1 was given up for dead"):
@@ -273,12 +307,12 @@ def full_disk(limit_bytes: int) -> Iterator[None]:
 
 
 def test_a_publish_that_fails_leaves_nothing_and_loses_nothing(
-    published: Store, make_artifact: MakeArtifact
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     artifact = make_artifact()
     with full_disk(1000), pytest.raises(OSError, match="File too large"):
         published.publish("digits", artifact)
     assert published.task("digits").versions == (1, 2, 3)
     assert published.task("digits").labels == {"stable": 3}
-    assert names_in(published.root / "digits" / "4") == {"claim", "tombstone"}
+    assert names_in(store_folder / "digits" / "4") == {"claim", "tombstone"}
     assert published.publish("digits", artifact) == 5

@@ -74,9 +74,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_version_is_refused_by_name_and_the_others_stay(published: Store, kind: str) -> None:
+def test_a_damaged_version_is_refused_by_name_and_the_others_stay(
+    published: Store, kind: str, store_folder: Path
+) -> None:
     damage, error, message = DAMAGE[kind]
-    damage(published.root / "digits" / "2")
+    damage(store_folder / "digits" / "2")
     with pytest.raises(error, match=message):
         published.load("digits", 2)
     published.load("digits", 1)
@@ -100,10 +102,12 @@ LABEL_DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", LABEL_DAMAGE)
-def test_a_damaged_label_hides_nothing_else(published: Store, make_artifact: MakeArtifact, kind: str) -> None:
+def test_a_damaged_label_hides_nothing_else(
+    published: Store, make_artifact: MakeArtifact, kind: str, store_folder: Path
+) -> None:
     published.publish("other", make_artifact())
     published.set_label("digits", "canary", 1)
-    LABEL_DAMAGE[kind](published.root / "digits" / "labels" / "stable")
+    LABEL_DAMAGE[kind](store_folder / "digits" / "labels" / "stable")
     records = published.records()
     assert records["digits"].versions == (1, 2, 3)
     assert records["digits"].labels == {"canary": 1}
@@ -116,8 +120,8 @@ def test_a_damaged_label_hides_nothing_else(published: Store, make_artifact: Mak
         assert published.task("digits").labels == {"canary": 1, "stable": 2}
 
 
-def test_nothing_is_deleted_while_a_label_cannot_be_read(published: Store) -> None:
-    (published.root / "digits" / "labels" / "stable").write_bytes(b"?")
+def test_nothing_is_deleted_while_a_label_cannot_be_read(published: Store, store_folder: Path) -> None:
+    (store_folder / "digits" / "labels" / "stable").write_bytes(b"?")
     with pytest.raises(StoreConflict, match="label 'stable' of 'digits' is not readable"):
         published.delete_version("digits", 1)
     with pytest.raises(StoreConflict, match="set or remove that label first"):
@@ -127,18 +131,18 @@ def test_nothing_is_deleted_while_a_label_cannot_be_read(published: Store) -> No
     assert published.task("digits").versions == (1, 2, 3)
 
 
-def test_what_is_not_the_stores_is_left_alone(published: Store, tmp_path: Path) -> None:
+def test_what_is_not_the_stores_is_left_alone(published: Store, tmp_path: Path, store_folder: Path) -> None:
     outside = tmp_path / "outside"
-    shutil.copytree(published.root / "digits", outside)
-    (published.root / "linked").symlink_to(outside)
-    (published.root / "digits" / "9").symlink_to(outside / "1")
-    (published.root / "lost+found").mkdir()
-    (published.root / "Not A Task").mkdir()
-    (published.root / "empty").mkdir()
-    (published.root / "notes.txt").write_text("hello")
-    (published.root / "digits" / "01").mkdir()
-    (published.root / "digits" / "notes").mkdir()
-    (published.root / "digits" / "labels" / ".stable.77.tmp").write_text("half")
+    shutil.copytree(store_folder / "digits", outside)
+    (store_folder / "linked").symlink_to(outside)
+    (store_folder / "digits" / "9").symlink_to(outside / "1")
+    (store_folder / "lost+found").mkdir()
+    (store_folder / "Not A Task").mkdir()
+    (store_folder / "empty").mkdir()
+    (store_folder / "notes.txt").write_text("hello")
+    (store_folder / "digits" / "01").mkdir()
+    (store_folder / "digits" / "notes").mkdir()
+    (store_folder / "digits" / "labels" / ".stable.77.tmp").write_text("half")
     records = published.records()
     assert list(records) == ["digits"]
     assert records["digits"].versions == (1, 2, 3)
@@ -148,11 +152,11 @@ def test_what_is_not_the_stores_is_left_alone(published: Store, tmp_path: Path) 
 
 
 def test_a_linked_task_is_neither_read_nor_written(
-    published: Store, tmp_path: Path, make_artifact: MakeArtifact
+    published: Store, tmp_path: Path, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     outside = tmp_path / "outside"
-    shutil.copytree(published.root / "digits", outside)
-    (published.root / "linked").symlink_to(outside)
+    shutil.copytree(store_folder / "digits", outside)
+    (store_folder / "linked").symlink_to(outside)
     before = sorted(outside.rglob("*"))
     for call in (
         lambda: published.load("linked", 1),
@@ -163,13 +167,15 @@ def test_a_linked_task_is_neither_read_nor_written(
     assert sorted(outside.rglob("*")) == before
 
 
-def test_a_copied_version_without_a_claim_counts(published: Store, make_artifact: MakeArtifact) -> None:
-    shutil.copytree(published.root / "digits" / "3", published.root / "digits" / "7")
-    (published.root / "digits" / "7" / "claim").unlink()
+def test_a_copied_version_without_a_claim_counts(
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    shutil.copytree(store_folder / "digits" / "3", store_folder / "digits" / "7")
+    (store_folder / "digits" / "7" / "claim").unlink()
     assert published.task("digits").versions == (1, 2, 3, 7)
     assert published.publish("digits", make_artifact()) == 8
     published.delete_version("digits", 7)
-    assert sorted(path.name for path in (published.root / "digits" / "7").iterdir()) == ["claim", "tombstone"]
+    assert sorted(path.name for path in (store_folder / "digits" / "7").iterdir()) == ["claim", "tombstone"]
 
 
 @dataclass(frozen=True)
@@ -196,18 +202,22 @@ def once(action: Callable[[], object]) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize("file", [CONFIG_FILE, TENSORS_FILE, "README.md", "learning-curve.png"])
-def test_a_version_deleted_while_it_is_read_is_gone_not_damaged(published: Store, file: str) -> None:
+def test_a_version_deleted_while_it_is_read_is_gone_not_damaged(
+    published: Store, file: str, store_folder: Path
+) -> None:
     delete = once(lambda: published.delete_version("digits", 2))
-    reader = Store(published.root, published.backbone, Meddled(published.root, f"digits/2/{file}", delete))
+    reader = Store(published.url, published.backbone, Meddled(store_folder, f"digits/2/{file}", delete))
     with pytest.raises(VersionNotFound, match="'digits' has no version 2; it has: 1, 3"):
         reader.load("digits", 2)
 
 
-def test_a_label_that_moves_while_the_task_is_read_never_dangles(published: Store) -> None:
+def test_a_label_that_moves_while_the_task_is_read_never_dangles(
+    published: Store, store_folder: Path
+) -> None:
     def move_and_delete() -> None:
         published.set_label("digits", "stable", 1)
         published.delete_version("digits", 3)
 
-    meddled = Meddled(published.root, f"digits/1/{CONFIG_FILE}", once(move_and_delete))
-    record = Store(published.root, published.backbone, meddled).task("digits")
+    meddled = Meddled(store_folder, f"digits/1/{CONFIG_FILE}", once(move_and_delete))
+    record = Store(published.url, published.backbone, meddled).task("digits")
     assert (record.versions, record.labels, record.problems) == ((1, 2), {"stable": 1}, ())

@@ -19,6 +19,7 @@ from adapters.vit.backbone import (
     weights_digest,
 )
 from adapters.vit.patches import FoldedPatches
+from adapters.vit.row_parameters import RowParameters
 
 CPU = torch.device("cpu")
 TINY: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 2}
@@ -63,7 +64,7 @@ def test_deep_prompts_replace_the_outputs_of_the_previous_layer(kind: str, gradi
     kept = torch.cat([x[:, :prefix], x[:, prefix + 4 :]], dim=1)
     expected = backbone.vit.forward_head(backbone.vit.norm(kept), pre_logits=True)
     with torch.set_grad_enabled(gradients):
-        assert torch.allclose(backbone.encode(tokens, prompts), expected, atol=1e-5)
+        assert torch.allclose(backbone.encode(tokens, RowParameters(prompts)), expected, atol=1e-5)
 
 
 def test_shallow_prompts_are_carried_on(backbone: Backbone) -> None:
@@ -73,7 +74,7 @@ def test_shallow_prompts_are_carried_on(backbone: Backbone) -> None:
     for block in backbone.vit.blocks:
         x = block(x)
     expected = backbone.vit.norm(x)[:, 0]
-    assert torch.allclose(backbone.encode(tokens, prompts), expected, atol=1e-5)
+    assert torch.allclose(backbone.encode(tokens, RowParameters(prompts)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [0, 4])
@@ -84,10 +85,10 @@ def test_prepared_the_features_stay_the_same(kind: str, count: int) -> None:
     short.prepare(CPU, torch.float32)
     images = pictures(whole)
     shape = (len(images), whole.config.depth, count, whole.config.width)
-    prompts = torch.randn(shape) if count else None
+    rows = RowParameters(torch.randn(shape) if count else None)
     with torch.no_grad():
-        expected = whole.encode(whole.embed(images), prompts)
-        torch.testing.assert_close(short.encode(short.embed(images), prompts), expected, rtol=0, atol=2e-5)
+        expected = whole.encode(whole.embed(images), rows)
+        torch.testing.assert_close(short.encode(short.embed(images), rows), expected, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize(("gradients", "last"), [(False, 1), (True, 65)])

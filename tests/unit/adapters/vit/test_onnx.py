@@ -12,6 +12,7 @@ from adapters.errors import ConfigError
 from adapters.vit import onnx as onnx_graphs
 from adapters.vit.backbone import Backbone, random_backbone
 from adapters.vit.onnx import require_onnx, token_count, write_embed, write_encode
+from adapters.vit.row_parameters import RowParameters
 
 BACKBONES: dict[str, dict[str, Any]] = {
     "class token": {},
@@ -69,7 +70,7 @@ def test_tokens_are_encoded_as_by_the_backbone(
     (features,) = encode.run(None, {name: value.numpy() for name, value in inputs.items()})
 
     with torch.no_grad():
-        expected = backbone.encode(tokens, prompts if count else None)
+        expected = backbone.encode(tokens, RowParameters(prompts if count else None))
     np.testing.assert_allclose(features, expected.numpy(), atol=2e-5)
 
 

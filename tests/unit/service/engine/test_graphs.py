@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapters.config import PromptConfig
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout
+from adapters.kinds.linear.options import LinearOptions
 from service.engine.graphs import BUCKETS, Captured, Graphs, bucket_of
 
 CPU = torch.device("cpu")
-BARE = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+BARE = Layout(LinearOptions())
 SIZE = 4
 
 
@@ -94,7 +95,7 @@ def test_beyond_the_cap_a_layout_runs_as_it_is_and_the_log_says_so(caplog: pytes
     recorder = Recorder()
     graphs = new_graphs(recorder, most_layouts=1)
     graphs.features(BARE, *batch(2))
-    other = Layout(PromptConfig(count=3, meta_hidden=4))
+    other = Layout(DvptOptions(count=3, meta_hidden=4))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             torch.testing.assert_close(graphs.features(other, *batch(2)), sums(other, *batch(2)))

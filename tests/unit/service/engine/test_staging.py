@@ -62,7 +62,7 @@ def service(
 ) -> Service:
     store = Store.create(tmp_path / "store", backbone.config)
     store.publish("shades", make_artifact())
-    settings = settings_from({"store": store.root, "device": "cpu", "precision": "fp32"})
+    settings = settings_from({"store": store.url, "device": "cpu", "precision": "fp32"})
     return create_service(settings, store, lambda *_: engine)
 
 

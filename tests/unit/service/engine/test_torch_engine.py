@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import save_file
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import PromptConfig
 from adapters.errors import BackboneMismatch
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from service.engine import torch_engine
@@ -18,7 +19,7 @@ from service.engine.torch_engine import TorchEngine
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
 
 CPU = torch.device("cpu")
-BARE = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+BARE = Layout(LinearOptions())
 MakeArtifact = Callable[..., Artifact]
 
 
@@ -107,7 +108,7 @@ def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
 
 
 def test_warming_needs_no_adapter(engine: TorchEngine, backbone: Backbone) -> None:
-    engine.warm(Layout.of(PromptConfig(), backbone.config.width))
+    engine.warm(Layout.of(DvptOptions(), backbone.config))
 
 
 def test_an_engine_must_be_started(backbone: Backbone, bank: AdapterBank) -> None:

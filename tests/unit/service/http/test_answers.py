@@ -1,20 +1,20 @@
-import json
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from adapters.config import PromptConfig
 from adapters.kinds.layout import HeadShape, Layout, Slot
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import Artifact
-from service.http.answers import Timing, classify_answer, top_classes
+from service.http.answers import classify_answer, top_classes
+from service.http.classifier import Classified, Timing
 from service.residents.registry import Lease
 
 
 @pytest.fixture
 def lease(make_artifact: Callable[..., Artifact]) -> Lease:
     config = make_artifact(1).config
-    layout = Layout(PromptConfig(count=0, deep=False, meta_net="none"))
+    layout = Layout(LinearOptions())
     return Lease("digits", 4, config, Slot(layout, 1, HeadShape(1, 16), 1, 3))
 
 
@@ -47,7 +47,7 @@ def test_probabilities_keep_six_digits() -> None:
 def test_an_answer_has_every_member_in_milliseconds(lease: Lease) -> None:
     row = np.array([0.5, 0.25, 0.25], dtype=np.float32)
 
-    answer = json.loads(classify_answer(lease, [row, row], 1, Timing(0.001, 0.0020004, 0.25)))
+    answer = classify_answer(Classified(lease, [row, row], Timing(0.001, 0.0020004, 0.25)), 1)
 
     assert answer == {
         "task": "digits",

@@ -23,7 +23,8 @@ class Client:
 async def test_a_block_that_ends_first_is_left_alone() -> None:
     client = Client()
 
-    async with cancel_on_disconnect(client.receive):
+    async with cancel_on_disconnect(client.receive) as listen:
+        listen()
         await asyncio.sleep(0)
 
     client.left.set()
@@ -36,7 +37,8 @@ async def test_a_client_that_leaves_cancels_the_block() -> None:
 
     async def answer() -> None:
         nonlocal cancelled
-        async with cancel_on_disconnect(client.receive):
+        async with cancel_on_disconnect(client.receive) as listen:
+            listen()
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -55,7 +57,8 @@ async def test_a_client_that_leaves_cancels_the_block() -> None:
 async def test_leaving_as_the_block_ends_does_not_strike_later() -> None:
     client = Client()
 
-    async with cancel_on_disconnect(client.receive):
+    async with cancel_on_disconnect(client.receive) as listen:
+        listen()
         await asyncio.sleep(0)
         client.left.set()
 
@@ -67,7 +70,8 @@ async def test_another_s_cancellation_goes_on_as_it_is() -> None:
     client = Client()
 
     async def answer() -> None:
-        async with cancel_on_disconnect(client.receive):
+        async with cancel_on_disconnect(client.receive) as listen:
+            listen()
             await asyncio.Event().wait()
 
     task = asyncio.create_task(answer())
@@ -79,13 +83,27 @@ async def test_another_s_cancellation_goes_on_as_it_is() -> None:
 
 
 async def test_errors_of_the_block_pass() -> None:
-    with pytest.raises(KeyError):
-        async with cancel_on_disconnect(Client().receive):
+    async def answer() -> None:
+        async with cancel_on_disconnect(Client().receive) as listen:
+            listen()
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await answer()
 
 
 async def test_a_timeout_inside_still_counts_as_one() -> None:
-    async with cancel_on_disconnect(Client().receive):
+    async with cancel_on_disconnect(Client().receive) as listen:
+        listen()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
                 await asyncio.Event().wait()
+
+
+async def test_until_it_listens_the_messages_are_the_block_s() -> None:
+    client = Client()
+    client.left.set()
+
+    async with cancel_on_disconnect(client.receive):
+        for _ in range(5):
+            await asyncio.sleep(0)

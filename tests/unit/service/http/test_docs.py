@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.http.problems import PROBLEMS
-from service.http.routes.tasks import CLASSIFY_ERRORS
+from service.http.routes.classify import CLASSIFY_ERRORS
 from service.metrics import Metrics
 
 DOCS = Path(__file__).resolve().parents[4] / "docs"

@@ -32,16 +32,13 @@ def bank(store: Store) -> AdapterBank:
 
 
 @pytest.fixture
-async def residency(
-    store: Store, bank: AdapterBank, loader: Executor, metrics: Metrics
-) -> AsyncIterator[Residency]:
+async def residency(bank: AdapterBank, loader: Executor, metrics: Metrics) -> AsyncIterator[Residency]:
     """No engine: layouts are warm at once, and no batch runs."""
 
     async def at_once(*_: Layout) -> None:
         pass
 
-    width = store.backbone.width
-    made = Residency(bank, width=width, loader=loader, warm=at_once, settled=at_once, metrics=metrics)
+    made = Residency(bank, loader=loader, warm=at_once, settled=at_once, metrics=metrics)
     yield made
     await made.close()
 

@@ -1,6 +1,4 @@
-from pathlib import Path
-
-from service.residents.refusals import MAX_ATTEMPTS, Refusal, fingerprint_of, next_refusal
+from service.residents.refusals import MAX_ATTEMPTS, Refusal, next_refusal
 
 FILES = frozenset({("adapter_model.safetensors", 100, 1)})
 OTHER_FILES = frozenset({("adapter_model.safetensors", 100, 2)})
@@ -39,12 +37,3 @@ def test_changed_files_are_tried_at_once_and_start_anew() -> None:
 
     assert refusal.may_retry(now_s, OTHER_FILES)
     assert next_refusal(refusal, ValueError("still bad"), now_s, OTHER_FILES).attempts == 1
-
-
-def test_a_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"1")
-    before = fingerprint_of(tmp_path)
-    (tmp_path / "a").write_bytes(b"22")
-
-    assert fingerprint_of(tmp_path) != before
-    assert fingerprint_of(tmp_path / "none") == frozenset()

@@ -51,8 +51,8 @@ def follower(
     return Follower(store, bank, residency, registry, metrics)
 
 
-def flip_a_bit(store: Store, task: str, version: int) -> Path:
-    path = store.root / task / str(version) / TENSORS_FILE
+def flip_a_bit(store_folder: Path, task: str, version: int) -> Path:
+    path = store_folder / task / str(version) / TENSORS_FILE
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
@@ -116,12 +116,12 @@ async def test_rolling_back_brings_the_old_version_back(
 
 
 async def test_a_bad_version_is_refused_and_the_old_one_stays(
-    follower: Follower, make_artifact: MakeArtifact
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     follower.store.publish("digits", make_artifact(1))
     await follower.follow()
     follower.store.publish("digits", make_artifact(2))
-    flip_a_bit(follower.store, "digits", 2)
+    flip_a_bit(store_folder, "digits", 2)
     await follower.follow()
 
     assert (await follower.ask("digits")).version == 1
@@ -132,10 +132,10 @@ async def test_a_bad_version_is_refused_and_the_old_one_stays(
 
 
 async def test_a_bad_version_is_not_read_again_and_again(
-    follower: Follower, make_artifact: MakeArtifact
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     follower.store.publish("digits", make_artifact(1))
-    flip_a_bit(follower.store, "digits", 1)
+    flip_a_bit(store_folder, "digits", 1)
     for _ in range(5):
         await follower.follow()
 
@@ -144,11 +144,13 @@ async def test_a_bad_version_is_not_read_again_and_again(
         await follower.ask("digits")
 
 
-async def test_a_mended_version_is_taken_at_once(follower: Follower, make_artifact: MakeArtifact) -> None:
+async def test_a_mended_version_is_taken_at_once(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
     follower.store.publish("digits", make_artifact(1))
-    flip_a_bit(follower.store, "digits", 1)
+    flip_a_bit(store_folder, "digits", 1)
     await follower.follow()
-    flip_a_bit(follower.store, "digits", 1)
+    flip_a_bit(store_folder, "digits", 1)
     await follower.follow()
 
     assert (await follower.ask("digits")).version == 1
@@ -213,11 +215,11 @@ async def test_a_removed_label_stops_answering(follower: Follower, make_artifact
 
 
 async def test_a_label_that_cannot_be_read_keeps_answering(
-    follower: Follower, make_artifact: MakeArtifact
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     follower.store.publish("digits", make_artifact(1))
     await follower.follow()
-    (follower.store.root / "digits" / "labels" / "stable").write_text("half a fi")
+    (store_folder / "digits" / "labels" / "stable").write_text("half a fi")
     await follower.follow()
 
     assert (await follower.ask("digits")).version == 1

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import AdapterConfig, PromptConfig
+from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import Artifact
 from adapters.vit.backbone import Backbone
@@ -38,7 +39,6 @@ class TwoSlots:
         self.warm_error: Exception | None = None
         self.residency = Residency(
             self.bank,
-            width=backbone.config.width,
             loader=loader,
             warm=self.warm,
             settled=self.settled,
@@ -194,7 +194,7 @@ async def test_another_layout_has_slots_of_its_own(
     two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
 ) -> None:
     residents = [await two_slots.add(make_artifact(seed)) for seed in range(2)]
-    other = await two_slots.add(make_artifact(3, options=PromptConfig(count=1)))
+    other = await two_slots.add(make_artifact(3, options=DvptOptions(count=1)))
 
     assert other.slot is not None
     assert all(resident.slot for resident in residents)

@@ -5,15 +5,34 @@ import pytest
 import torch
 from PIL import Image
 
-from training.card.model_card import Findings, class_rows, model_card, table
-from training.loop.evaluate import Predictions
+from training.card.findings import Findings, Predictions
+from training.card.model_card import class_rows, model_card
+from training.card.provenance import DataFacts, Metrics, ParameterCounts, Provenance, Seeds
+from training.data.departures import OtherSize
 from training.run_directory import EpochRecord
 
 HISTORY = tuple(EpochRecord(epoch, 1.0 / epoch, 0.5, 0.01, 1.0) for epoch in (1, 2, 3))
-PROVENANCE = {
-    "method": "dvpt", "backbone": "tiny", "command": "dvpt-train --task pets",
-    "packages": {"torch": "2.11"}, "data": {"test_sha256": "ab" * 32},
-}  # fmt: skip
+PROVENANCE = Provenance(
+    method="dvpt",
+    backbone="tiny",
+    metrics=Metrics(split="test", accuracy=0.9167, standard_error=0.0798, pictures=12, calibration_error=0.1),
+    data=DataFacts(
+        source="VTAB-1k lists in pets", trained_on="trainval", pictures=1000, train_sha256="cd" * 32,
+        test_sha256="ab" * 32,
+    ),
+    departures=(
+        OtherSize(benchmark="VTAB-1k", task="Pets", splits=("test",), pictures=12, official_pictures=3669),
+    ),
+    splits_made=(),
+    seeds=Seeds(seed=0, split_seed=0),
+    precision="bfloat16",
+    options={"lr": 0.01, "name": None},
+    packages={"torch": "2.11"},
+    training_seconds=3.0,
+    finished="2026-01-01T00:00:00+00:00",
+    command="dvpt-train --task pets",
+    parameters=ParameterCounts(with_head=10, without_head=7),
+)  # fmt: skip
 
 
 def findings(class_count: int = 3) -> Findings:
@@ -41,9 +60,14 @@ def test_the_card_says_what_how_well_and_how_to_use_it() -> None:
         "/v1/tasks/pets/classify",
         "dvpt-train --task pets",
         "ab" * 32,
+        "- departures: test: 12 pictures, not the 3669 of the official VTAB-1k split of Pets\n",
+        "- splits made: none\n",
+        "- parameters: with_head 10, without_head 7\n",
+        "- options: lr 0.01\n",
     ):
         assert part in text
     assert "| class\\|0 | 3 | 1 | 0 |" in text
+    assert "warm start" not in text
 
 
 @pytest.mark.parametrize("class_count", [2, 30, 60])
@@ -60,7 +84,3 @@ def test_many_classes_show_their_confusions_only() -> None:
     assert (
         "| class\\|0 | class\\|1 | 1 |" in model_card("pets", findings(30), PROVENANCE)["README.md"].decode()
     )
-
-
-def test_tables_are_markdown() -> None:
-    assert table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"

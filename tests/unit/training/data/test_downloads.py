@@ -70,9 +70,10 @@ def test_a_set_without_a_test_part_is_cut_in_three(tmp_path: Path) -> None:
     assert data.classes[:4] == CLASSES
     assert len(data.classes) == 10
     assert data.splits["test"].names[0].startswith("eurosat/2750/AnnualCrop/")
-    assert data.made == (
-        "train, val: 800 and 200 of 1088, by class, seed 0: not the official VTAB-1k split of EuroSAT",
-        "test: 272 pictures, a fifth of the set, drawn by class, seed 0: "
+    assert data.notes == (
+        "train, val: 800 and 200 of 1088 of EuroSAT by torchvision, by class, seed 0: "
+        "not the official VTAB-1k split of EuroSAT",
+        "test: 272 of 1360 of EuroSAT by torchvision, by class, seed 0: "
         "not the official VTAB-1k split of EuroSAT",
     )
 
@@ -92,6 +93,9 @@ def test_arrays_become_pictures_in_memory(tmp_path: Path, monkeypatch: pytest.Mo
         assert picture.getpixel((3, 3)) == (label, label, label)
     assert data.splits["test"].names[0] == "test/000000.png"
     assert data.source == "CIFAR-100, CIFAR100 by torchvision"
+    assert data.notes[1:] == (
+        "test: the own part of CIFAR100 by torchvision: not the official VTAB-1k split of CIFAR-100",
+    )
 
 
 def test_the_same_pictures_are_drawn_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +137,8 @@ def test_flowers_for_fgvc_keep_their_own_parts(tmp_path: Path, monkeypatch: pyte
         "train": (0, 1, 2), "val": (0, 1, 2), "test": (0, 1, 2, 0)
     }  # fmt: skip
     assert data.classes[0] == "pink primrose"
-    assert data.made == (
-        "train, val, test: the set's own parts, not those of VPT's lists: "
+    assert data.notes == (
+        "train, val, test: the own parts of Flowers102 by torchvision: "
         "not the official FGVC split of Oxford Flowers",
     )
 

@@ -72,8 +72,8 @@ def test_every_task_opens_from_its_benchmarks_lists(
     test_count = len(data.splits["test"])
     assert (
         f"test: {test_count} pictures, not the {TASKS[name].test_count} "
-        f"of the official {TASKS[name].benchmark} split"
-    ) in data.made
+        f"of the official {TASKS[name].benchmark} split of {TASKS[name].title}"
+    ) in data.notes
     for split in data.splits.values():
         assert Decoder(PreprocessConfig(), 8, threads=1).load(split).shape == (len(split), 3, 8, 8)
 
@@ -86,7 +86,8 @@ def test_every_task_opens_from_class_folders_labelled_as_unofficial(
     picture_folder(train=2, test=1).rename(tmp_path / "imagefolder" / name)
     data = open_task(new_config(task=name, data_root=tmp_path))
     assert data.classes == ("amber", "blue", "coral")
-    assert f"not the official {TASKS[name].benchmark} split of {TASKS[name].title}" in data.made[0]
+    assert [departure.splits for departure in data.departures] == [("train", "test")]
+    assert f"not the official {TASKS[name].benchmark} split of {TASKS[name].title}" in data.notes[0]
 
 
 @pytest.mark.parametrize("name", sorted(set(TASKS) - {"dsprites_loc", "dsprites_ori"}))
@@ -115,8 +116,8 @@ def test_dsprites_is_drawn_where_it_is_not_found(
     assert len(data.classes) == 16
     assert data.splits["val"].labels == open_task(new_config(task=embedded)).splits["val"].labels
     assert "drawn by formula" in data.source
-    assert "drawn by formula" in data.made[0]
-    assert "not the official VTAB-1k split of dSprites/" in data.made[0]
+    assert "drawn by formula" in data.notes[0]
+    assert "not the official VTAB-1k split of dSprites/" in data.notes[0]
     vtab_folder(f"vtab-1k/{name}", train800=(0, 1), test=(1,))
     assert len(open_task(config).splits["test"]) == 1
 

@@ -1,12 +1,11 @@
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
-from adapters.kinds.dvpt.adapter import Head
-from training.loop.calibration import Reliability, fit_temperature, fold_temperature
+from adapters.kinds.head import Head
+from training.loop.calibration import fit_temperature, fold_temperature
 from training.methods.heads import MlpHead
+from training.uncertainty import Reliability
 
 
 def sampled(temperature: float, count: int = 4000) -> tuple[Tensor, Tensor]:
@@ -36,17 +35,6 @@ def test_the_error_falls_to_that_of_chance_at_the_right_temperature() -> None:
     assert before.error > 0.2
     assert after.error < 0.03
     assert before.pictures.sum() == after.pictures.sum() == len(labels)
-
-
-def test_the_error_by_hand() -> None:
-    """Two answers at 0.9 of which one is right, two at 0.58 that are right: (2·0.4 + 2·0.42) / 4."""
-    logits = torch.tensor([[math.log(p), math.log(1 - p)] for p in (0.9, 0.9, 0.58, 0.58)])
-    found = Reliability.of(logits, torch.tensor([0, 1, 0, 0]), bins=15)
-    assert found.error == pytest.approx(0.41)
-    assert found.pictures[8] == 2  # (8/15, 9/15]
-    assert found.pictures[13] == 2
-    certain = Reliability.of(torch.tensor([[100.0, -100.0]]), torch.tensor([0]))
-    assert certain.pictures[14] == 1
 
 
 def test_folding_divides_the_logits_and_changes_no_answer() -> None:

@@ -201,7 +201,7 @@ def test_training_stops_when_val_gets_no_better_and_goes_back_to_the_best(
     val, states = iter([0.2, 0.6, 0.4, 0.6, 0.9]), list[torch.Tensor]()
 
     def look() -> float:
-        states.append(training._method.module.state_dict()["prompts"].clone())
+        states.append(training._method.module.state_dict()["body.prompts"].clone())
         return next(val)
 
     training.fit(pictures(), run, lambda _: None, look)
@@ -209,7 +209,7 @@ def test_training_stops_when_val_gets_no_better_and_goes_back_to_the_best(
     kept = training.keep_best()
     assert kept is not None
     assert kept.epoch == 2
-    assert torch.equal(training._method.module.state_dict()["prompts"], states[1])
+    assert torch.equal(training._method.module.state_dict()["body.prompts"], states[1])
     assert not torch.equal(states[3], states[1])
 
 
@@ -227,7 +227,7 @@ def test_a_run_that_had_stopped_early_is_finished_when_it_is_found_again(
     assert again.finished
     first.keep_best()
     again.keep_best()
-    ours, theirs = (t._method.module.state_dict()["prompts"] for t in (first, again))
+    ours, theirs = (t._method.module.state_dict()["body.prompts"] for t in (first, again))
     assert torch.equal(ours, theirs)
 
 

@@ -4,6 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.vit.backbone import Backbone
 from training.loop.optimization import (
     batches,
     lr_factor,
@@ -71,10 +74,13 @@ def test_a_restored_optimizer_takes_the_same_next_step(name: str) -> None:
     assert torch.equal(models[0].weight, models[1].weight)
 
 
-def test_the_meta_net_may_have_a_learning_rate_of_its_own(new_config: Callable[..., TrainConfig]) -> None:
-    module = nn.ModuleDict({"meta_net": nn.Linear(2, 2), "head": nn.Linear(2, 2)})
-    optimizer = new_optimizer(module, new_config(lr=0.1, meta_lr_ratio=0.5))
+def test_the_meta_net_may_have_a_learning_rate_of_its_own(
+    backbone: Backbone, new_config: Callable[..., TrainConfig]
+) -> None:
+    adapter = Adapter(DvptOptions(count=2), backbone.config, 3)
+    optimizer = new_optimizer(adapter, new_config(lr=0.1, meta_lr_ratio=0.5))
     set_lr(optimizer, 0.02)
     lr_of = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
-    assert {lr_of[id(value)] for value in module["head"].parameters()} == {0.02}
-    assert {lr_of[id(value)] for value in module["meta_net"].parameters()} == {0.01}
+    found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
+    assert found == {name: 0.01 if "meta_net" in name else 0.02 for name in found}
+    assert len({*found.values()}) == 2

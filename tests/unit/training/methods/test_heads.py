@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from adapters.kinds.dvpt.adapter import Head
+from adapters.kinds.head import Head
 from adapters.vit.backbone import Backbone
 from training.methods.heads import MlpHead, new_head, plain_head
 from training.options.train_config import TrainConfig

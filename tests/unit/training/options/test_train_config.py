@@ -4,23 +4,25 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from adapters.config import PromptConfig
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
 from training.options.train_config import TrainConfig, knob
 
 New = Callable[..., TrainConfig]
 
 
 def test_the_paper_reading_is_the_default() -> None:
-    assert TrainConfig(task="digits").prompts == PromptConfig()
+    assert TrainConfig(task="digits").kind_options == DvptOptions()
 
 
 def test_vpt_has_prompts_without_a_meta_net() -> None:
-    prompts = TrainConfig(task="digits", method="vpt", prompt_count=7, meta_layers=6).prompts
-    assert prompts == PromptConfig(count=7, meta_net="none")
+    prompts = TrainConfig(task="digits", method="vpt", prompt_count=7, meta_layers=6).kind_options
+    assert prompts == DvptOptions(count=7, meta_net="none")
 
 
-def test_linear_has_no_prompts() -> None:
-    assert TrainConfig(task="digits", method="linear").prompts.count == 0
+def test_a_head_alone_has_no_prompts() -> None:
+    assert TrainConfig(task="digits", method="linear").kind_options == LinearOptions()
+    assert TrainConfig(task="digits", method="mlp").kind_options == LinearOptions()
 
 
 @pytest.mark.parametrize(

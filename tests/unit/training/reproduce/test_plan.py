@@ -1,5 +1,7 @@
+import csv
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,8 +11,10 @@ from training.data.task_data import open_task
 from training.options.train_config import TrainConfig
 from training.reproduce import paper
 from training.reproduce.experiments import EXPERIMENTS, FIGURE_3, TABLE_1, TABLE_2, TABLE_3
-from training.reproduce.plan import UNOFFICIAL, Cell, cells, data_at_hand
+from training.reproduce.plan import Cell, CellRow, cells, data_at_hand
 from training.reproduce.reproduce_config import ReproduceConfig
+from training.search.ledger import Ledger
+from training.search.result import SearchResult
 
 
 def plan(name: str, **options: object) -> tuple[Cell, ...]:
@@ -104,9 +108,32 @@ def test_only_data_that_is_there_or_can_be_drawn_is_at_hand(
     assert found["dmlab"] == (False, False)
 
 
-def test_pictures_drawn_by_formula_are_known_as_not_official(monkeypatch: pytest.MonkeyPatch) -> None:
+def search_result(**facts: Any) -> SearchResult:
+    base = {
+        "task": "dsprites_loc", "method": "dvpt", "optimizer": "adamw", "lr": 0.01, "weight_decay": 0.0,
+        "epochs": 1, "trials": 1, "diverged_trials": 0, "val_accuracy": 0.5, "val_pictures": 2, "seeds": (0,),
+        "diverged_seeds": (), "accuracies": (0.5,), "pictures": 2, "parameters_with_head": 2,
+        "parameters_without_head": 1, "training_seconds": 1.0, "total_seconds": 1.0, "backbone": "tiny",
+        "image_size": 32, "source": "here", "departures": (), "splits_made": (), "store": "store",
+        "version": None, "directory": "runs/x",
+    }  # fmt: skip
+    return SearchResult.model_validate(base | facts)
+
+
+def test_pictures_drawn_by_formula_are_known_as_not_official(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the data to the file and back; a note on how a split was made is no departure."""
     monkeypatch.delenv("DVPT_DATA_ROOT", raising=False)
-    made = open_task(TrainConfig(task="dsprites_loc")).made
-    assert UNOFFICIAL.search("; ".join(made))
-    assert UNOFFICIAL.search("test: 3000 pictures, not the 5400 of the official VTAB-1k split")
-    assert not UNOFFICIAL.search("train: no pictures of 3 of 397 classes")
+    (cell,) = plan("table1", tasks="dsprites_loc", methods="dvpt")
+    data = open_task(TrainConfig(task="dsprites_loc"))
+    official = CellRow.of(cell, search_result(splits_made=("train: not the official words, but a note",)))
+    drawn = CellRow.of(cell, search_result(departures=data.departures))
+    ledger = Ledger(tmp_path / "results.csv", CellRow)
+    for row in (official, drawn):
+        ledger.append(row)
+    assert ledger.rows() == [official, drawn]
+    assert [row.official for row in ledger.rows()] == [True, False]
+    assert ledger.rows()[1].departures == data.departures
+    with ledger.path.open(newline="") as file:
+        assert [line["official"] for line in csv.DictReader(file)] == ["True", "False"]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from training.data.catalogue import TASKS
+from training.data.departures import DrawnByFormula
 from training.reproduce import paper
 from training.reproduce.experiments import DVPT, FIGURE_3, FULL, LINEAR, TABLE_1, TABLE_2
 from training.reproduce.scores import Scores
@@ -52,7 +53,7 @@ def test_a_part_of_a_group_is_compared_with_the_same_part_and_says_so(results: R
     [
         {"backbone": "vit_tiny_patch16_224"},
         {"image_size": 96},
-        {"splits_made": "test: 3 pictures, not the 5400 of the official VTAB-1k split"},
+        {"departures": [DrawnByFormula(benchmark="VTAB-1k", task="DTD", splits=("test",))]},
     ],
     ids=lambda facts: next(iter(facts)),
 )
@@ -67,7 +68,7 @@ def test_no_difference_to_figures_of_another_backbone_or_of_other_data(
     for score in (other.score(DVPT, "dtd"), other.mean(DVPT, "Natural")):
         assert score is not None
         assert (score.published, score.difference) == (67.6, None)
-        assert score.official == ("splits_made" not in facts)
+        assert score.official == ("departures" not in facts)
 
 
 def test_wins_count_tasks_that_both_have(results: Results) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from training.data.departures import DrawnByFormula
 from training.reproduce import paper
 from training.reproduce.experiments import FIGURE_3, TABLE_1
 from training.reproduce.scores import Score, Scores
@@ -28,8 +29,10 @@ def part(results: Results) -> Scores:
         TABLE_1, figures, methods="full,dvpt", tasks="eurosat,clevr_count,dsprites_loc,dmlab"
     )
     drawn = {("DVPT", "dsprites_loc", 100): (0.5, 0.6)}
-    made = "train, val, test: drawn by formula: not the official VTAB-1k split of dSprites/location"
-    options = {"methods": "full,dvpt", "tasks": "eurosat,clevr_count,dsprites_loc,dmlab", "splits_made": made}
+    departure = DrawnByFormula(benchmark="VTAB-1k", task="dSprites/location", splits=("train", "val", "test"))
+    options = {
+        "methods": "full,dvpt", "tasks": "eurosat,clevr_count,dsprites_loc,dmlab", "departures": [departure],
+    }  # fmt: skip
     return Scores(TABLE_1, wanted, rows | results(TABLE_1, drawn, **options)[1])
 
 
@@ -49,10 +52,10 @@ def test_the_csv_has_a_line_for_each_cell_and_each_mean(part: Scores, tmp_path: 
     assert len(found) == len(lines) == 4 + 3
     cell = found["DVPT", "eurosat"]
     assert (cell["accuracy"], cell["published"], cell["difference"]) == ("96.9000", "96.9000", "0.0000")
-    assert (cell["seeds"], cell["prompts"], cell["official"]) == ("3", "10", "yes")
+    assert (cell["seeds"], cell["prompts"], cell["official"]) == ("3", "10", "True")
     assert float(cell["standard_error"]) == pytest.approx(0.548, abs=0.001)
     mean = found["DVPT", "mean of Structured"]
-    assert (mean["tasks"], mean["of_tasks"], mean["official"], mean["difference"]) == ("2", "8", "no", "")
+    assert (mean["tasks"], mean["of_tasks"], mean["official"], mean["difference"]) == ("2", "8", "False", "")
 
 
 def test_nothing_measured_is_said_and_where_data_can_be_had(results: Results) -> None:

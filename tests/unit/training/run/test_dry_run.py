@@ -28,8 +28,8 @@ def test_it_says_what_the_run_then_is(
     assert said["pictures"] == "48 to train on, 12 to evaluate (train 48, test 12)"
     run = Run(config)
     outcome = run.execute("dvpt-train")
-    counts = outcome.provenance["parameters"]
-    assert said["trained parameters"].startswith(f"{counts['with_head']:,} with head")
+    counts = outcome.provenance.parameters
+    assert said["trained parameters"].startswith(f"{counts.with_head:,} with head")
     artifact = Store.open(outcome.store).load("colours", 1)
     assert said["adapter"] == f"{len(save(artifact.tensors)):,} bytes when published"
     assert said["run directory"] == str(outcome.run)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from adapters.errors import BackboneMismatch, BackboneWeights
+from adapters.errors import BackboneMismatch, BackboneWeights, ConfigError
 from adapters.store.store import Store
 from adapters.vit.backbone import DEFAULT_BACKBONE, EMBEDDED_BACKBONE, random_backbone
 from training.options.train_config import TrainConfig
@@ -36,6 +36,11 @@ def test_a_store_of_another_backbone_is_refused(new_config: New, options: dict[s
     Store.create(config.store, place(config).backbone.config)
     with pytest.raises(BackboneMismatch, match="--store"):
         place(new_config(**options))
+
+
+def test_a_store_where_no_files_are_kept_is_refused(new_config: New) -> None:
+    with pytest.raises(ConfigError, match="'s3://bucket/store': no files are kept at s3://"):
+        place(new_config(store="s3://bucket/store"))
 
 
 def test_other_weights_than_the_stores_are_refused(new_config: New, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from adapters.errors import ConfigError
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import load_backbone
 from training.data.pixels import Decoder
@@ -18,7 +19,6 @@ from training.errors import DataUnusable, NotWritten, RunInUse
 from training.loop.evaluate import answer_of_adapter, predict_logits
 from training.options.arguments import parse_arguments
 from training.options.train_config import TrainConfig
-from training.run.publish import rounded_adapter
 from training.run.run import Outcome, Run
 from training.run_directory import Checkpoint, RunDirectory
 
@@ -58,7 +58,7 @@ def test_what_is_published_reloads_and_gives_the_evaluated_answers(
     config = run.config
     backbone = load_backbone(config.backbone or "", weights=config.weights, image_size=32)
     pixels = Decoder(artifact.config.preprocess, 32).load(run.held_out)
-    answer = answer_of_adapter(backbone, rounded_adapter(artifact, backbone.config))
+    answer = answer_of_adapter(backbone, adapter_of(artifact, backbone.config))
     logits = predict_logits(answer, torch.device("cpu"), [pixels])
     torch.testing.assert_close(logits, outcome.findings.predictions.logits, rtol=0, atol=1e-4)
     assert outcome.findings.predictions.accuracy > 0.7  # chance is 0.33
@@ -71,7 +71,7 @@ def test_the_run_directory_tells_the_whole_run(new_config: New, picture_folder: 
     answers = tmp_path / "answers.csv"
     _, outcome = train(new_config(data=picture_folder(flat=20), predictions=answers, publish=False))
     assert outcome.version is None
-    assert not outcome.store.exists()
+    assert not Path(outcome.store).exists()
     names = {path.name.partition(".")[0] for path in outcome.run.iterdir()}
     assert names >= {"config", "splits", "checkpoint", "metrics", "predictions", "result", "README", "events"}
     splits = json.loads((outcome.run / "splits.json").read_text())
@@ -138,13 +138,13 @@ def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_
         new_config(data=picture_folder(train=12, test=5), method="full", epochs=10, lr=0.003)
     )
     assert outcome.version is None
-    assert not outcome.store.exists()
+    assert not Path(outcome.store).exists()
     assert outcome.findings.predictions.accuracy > 0.7  # chance is 0.33
     checkpoint = run.directory.load()
     assert checkpoint is not None
     assert "backbone.blocks.0.attn.qkv.weight" in checkpoint.module
     assert "cannot run this method" in (outcome.run / "README.md").read_text()
-    assert outcome.provenance["parameters"]["without_head"] > 0
+    assert outcome.provenance.parameters.without_head > 0
 
 
 def test_the_configuration_beside_the_result_makes_the_same_run(
@@ -173,13 +173,14 @@ def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder
     )  # fmt: skip
     run, outcome = train(config)
     assert [record.epoch for record in outcome.findings.history] == [1, 2]
-    assert outcome.provenance["early_stopping"]["epoch"] == 1
+    assert outcome.provenance.early_stopping is not None
+    assert outcome.provenance.early_stopping.epoch == 1
     checkpoint = run.directory.load()
     assert checkpoint is not None
     assert outcome.version is not None
-    published = Store.open(outcome.store).load("colours", outcome.version).tensors["prompts"]
-    assert torch.equal(published, checkpoint.best["prompts"].bfloat16())
-    assert not torch.equal(checkpoint.best["prompts"], checkpoint.module["prompts"])
+    published = Store.open(outcome.store).load("colours", outcome.version).tensors["body.prompts"]
+    assert torch.equal(published, checkpoint.best["body.prompts"].bfloat16())
+    assert not torch.equal(checkpoint.best["body.prompts"], checkpoint.module["body.prompts"])
     assert train(config)[1].findings.history == outcome.findings.history
 
 
@@ -191,21 +192,22 @@ def test_calibration_folds_a_temperature_from_pictures_that_were_not_trained_on(
     _, plain = train(new_config(**options))
     run, found = train(new_config(**options, calibrate=True))
     assert found.run == plain.run  # what was trained is used again
-    facts = found.provenance["calibration"]
-    assert facts["pictures"] == 18
-    assert (facts["run"] == found.run.name) == (split == "train")
+    facts = found.provenance.calibration
+    assert facts is not None
+    assert facts.pictures == 18
+    assert (facts.run == found.run.name) == (split == "train")
     before, after = plain.findings.predictions, found.findings.predictions
     assert torch.equal(before.predicted, after.predicted)
-    torch.testing.assert_close(after.logits * facts["temperature"], before.logits, rtol=0.02, atol=0.02)
-    assert facts["temperature"] != pytest.approx(1.0, abs=0.02)
-    assert facts["error_before"] == pytest.approx(plain.findings.reliability.error, abs=0.01)
-    assert "calibration" not in plain.provenance
+    torch.testing.assert_close(after.logits * facts.temperature, before.logits, rtol=0.02, atol=0.02)
+    assert facts.temperature != pytest.approx(1.0, abs=0.02)
+    assert facts.error_before == pytest.approx(plain.findings.reliability.error, abs=0.01)
+    assert plain.provenance.calibration is None
     card = Store.open(found.store).card("colours", found.version or 0)
-    assert f"a temperature of {facts['temperature']:.4f}" in card["README.md"].decode()
+    assert f"a temperature of {facts.temperature:.4f}" in card["README.md"].decode()
     assert card["reliability.png"].startswith(b"\x89PNG")
     if split == "trainval":
-        kept_out = json.loads((run.directory.path.parent / facts["run"] / "splits.json").read_text())
-        answered = (run.directory.path.parent / facts["run"] / "predictions.csv").read_text()
+        kept_out = json.loads((run.directory.path.parent / facts.run / "splits.json").read_text())
+        answered = (run.directory.path.parent / facts.run / "predictions.csv").read_text()
         assert all(name in answered for name in kept_out["val"])
 
 
@@ -291,6 +293,6 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
 def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
     """A store whose folder's place is taken by a file."""
     run = Run(new_config(data=picture_folder(train=4, test=2)))
-    run.placement.store.write_text("a file")
+    Path(run.placement.store).write_text("a file")
     with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
         run.execute("dvpt-train")

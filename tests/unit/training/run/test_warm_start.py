@@ -45,7 +45,8 @@ def test_it_is_named_in_the_result_and_repeated_by_version(published: New) -> No
     run = Run(published({}, warm_start="colours@stable"))
     outcome = run.execute("second")
     assert outcome.version == 2
-    assert outcome.provenance["warm_start"]["version"] == "colours@1"
+    assert outcome.provenance.warm_start is not None
+    assert outcome.provenance.warm_start.version == "colours@1"
     assert 'warm_start = "colours@1"' in (outcome.run / "config.toml").read_text()
     # stable is version 2 now: the label starts another run, the version the same one.
     again = run.config.model_copy(update={"warm_start": "colours@1"})
@@ -69,7 +70,7 @@ def test_other_classes_get_a_fresh_head(published: New, tmp_path: Path) -> None:
     run = Run(config)
     artifact = Store.open(run.placement.store).load("colours", 1)
     state = tensors_of(run)
-    assert torch.equal(state["prompts"], artifact.tensors["prompts"].float())
+    assert torch.equal(state["body.prompts"], artifact.tensors["body.prompts"].float())
     assert not torch.equal(state["head.0.weight"], artifact.tensors["head.0.weight"].float())
 
 

@@ -1,9 +1,12 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from training.errors import CheckpointDamaged
-from training.search.ledger import Ledger, TrialRow
+from training.search.ledger import Ledger
+from training.search.trials import TrialRow
 
 ROW = TrialRow(
     task="a, b", method="vpt", optimizer="adamw", lr=0.1 + 0.2, weight_decay=0.0, seed=0, split="val",
@@ -42,3 +45,19 @@ def test_a_foreign_line_is_named(tmp_path: Path) -> None:
     ledger.path.write_text(ledger.path.read_text().replace("finished", "perhaps"))
     with pytest.raises(CheckpointDamaged, match=r"rows\.csv, line 2: state"):
         ledger.rows()
+
+
+def test_rows_appended_at_once_all_stay_whole(tmp_path: Path) -> None:
+    """As by processes that share the work: each has the file open on its own."""
+    path, start = tmp_path / "rows.csv", threading.Barrier(8)
+
+    def append(seed: int) -> None:
+        start.wait()
+        for _ in range(10):
+            Ledger(path, TrialRow).append(ROW.model_copy(update={"seed": seed}))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(append, range(8)))
+    rows = Ledger(path, TrialRow).rows()
+    assert sorted(row.seed for row in rows) == sorted(list(range(8)) * 10)
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.csv"]

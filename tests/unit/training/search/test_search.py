@@ -6,13 +6,14 @@ import pytest
 
 from adapters.store.store import Store
 from training.data.pixels import Decoder
-from training.errors import DataUnusable, Diverged
+from training.errors import DataUnusable
 from training.options.train_config import TrainConfig
 from training.run.workbench import KEPT_BYTES, Workbench
-from training.search.ledger import Ledger, TrialRow
+from training.search.ledger import Ledger
 from training.search.result import SearchResult
-from training.search.search import ROWS, Search, duration, select
+from training.search.search import ROWS, Search
 from training.search.search_config import SearchConfig
+from training.search.trials import TrialRow
 
 Make = Callable[..., Path]
 NewSearch = Callable[..., SearchConfig]
@@ -37,36 +38,6 @@ def run(config: SearchConfig) -> SearchResult:
 
 def rows_of(result: SearchResult) -> list[TrialRow]:
     return Ledger(Path(result.directory) / ROWS, TrialRow).rows()
-
-
-def trial(lr: float, accuracy: float | None, loss: float = 1.0, weight_decay: float = 0.0) -> TrialRow:
-    return TrialRow(
-        task="x", method="vpt", optimizer="sgd", lr=lr, weight_decay=weight_decay, seed=0, split="val",
-        epochs=1, state="diverged" if accuracy is None else "finished", accuracy=accuracy,
-        loss=None if accuracy is None else loss, pictures=10, seconds=1.0, training_seconds=1.0, run="r",
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [trial(3, 0.5), trial(2, 0.9), trial(1, 0.8)],
-        [trial(3, None), trial(2, 0.1)],
-        [trial(1, 0.9, loss=0.6), trial(2, 0.9, loss=0.5)],
-        [trial(4, 0.9), trial(2, 0.9), trial(3, 0.9)],
-        [trial(2, 0.9, weight_decay=0.0), trial(2, 0.9, weight_decay=0.1)],
-    ],
-    ids=["accuracy", "not a diverged one", "loss", "learning rate", "weight decay"],
-)
-def test_the_best_on_val_is_chosen_and_ties_are_settled(rows: list[TrialRow]) -> None:
-    chosen = select(rows)
-    assert chosen.lr == 2
-    assert chosen.weight_decay == max(row.weight_decay for row in rows)
-
-
-def test_nothing_is_chosen_where_everything_diverged() -> None:
-    with pytest.raises(Diverged, match="all 2 trials diverged"):
-        select([trial(1, None), trial(2, None)])
 
 
 def test_trials_are_measured_on_val_and_every_seed_once_on_test(new_search: NewSearch) -> None:
@@ -149,8 +120,3 @@ def test_no_checkpoints_of_trials_are_left(new_search: NewSearch) -> None:
     result = run(new_search())
     kept = {path.parent.name for path in Path(result.directory).glob("*/checkpoint.safetensors")}
     assert kept == {row.run for row in rows_of(result) if row.split == "test"}
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(45.2, "45 s"), (720, "12 min"), (12240, "3.4 h")])
-def test_durations_are_short(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

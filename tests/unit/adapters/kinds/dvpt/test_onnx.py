@@ -1,4 +1,4 @@
-"""The graph of a layout computes what the bank computes, from the bank's own tensors."""
+"""The graph of a layout computes what the stack computes, from the stack's own tensors."""
 
 import numpy as np
 import onnxruntime
@@ -6,69 +6,72 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapters.config import PromptConfig
-from adapters.kinds.dvpt.onnx import dvpt_graph, dvpt_inputs
-from adapters.kinds.dvpt.stack import LayoutBank
-from adapters.kinds.layout import Layout
+from adapters.kinds.dvpt.kind import DvptKind
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.dvpt.stack import DvptStack
 from adapters.vit.backbone import Backbone
 
 CPU = torch.device("cpu")
 LAYOUTS = [
-    PromptConfig(count=3),
-    PromptConfig(count=1, deep=False),
-    PromptConfig(count=4, meta_net="specific", meta_layers=2),
-    PromptConfig(count=2, meta_net="specific", deep=False, meta_input="token", meta_norm=True),
-    PromptConfig(count=2, meta_norm=True, meta_hidden=5, meta_layers=6),
-    PromptConfig(count=2, meta_input="token"),
+    DvptOptions(count=3),
+    DvptOptions(count=1, deep=False),
+    DvptOptions(count=4, meta_net="specific", meta_layers=2),
+    DvptOptions(count=2, meta_net="specific", deep=False, meta_input="token", meta_norm=True),
+    DvptOptions(count=2, meta_norm=True, meta_hidden=5, meta_layers=6),
+    DvptOptions(count=2, meta_input="token"),
 ]
 
 
-def filled_bank(backbone: Backbone, layout: Layout, dtype: torch.dtype) -> LayoutBank:
+KIND = DvptKind()
+
+
+def filled_stack(backbone: Backbone, layout: DvptOptions, dtype: torch.dtype) -> DvptStack:
     """Random values in every slot but the null one; π added at the first, all or no layers."""
-    bank = LayoutBank(layout, backbone.config, 4, device=CPU, dtype=dtype)
+    stack = KIND.stack(layout, backbone.config, 5, device=CPU, dtype=dtype)
     generator = torch.Generator().manual_seed(1)
-    for tensor in bank.tensors:
+    for tensor in stack.tensors:
         tensor[1:] = torch.randn(tensor[1:].shape, generator=generator).mul(0.3).to(dtype)
-    bank.pi_scale[1:] = 0.0
-    bank.pi_scale[1, 0] = 1.0
-    bank.pi_scale[2] = 1.0
-    return bank
+    stack.pi_scale[1:] = 0.0
+    stack.pi_scale[1, 0] = 1.0
+    stack.pi_scale[2] = 1.0
+    return stack
 
 
 def run_graph(
-    layout: Layout, bank: LayoutBank, tokens: Tensor, index: Tensor, *, half: bool = False
-) -> list[np.ndarray]:
-    graph = dvpt_graph(layout, prefix=1, width=tokens.shape[2], half=half)
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    inputs = dict(zip(dvpt_inputs(layout), bank.tensors, strict=True)) | {"tokens": tokens, "index": index}
-    return list(session.run(None, {name: value.numpy() for name, value in inputs.items()}))
+    backbone: Backbone, layout: DvptOptions, tokens: Tensor, index: Tensor, dtype: torch.dtype
+) -> tuple[dict[str, np.ndarray], Tensor]:
+    """The graph's outputs by name, and the prompts that the stack gives."""
+    stack = filled_stack(backbone, layout, dtype)
+    graph = KIND.graph(layout, backbone.config, prefix=1, half=dtype == torch.float16)
+    session = onnxruntime.InferenceSession(graph.model, providers=["CPUExecutionProvider"])
+    inputs = dict(zip(graph.stack, stack.tensors, strict=True)) | {"tokens": tokens, "index": index}
+    outputs = session.run(list(graph.outputs), {name: value.numpy() for name, value in inputs.items()})
+    found = dict(zip(graph.outputs, outputs, strict=True))
+    assert {name: value.shape[1:] for name, value in found.items()} == graph.outputs
+    prompts = stack.row_parameters(tokens[:, 1:], index).prompts
+    assert prompts is not None
+    return found, prompts
 
 
-@pytest.mark.parametrize("options", LAYOUTS, ids=lambda options: str(Layout.of(options, 48)))
-def test_every_layout_computes_what_the_bank_computes(backbone: Backbone, options: PromptConfig) -> None:
-    layout = Layout.of(options, backbone.config.width)
-    bank = filled_bank(backbone, layout, torch.float32)
+@pytest.mark.parametrize("options", LAYOUTS, ids=KIND.layout_name)
+def test_every_layout_computes_what_the_stack_computes(backbone: Backbone, options: DvptOptions) -> None:
+    layout = KIND.layout(options, backbone.config)
     tokens, index = torch.randn(5, 17, 48), torch.tensor([2, 0, 1, 3, 2])
 
-    first, *later = run_graph(layout, bank, tokens, index)
+    found, expected = run_graph(backbone, layout, tokens, index, torch.float32)
 
-    expected = bank.prompts_for(tokens[:, 1:], index)
-    assert expected is not None
-    np.testing.assert_allclose(first, expected[:, 0].numpy(), atol=1e-5)
-    assert len(later) == options.deep
+    np.testing.assert_allclose(found["first"], expected[:, 0].numpy(), atol=1e-5)
+    assert ("later" in found) == options.deep
     if options.deep:
-        np.testing.assert_allclose(later[0], expected[:, 1:].numpy(), atol=1e-5)
+        np.testing.assert_allclose(found["later"], expected[:, 1:].numpy(), atol=1e-5)
 
 
 def test_half_precision_is_of_the_memory_not_of_the_arithmetic(backbone: Backbone) -> None:
-    layout = Layout.of(PromptConfig(count=2), backbone.config.width)
-    bank = filled_bank(backbone, layout, torch.float16)
+    layout = KIND.layout(DvptOptions(count=2), backbone.config)
     tokens, index = torch.randn(3, 17, 48).half(), torch.tensor([1, 2, 3])
 
-    first, later = run_graph(layout, bank, tokens, index, half=True)
+    found, expected = run_graph(backbone, layout, tokens, index, torch.float16)
 
-    expected = bank.prompts_for(tokens[:, 1:], index)
-    assert expected is not None
-    assert first.dtype == later.dtype == np.dtype(np.float16)
-    np.testing.assert_allclose(first, expected[:, 0].half().numpy(), atol=1e-3)
-    np.testing.assert_allclose(later, expected[:, 1:].half().numpy(), atol=1e-3)
+    assert {value.dtype for value in found.values()} == {np.dtype(np.float16)}
+    np.testing.assert_allclose(found["first"], expected[:, 0].half().numpy(), atol=1e-3)
+    np.testing.assert_allclose(found["later"], expected[:, 1:].half().numpy(), atol=1e-3)

@@ -11,9 +11,12 @@ import pytest
 import torch
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import PreprocessConfig, PromptConfig
-from adapters.kinds.dvpt.adapter import Adapter
+from adapters.config import PreprocessConfig
+from adapters.kinds.adapter import Adapter
+from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout, Slot
+from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.vit.backbone import Backbone, random_backbone
 from service.engine.onnx.cache import GraphCache
@@ -26,19 +29,19 @@ TINY: dict[str, Any] = {
     "img_size": 32, "embed_dim": 48, "depth": 2, "num_heads": 2,
     "global_pool": "avg", "reg_tokens": 2, "fc_norm": True,
 }  # fmt: skip
-NONE = PromptConfig(count=0, meta_net="none")
+NONE = LinearOptions()
 # Every list is one layout, whose adapters share batches.
-BATCHES: dict[str, list[PromptConfig]] = {
+BATCHES: dict[str, list[KindOptions]] = {
     "deep, shared, and VPT": [
-        PromptConfig(count=3),
-        PromptConfig(count=3, dynamic_layers="all"),
-        PromptConfig(count=3, meta_net="none"),
+        DvptOptions(count=3),
+        DvptOptions(count=3, dynamic_layers="all"),
+        DvptOptions(count=3, meta_net="none"),
     ],
     "shallow, specific, tokens, normalized": [
-        PromptConfig(count=2, deep=False, meta_net="specific", meta_input="token", meta_norm=True),
+        DvptOptions(count=2, deep=False, meta_net="specific", meta_input="token", meta_norm=True),
     ],
     "deep, specific, two layers": [
-        PromptConfig(count=1, meta_net="specific", meta_layers=2, dynamic_layers="all"),
+        DvptOptions(count=1, meta_net="specific", meta_layers=2, dynamic_layers="all"),
     ],
     "no prompts": [NONE],
 }
@@ -70,7 +73,7 @@ def engine(vit: Backbone, bank: AdapterBank, cache: GraphCache) -> OnnxEngine:
 
 
 def artifact(
-    vit: Backbone, seed: int, options: PromptConfig, class_count: int = 3, head_layers: int = 1
+    vit: Backbone, seed: int, options: KindOptions, class_count: int = 3, head_layers: int = 1
 ) -> Artifact:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -79,7 +82,7 @@ def artifact(
             torch.nn.init.normal_(parameter, std=0.3)
     return new_artifact(
         adapter,
-        method="dvpt" if options.count else "linear",
+        method=options.kind,
         classes=[f"class {index}" for index in range(class_count)],
         backbone=vit.config,
         preprocess=PreprocessConfig(),
@@ -109,7 +112,7 @@ def assert_rows_match(
 
 @pytest.mark.parametrize("options", BATCHES.values(), ids=BATCHES)
 def test_a_mixed_batch_is_answered_as_each_adapter_alone_would(
-    engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures, options: list[PromptConfig]
+    engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures, options: list[KindOptions]
 ) -> None:
     layers = 2 if options == [NONE] else 1  # Mlp heads are folded to plain maps, whatever is before them
     artifacts = [
@@ -136,7 +139,7 @@ def test_half_precision_answers_within_its_rounding(
     bank = AdapterBank(half.config, device=CPU, dtype=torch.float16, slots_per_layout=4)
     engine = OnnxEngine(lambda: half, bank, device=CPU, dtype=torch.float16, cache=cache, threads=1)
     engine.start()
-    artifacts = [artifact(vit, seed, PromptConfig(count=3), count) for seed, count in enumerate((3, 20))]
+    artifacts = [artifact(vit, seed, DvptOptions(count=3), count) for seed, count in enumerate((3, 20))]
     images = tiny_pictures(2)
 
     rows = engine.infer(images, [insert(bank, made) for made in artifacts])
@@ -147,10 +150,10 @@ def test_half_precision_answers_within_its_rounding(
 def test_adapters_come_and_go_while_batches_run(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
-    steady = artifact(vit, 1, PromptConfig(count=3))
+    steady = artifact(vit, 1, DvptOptions(count=3))
     slot, images = insert(bank, steady), tiny_pictures(2)
     engine.warm(slot.layout)
-    comers = [artifact(vit, seed, PromptConfig(count=3)) for seed in range(10, 14)]
+    comers = [artifact(vit, seed, DvptOptions(count=3)) for seed in range(10, 14)]
     with Loading(bank, comers) as loaded:
         for _ in range(20):
             assert_rows_match(vit, images, [steady] * 2, engine.infer(images, [slot] * 2))
@@ -192,10 +195,10 @@ class Loading:
 def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
-    good, bad = (artifact(vit, seed, PromptConfig(count=2)) for seed in (1, 2))
-    prompts = bad.tensors["prompts"].clone()
+    good, bad = (artifact(vit, seed, DvptOptions(count=2)) for seed in (1, 2))
+    prompts = bad.tensors["body.prompts"].clone()
     prompts[1, 0, 0] = torch.nan
-    poisoned = replace(bad, tensors=bad.tensors | {"prompts": prompts})
+    poisoned = replace(bad, tensors=bad.tensors | {"body.prompts": prompts})
     images = tiny_pictures(3)
 
     rows = engine.infer(
@@ -210,7 +213,7 @@ def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
 def test_a_slot_that_was_freed_is_refused(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
-    slot = insert(bank, artifact(vit, 1, PromptConfig(count=2)))
+    slot = insert(bank, artifact(vit, 1, DvptOptions(count=2)))
     bank.remove(slot)
 
     with pytest.raises(ValueError, match="holds no adapter"):
@@ -226,8 +229,8 @@ def test_an_engine_must_be_started(
     with pytest.raises(InferenceFailed, match="not started"):
         engine.infer(tiny_pictures(1), [])
     with pytest.raises(InferenceFailed, match="not started"):
-        engine.warm(Layout.of(PromptConfig(), vit.config.width))
+        engine.warm(Layout.of(DvptOptions(), vit.config))
 
 
 def _layout(made: Artifact, vit: Backbone) -> Layout:
-    return Layout.of(made.config.prompts, vit.config.width)
+    return Layout.of(made.config.options, vit.config)

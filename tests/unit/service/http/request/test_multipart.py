@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BadBody
-from service.http.request.multipart import multipart_parts
+from service.http.request.multipart import boundary_of, multipart_parts
 
 
 def part(content: bytes, name: str = "images", filename: str | None = "x.png") -> bytes:
@@ -38,7 +38,9 @@ def test_a_part_without_a_file_name_counts_too() -> None:
         (b"", "ends before its last boundary"),
         (b"--other\r\n\r\n", "malformed"),
         (b'--cut\r\nContent-Disposition: form-data; name="images"', "ends before"),
-        (b"--cut\r\nContent-Type: image/png\r\n\r\nx\r\n--cut--\r\n", "is called ''"),
+        (b"--cut\r\nContent-Type: image/png\r\n\r\nx\r\n--cut--\r\n", "Missing Content-Disposition"),
+        (b"-" + part(b"x") + part(b"y") + b"--cut--\r\n", "malformed"),
+        (part(b"x")[2:] + part(b"y") + b"--cut--\r\n", "does not begin with its boundary"),
     ],
 )
 def test_whatever_is_wrong_is_named(body: bytes, message: str) -> None:
@@ -48,7 +50,32 @@ def test_whatever_is_wrong_is_named(body: bytes, message: str) -> None:
 
 def test_a_boundary_is_needed() -> None:
     with pytest.raises(BadBody, match="no boundary"):
-        multipart_parts(b"--\r\n", b"", field="images")
+        boundary_of("multipart/form-data")
+
+
+def test_header_bytes_of_any_kind_are_no_matter() -> None:
+    body = part(b"abc", filename="x").replace(b'"x"', b'"\xe9\xff.png"') + b"--cut--\r\n"
+
+    assert parse(body) == [b"abc"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "boundary"),
+    [
+        ("multipart/form-data; boundary=cut", "cut"),
+        ('Multipart/Form-Data; charset=utf-8; BOUNDARY="a b/c"', "a b/c"),
+        ("multipart/form-data; boundary=--=_Part/1; x=y", "--=_Part/1"),
+        ("multipart/form-data; boundary=\xe9", "\xe9"),
+    ],
+)
+def test_a_boundary_is_read_as_mail_has_it(content_type: str, boundary: str) -> None:
+    assert boundary_of(content_type) == boundary.encode("latin-1")
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40))
+def test_any_boundary_gets_an_answer(text: str) -> None:
+    with suppress(BadBody):
+        multipart_parts(b"--x\r\n", boundary_of(f"multipart/form-data; boundary{text}"), field="images")
 
 
 @given(st.binary(max_size=300))

@@ -1,19 +1,19 @@
 import pytest
 
 from service.errors import BadQuery
-from service.http.request.query import DEFAULT_TOP_K, ClassifyQuery, parse_query
+from service.http.request.query import DEFAULT_TOP_K, V1Query, parse_query
 
 
-def parse(query: str) -> ClassifyQuery:
+def parse(query: str) -> V1Query:
     return parse_query(query.encode(), 1000, 5000)
 
 
 def test_an_empty_query_means_the_defaults() -> None:
-    assert parse("") == ClassifyQuery(DEFAULT_TOP_K, None, None, 1000)
+    assert parse("") == V1Query(None, None, 1000, top_k=DEFAULT_TOP_K)
 
 
 def test_everything_given() -> None:
-    assert parse("top_k=3&label=canary&timeout_ms=5000") == ClassifyQuery(3, None, "canary", 5000)
+    assert parse("top_k=3&label=canary&timeout_ms=5000") == V1Query(None, "canary", 5000, top_k=3)
     assert parse("version=12").version == 12
 
 

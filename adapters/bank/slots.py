@@ -1,7 +1,5 @@
 """Which slots of a stack of tensors are free. Slot 0 is the null slot and never handed out."""
 
-from torch import Tensor
-
 
 class FreeSlots:
     """Hands out slots 1 … capacity, lowest first."""
@@ -27,8 +25,3 @@ class FreeSlots:
         """Add `count` slots behind the present ones."""
         self._free = list(range(self.capacity + count, self.capacity, -1)) + self._free
         self.capacity += count
-
-
-def host_copy(rows: Tensor) -> Tensor:
-    """A copy of its own on the host, also where the stack itself lies there."""
-    return rows.to("cpu", copy=True).contiguous()

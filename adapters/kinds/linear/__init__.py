@@ -1,0 +1,1 @@
+"""A head alone, on the frozen backbone's features."""

@@ -1,0 +1,63 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+import math
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse
+
+from adapters import errors as domain
+from service import errors
+from service.http.problems import INTERNAL, Problem, problem_of
+from service.http.wire import ProblemDetail
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+MAX_LISTED_TASKS = 100
+
+
+class ProblemResponse(JSONResponse):
+    """The response that carries a problem."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, body: ProblemDetail, headers: dict[str, str]) -> None:
+        super().__init__(body, body["status"], headers)
+
+
+def problem_response(error: BaseException, tasks: list[str] | None = None) -> ProblemResponse:
+    """An error as the client sees it; faults outside the table say nothing of their cause.
+
+    `tasks` are those the service has, told with a 404 of a task.
+    """
+    problem = problem_of(error)
+    body = _body(problem, "the fault was logged" if problem is INTERNAL else str(error))
+    if isinstance(error, errors.PictureRefused):
+        body["index"] = error.index
+    if isinstance(error, domain.TaskNotFound) and tasks is not None:
+        body["tasks"] = tasks[:MAX_LISTED_TASKS]
+        body["task_count"] = len(tasks)
+    return ProblemResponse(body, retry_headers(error, problem.status))
+
+
+def http_problem(status: int, detail: str, headers: dict[str, str] | None = None) -> ProblemResponse:
+    """A problem that the web framework found: an unknown path, a method that a path does not have."""
+    phrase = HTTPStatus(status).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return ProblemResponse(_body(Problem(status, code, phrase), detail), headers or {})
+
+
+def retry_headers(error: BaseException, status: int) -> dict[str, str]:
+    """`Retry-After` in whole seconds where trying again makes sense."""
+    if isinstance(error, errors.Overloaded):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def _body(problem: Problem, detail: str) -> ProblemDetail:
+    return {
+        "type": f"urn:dvpt:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": detail,
+    }

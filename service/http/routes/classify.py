@@ -1,0 +1,84 @@
+"""Classify over HTTP, version 1: the body in its three forms, and the answer as JSON."""
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI, Request, Response
+from starlette.responses import JSONResponse
+
+from adapters import errors as domain
+from service import errors
+from service.http.answers import classify_answer
+from service.http.classifier import Classifier
+from service.http.connection import cancel_on_disconnect
+from service.http.guard import Guard
+from service.http.openapi import CLASSIFY_BODY, CLASSIFY_PARAMETERS, problem_responses
+from service.http.request.bodies import read_pictures
+from service.http.request.limits import RequestLimits
+from service.http.request.query import parse_query
+from service.http.request_metrics import RequestMetrics
+from service.http.routes.lean import add_route
+from service.http.scope import Scope
+from service.http.wire import ClassifyAnswer
+
+CLASSIFY_ERRORS = (
+    errors.BadQuery,
+    errors.BadBody,
+    errors.NoPicture,
+    domain.TaskNotFound,
+    domain.VersionNotFound,
+    domain.LabelNotFound,
+    errors.UploadTooSlow,
+    errors.RequestTooLarge,
+    domain.PictureTooLarge,
+    errors.UnreadMediaType,
+    domain.PictureFormat,
+    domain.PictureDamaged,
+    errors.Overloaded,
+    errors.Starting,
+    errors.Draining,
+    errors.AdapterUnavailable,
+    errors.InferenceFailed,
+    errors.OutputNotFinite,
+    errors.OutOfDeviceMemory,
+    errors.DeviceLost,
+    errors.DeadlineExceeded,
+)
+
+
+def add_classify_route(
+    app: FastAPI, guard: Guard, classifier: Classifier, requests: RequestMetrics, limits: RequestLimits
+) -> None:
+    """Add `/v1/tasks/{task}/classify`."""
+
+    async def classify(request: Request) -> Response:
+        """Classify one or many pictures with a task's `stable` version, or another one.
+
+        Send one picture as the body, one or many as multipart `images`, or JSON with base64.
+        """
+        task = request.path_params["task"]
+        with requests.measured(task):
+            query = parse_query(
+                request.scope["query_string"], limits.default_timeout_ms, limits.max_timeout_ms
+            )
+            async with cancel_on_disconnect(request.receive) as listen:
+
+                async def read() -> Sequence[bytes]:
+                    pictures = await read_pictures(request, limits)
+                    listen()
+                    return pictures
+
+                classified = await classifier.classify(task, query, read)
+            return JSONResponse(classify_answer(classified, query.top_k))
+
+    add_route(
+        app,
+        guard,
+        "POST",
+        "/v1/tasks/{task}/classify",
+        classify,
+        needs=Scope.CLASSIFY,
+        response_model=ClassifyAnswer,
+        responses=problem_responses(*CLASSIFY_ERRORS),
+        openapi_extra={**CLASSIFY_BODY, "parameters": CLASSIFY_PARAMETERS},
+        tags=["tasks"],
+    )

@@ -1,0 +1,127 @@
+"""What only a directory can hold: links, temporary files of dead processes, locks of dead processes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock, Timeout
+
+from adapters.errors import ArtifactDamaged
+from adapters.store.local_files import LOCK_FILE, LocalFiles
+
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFiles:
+    files = LocalFiles(tmp_path / "place")
+    files.put("a/b", b"inside")
+    return files
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "b").write_bytes(b"outside")
+    return folder
+
+
+def test_a_linked_folder_is_neither_listed_nor_written_through(files: LocalFiles, outside: Path) -> None:
+    (files.root / "linked").symlink_to(outside)
+    calls: list[Callable[[], object]] = [
+        lambda: files.read("linked/b"),
+        lambda: files.put("linked/c", b""),
+        lambda: files.put_exclusive("linked/c", b""),
+        lambda: files.remove("linked/b"),
+        lambda: files.lock("linked").__enter__(),
+    ]
+    for call in calls:
+        with pytest.raises(ArtifactDamaged, match="linked is a symbolic link; a store holds none"):
+            call()
+    assert files.folders() == ["a"]
+    assert [path.name for path in outside.iterdir()] == ["b"]
+
+
+def test_a_linked_file_is_not_read_and_a_put_replaces_the_link(files: LocalFiles, outside: Path) -> None:
+    link = files.root / "a" / "link"
+    link.symlink_to(outside / "b")
+    with pytest.raises(ArtifactDamaged, match="a/link cannot be read: a store holds no symbolic links"):
+        files.read("a/link")
+    assert not files.put_exclusive("a/link", b"own")
+    files.put("a/link", b"own")
+    assert files.read("a/link") == b"own"
+    assert (outside / "b").read_bytes() == b"outside"
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(files: LocalFiles, outside: Path) -> None:
+    (files.root / "a" / ".lock").symlink_to(outside / "new")
+    with pytest.raises(OSError, match="symbolic links"), files.lock("a"):
+        pass
+    assert not (outside / "new").exists()
+
+
+def test_a_root_that_is_a_link_is_the_owners_choice(files: LocalFiles, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(files.root)
+    assert LocalFiles(tmp_path / "link").read("a/b") == b"inside"
+
+
+def test_what_a_killed_write_left_is_not_listed_and_goes_when_it_is_old(files: LocalFiles) -> None:
+    old, new = files.root / "a" / ".b.1.tmp", files.root / "a" / ".b.2.tmp"
+    before = files.fingerprint("a")
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 2 * DAY_S,) * 2)
+    assert files.files("a") == ["b"]
+    assert files.fingerprint("a") == before
+    files.remove_temporaries("a", DAY_S)
+    assert (old.exists(), new.exists()) == (False, True)
+    assert files.read("a/b") == b"inside"
+
+
+def test_the_age_is_that_of_the_youngest(files: LocalFiles) -> None:
+    past = time.time() - 2 * DAY_S
+    for path in (files.root / "a" / "b", files.root / "a"):
+        os.utime(path, (past, past))
+    assert files.age_s("a") > DAY_S
+    os.utime(files.root / "a" / "b")
+    assert files.age_s("a") < DAY_S
+
+
+def test_a_change_of_equal_length_shows_in_the_fingerprint(files: LocalFiles) -> None:
+    """Somebody flips a bit in place, without this class."""
+    before = files.fingerprint("a")
+    (files.root / "a" / "b").write_bytes(b"INSIDE")
+    os.utime(files.root / "a" / "b", (1, 1))
+    assert files.fingerprint("a") != before
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from adapters.store.local_files import LocalFiles
+
+with LocalFiles(Path(sys.argv[1])).lock("a"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_another_process_keeps_the_lock_until_it_is_killed(files: LocalFiles) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(files.root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(Timeout):
+            FileLock(files.root / "a" / LOCK_FILE).acquire(blocking=False)
+        holder.kill()
+    with files.lock("a"):
+        assert files.files("a") == ["b"]

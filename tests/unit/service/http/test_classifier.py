@@ -1,0 +1,186 @@
+"""One way to classify, whatever protocol asks."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from adapters.bank.bank import AdapterBank
+from adapters.errors import TaskNotFound, VersionNotFound
+from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import Artifact
+from adapters.store.store import Store
+from service.batching.batcher import Batcher
+from service.engine.payloads import Payload, infer_payloads
+from service.engine.protocol import Probabilities
+from service.errors import DeadlineExceeded, Draining, InferenceFailed, Overloaded, Starting
+from service.http.classifier import Classifier, ClassifyQuery
+from service.http.decode_pool import Decoder
+from service.lifecycle import Lifecycle
+from service.metrics import BatchMetrics, Metrics
+from service.residents.registry import Registry
+from service.residents.residency import Residency
+
+pytestmark = pytest.mark.anyio
+QUERY = ClassifyQuery(version=None, label=None, timeout_ms=60_000)
+
+
+def png(shade: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), (shade, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class ShadeEngine:
+    """Answers with the shade of each picture."""
+
+    def start(self) -> None:
+        """Nothing to load."""
+
+    def warm(self, layout: Layout) -> None:
+        """Nothing to warm."""
+
+    def stage(self, image: Tensor) -> Tensor:
+        return image
+
+    def infer(self, images: Sequence[Tensor], slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
+        return [
+            np.full(slot.class_count, int(image[0, 0, 0]), dtype=np.float32)
+            for image, slot in zip(images, slots, strict=True)
+        ]
+
+
+class Reader:
+    """Gives pictures, and counts how often it is asked."""
+
+    def __init__(self, *pictures: bytes) -> None:
+        self.pictures = pictures
+        self.reads = 0
+
+    async def read(self) -> Sequence[bytes]:
+        self.reads += 1
+        return self.pictures
+
+
+@pytest.fixture
+async def classifier(store: Store, make_artifact: Callable[..., Artifact]) -> AsyncIterator[Classifier]:
+    """A classifier of one task that is ready, and whose batches run."""
+    store.publish("shades", make_artifact(class_count=3))
+    engine, metrics, lifecycle = ShadeEngine(), Metrics(), Lifecycle()
+    with ThreadPoolExecutor(1) as thread:
+        batcher: Batcher[Payload, Probabilities] = Batcher(
+            partial(infer_payloads, engine),
+            thread=thread,
+            max_batch=4,
+            max_pictures=8,
+            observer=BatchMetrics(metrics),
+            on_device_lost=lambda _: None,
+        )
+
+        async def warm(_: Layout) -> None:
+            """Nothing to warm."""
+
+        residency = Residency(
+            AdapterBank(store.backbone, device=torch.device("cpu"), dtype=torch.float32, slots_per_layout=2),
+            loader=thread,
+            warm=warm,
+            settled=batcher.settled,
+            metrics=metrics,
+        )
+        registry = Registry(store, residency, loader=thread, metrics=metrics)
+        await registry.follow(store.records())
+        decoder = Decoder(
+            threads=1, image_size=store.backbone.image_size, max_pixels=10_000, stage=engine.stage
+        )
+        lifecycle.become_ready()
+        running = asyncio.create_task(batcher.run())
+        yield Classifier(lifecycle, registry, decoder, batcher, metrics)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        batcher.close()
+        await residency.close()
+        decoder.close()
+
+
+async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave_them(
+    classifier: Classifier,
+) -> None:
+    reader = Reader(*map(png, [7, 9, 8]))
+
+    classified = await classifier.classify("shades", QUERY, reader.read)
+
+    assert [row.tolist() for row in classified.rows] == [[7.0] * 3, [9.0] * 3, [8.0] * 3]
+    assert (classified.lease.task, classified.lease.version) == ("shades", 1)
+    assert classified.timing.decode_s > 0
+    assert reader.reads == 1
+
+
+async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:
+    reader = Reader(png(1))
+
+    with pytest.raises(TaskNotFound):
+        await classifier.classify("made-up", QUERY, reader.read)
+    assert reader.reads == 0
+
+
+async def test_a_service_that_is_not_ready_reads_nothing(classifier: Classifier) -> None:
+    reader = Reader(png(1))
+    starting = Classifier(
+        Lifecycle(), classifier.registry, classifier.decoder, classifier.batcher, classifier.metrics
+    )
+
+    with pytest.raises(Starting):
+        await starting.classify("shades", QUERY, reader.read)
+    assert reader.reads == 0
+
+
+async def test_a_service_that_drains_while_a_request_arrives_admits_it_no_more(
+    classifier: Classifier,
+) -> None:
+    async def read() -> Sequence[bytes]:
+        classifier.lifecycle.drain()
+        return [png(1)]
+
+    with pytest.raises(Draining):
+        await classifier.classify("shades", QUERY, read)
+
+
+async def test_the_version_asked_for_answers_or_none(classifier: Classifier) -> None:
+    with pytest.raises(VersionNotFound):
+        await classifier.classify("shades", ClassifyQuery(2, None, 60_000), Reader(png(1)).read)
+
+
+async def test_more_pictures_than_there_is_room_for_are_refused(classifier: Classifier) -> None:
+    with pytest.raises(Overloaded):
+        await classifier.classify("shades", QUERY, Reader(*[png(1)] * 9).read)
+    assert classifier.batcher.admitted == 0
+
+
+async def test_the_wait_for_an_answer_ends_with_its_timeout(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(classifier.batcher, "submit", never)
+
+    with pytest.raises(DeadlineExceeded, match="within 1 ms"):
+        await classifier.classify("shades", ClassifyQuery(None, None, 1), Reader(png(1)).read)
+    assert classifier.batcher.admitted == 0
+
+
+async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> None:
+    await classifier.classify("shades", QUERY, Reader(png(1), png(2)).read)
+
+    value = classifier.metrics.registry.get_sample_value
+    assert value("dvpt_pictures_total", {"task": "shades"}) == 2
+    assert value("dvpt_decode_seconds_count") == value("dvpt_queue_seconds_count") == 1

@@ -1,0 +1,73 @@
+"""What a run found: an answer for each picture of the evaluated split, and the way there."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from training.run_directory import EpochRecord
+from training.uncertainty import Reliability, standard_error
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers in the split's order: names [N], labels [N], logits [N, C] float32."""
+
+    names: tuple[str, ...]
+    labels: Tensor
+    logits: Tensor
+
+    @property
+    def predicted(self) -> Tensor:
+        """The index of the most probable class [N]."""
+        return self.logits.argmax(dim=1)
+
+    @property
+    def correct(self) -> list[bool]:
+        """Whether each answer is right."""
+        return [bool(right) for right in self.predicted == self.labels]
+
+    @property
+    def accuracy(self) -> float:
+        """The part of right answers."""
+        return float((self.predicted == self.labels).double().mean())
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted temperature: on how many pictures of val, and of which run."""
+
+    temperature: float
+    pictures: int
+    run: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a finished run found out: answers on the evaluated split and the way there.
+
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
+    """
+
+    split: Literal["val", "test"]
+    classes: tuple[str, ...]
+    predictions: Predictions
+    history: tuple[EpochRecord, ...]
+    kept: EpochRecord | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy."""
+        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
+
+    @property
+    def reliability(self) -> Reliability:
+        """How far the probabilities that were answered can be believed."""
+        return Reliability.of(self.predictions.logits, self.predictions.labels)
+
+    @property
+    def uncalibrated(self) -> Reliability:
+        """The same before a temperature was folded in."""
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        return Reliability.of(self.predictions.logits * temperature, self.predictions.labels)

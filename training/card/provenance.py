@@ -1,0 +1,106 @@
+"""Where a figure comes from: what is needed to judge it and to repeat it."""
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from adapters.config import Sha256, StrictModel
+from training.data.departures import AnyDeparture
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None
+
+
+# JSON has no NaN, and answers that are no numbers have no calibration error.
+Measured = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class Metrics(StrictModel):
+    """What was measured on the evaluated split; accuracy and calibration error are parts of 1."""
+
+    split: Literal["val", "test"]
+    accuracy: float
+    standard_error: float
+    pictures: int
+    calibration_error: Measured = None
+
+
+class EarlyStopping(StrictModel):
+    """The epoch that counts, and why."""
+
+    epoch: int
+    val_accuracy: float
+
+
+class Calibrated(StrictModel):
+    """The temperature that was folded in, what it was fitted on, and the calibration error beside it."""
+
+    temperature: float
+    pictures: int
+    run: str
+    error_before: Measured = None
+    error_after: Measured = None
+
+
+class DataFacts(StrictModel):
+    """The pictures: where from, how many were trained on, digests of the trained and the evaluated ones."""
+
+    source: str
+    trained_on: Literal["train", "trainval"]
+    pictures: int
+    train_sha256: Sha256
+    val_sha256: Sha256 | None = None
+    test_sha256: Sha256 | None = None
+
+
+class Seeds(StrictModel):
+    """Of training, and of splits that were made."""
+
+    seed: int
+    split_seed: int
+
+
+class ParameterCounts(StrictModel):
+    """How many values were trained."""
+
+    with_head: int
+    without_head: int
+
+
+class StartedFrom(StrictModel):
+    """The version that training started from, as `task@version`, and what was taken of it."""
+
+    version: str
+    tensors: str
+
+
+class Provenance(StrictModel):
+    """The free block of `adapter_config.json`, and `result.json` of a run; the card shows it line by line.
+
+    `departures` says in what the splits are not the benchmark's own, `splits_made` how those that the data
+    lacks were made. `options` are those that change the result, `finished` is a time in UTC.
+    """
+
+    method: str
+    backbone: str
+    metrics: Metrics
+    early_stopping: EarlyStopping | None = None
+    calibration: Calibrated | None = None
+    data: DataFacts
+    departures: tuple[AnyDeparture, ...]
+    splits_made: tuple[str, ...]
+    seeds: Seeds
+    precision: str
+    options: dict[str, Any]
+    packages: dict[str, str]
+    training_seconds: float
+    finished: str
+    command: str
+    parameters: ParameterCounts
+    warm_start: StartedFrom | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it, without what does not apply."""
+        return self.model_dump(mode="json", exclude_none=True)

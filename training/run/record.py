@@ -1,0 +1,149 @@
+"""What a run writes down: options and splits before; answers, and where the figure comes from, after."""
+
+import csv
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adapters.store.strict_json import first_error
+from adapters.vit.backbone import Backbone
+from training.card.findings import Findings, Predictions
+from training.card.provenance import (
+    Calibrated,
+    DataFacts,
+    EarlyStopping,
+    Metrics,
+    ParameterCounts,
+    Provenance,
+    Seeds,
+    StartedFrom,
+)
+from training.data.source import TaskData
+from training.errors import CheckpointDamaged, NotWritten
+from training.methods.method import Method, Parameters
+from training.options.option_file import toml_of
+from training.options.train_config import TrainConfig
+from training.run.warm_start import WarmStart
+from training.run_directory import RunDirectory, reason
+
+ONCE = frozenset({"fresh", "dry_run"})  # what is asked of one command, and not repeated with its options
+RESULT = "result.json"
+PACKAGES = ("torch", "timm", "numpy", "pillow", "safetensors")
+
+
+def record_inputs(directory: RunDirectory, config: TrainConfig, data: TaskData, command: str) -> None:
+    """`config.json`, `config.toml` and `splits.json`."""
+    directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
+    directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
+    departures = [departure.model_dump(mode="json") for departure in data.departures]
+    splits = {name: split.names for name, split in data.splits.items()}
+    directory.write_json("splits.json", {"departures": departures, "made": data.made, **splits})
+
+
+def record_outputs(
+    directory: RunDirectory,
+    findings: Findings,
+    provenance: Provenance,
+    card: Mapping[str, bytes],
+    predictions: Path | None,
+) -> None:
+    """`result.json`, the card, and `predictions.csv`, which `predictions` is a second place for."""
+    directory.write_json(RESULT, provenance.plain())
+    for path in (directory.path / "predictions.csv", predictions):
+        if path is not None:
+            write_predictions(findings.predictions, path)
+    for name, content in card.items():
+        directory.write_bytes(name, content)
+
+
+def read_result(run: Path) -> Provenance:
+    """What a finished run says of itself. Raises CheckpointDamaged."""
+    try:
+        return Provenance.model_validate_json((run / RESULT).read_bytes())
+    except (OSError, ValidationError) as error:
+        why = reason(error) if isinstance(error, OSError) else first_error(error)
+        raise CheckpointDamaged(f"cannot read {run / RESULT}: {why}; start over with --fresh") from error
+
+
+def write_predictions(predictions: Predictions, path: Path) -> None:
+    """A CSV line for each picture: name, label, predicted index, its probability. Raises NotWritten."""
+    probability = predictions.logits.softmax(dim=1).amax(dim=1)
+    rows = zip(
+        predictions.names,
+        predictions.labels.tolist(),
+        predictions.predicted.tolist(),
+        probability.tolist(),
+        strict=True,
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["name", "label", "predicted", "probability"])
+            writer.writerows(rows)
+    except OSError as error:
+        raise NotWritten(f"cannot write {path}: {reason(error)}") from error
+
+
+def provenance_of(
+    config: TrainConfig,
+    task: TaskData,
+    data: DataFacts,
+    findings: Findings,
+    backbone: Backbone,
+    method: Method,
+    warm: WarmStart | None,
+    command: str,
+) -> Provenance:
+    """All that a run knows of where its figure comes from."""
+    return Provenance(
+        method=config.method,
+        backbone=backbone.config.name,
+        metrics=_metrics(findings),
+        early_stopping=_early_stopping(findings),
+        calibration=_calibrated(findings),
+        data=data,
+        departures=task.departures,
+        splits_made=task.made,
+        seeds=Seeds(seed=config.seed, split_seed=config.split_seed),
+        precision=str(backbone.dtype).removeprefix("torch."),
+        options=config.model_dump(mode="json", exclude=config.unkeyed() | {"task", "data", "weights"}),
+        packages={"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
+        training_seconds=round(sum(record.seconds for record in findings.history), 1),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        parameters=ParameterCounts(**asdict(Parameters.of(method))),
+        warm_start=StartedFrom(version=warm.name, tensors=warm.digest) if warm else None,
+    )
+
+
+def _metrics(findings: Findings) -> Metrics:
+    return Metrics(
+        split=findings.split,
+        accuracy=round(findings.predictions.accuracy, 6),
+        standard_error=round(findings.standard_error, 6),
+        pictures=len(findings.predictions.labels),
+        calibration_error=round(findings.reliability.error, 6),
+    )
+
+
+def _early_stopping(findings: Findings) -> EarlyStopping | None:
+    kept = findings.kept
+    if kept is None or kept.val_accuracy is None:
+        return None
+    return EarlyStopping(epoch=kept.epoch, val_accuracy=kept.val_accuracy)
+
+
+def _calibrated(findings: Findings) -> Calibrated | None:
+    if findings.calibration is None:
+        return None
+    return Calibrated(
+        **asdict(findings.calibration),
+        error_before=round(findings.uncalibrated.error, 6),
+        error_after=round(findings.reliability.error, 6),
+    )

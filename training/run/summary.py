@@ -1,0 +1,35 @@
+"""What a user wants to know at the end of a run."""
+
+from training.card.findings import Findings
+from training.card.provenance import Provenance
+from training.run.publish import published_lines
+from training.run.run import Outcome, Run
+
+
+def summary(run: Run, outcome: Outcome) -> str:
+    """Accuracy, costs, where everything is, and what to try next."""
+    findings, facts = outcome.findings, outcome.provenance
+    counts = facts.parameters
+    lines = [
+        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
+        f"({len(findings.predictions.labels)} pictures)",
+        f"parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
+        *_notes(findings, facts),
+        f"seconds: {outcome.seconds:.1f}, training {facts.training_seconds:.1f}",
+        f"run directory: {outcome.run}",
+        *published_lines(run.config, outcome.store, outcome.version),
+    ]
+    return "\n".join(lines)
+
+
+def _notes(findings: Findings, facts: Provenance) -> list[str]:
+    """What early stopping and calibration did, where they were asked for."""
+    lines = []
+    if stopped := facts.early_stopping:
+        lines.append(f"best epoch on val, which counts: {stopped.epoch} ({stopped.val_accuracy:.4f})")
+    if found := findings.calibration:
+        lines.append(
+            f"temperature: {found.temperature:.3f}; calibration error {findings.uncalibrated.error:.4f} "
+            f"before, {findings.reliability.error:.4f} with it"
+        )
+    return lines
