@@ -280,7 +280,7 @@ async def test_all_slots_leased_makes_the_next_request_wait(
 
 
 async def test_a_version_that_still_serves_for_another_label_stays(
-    follower: Follower, make_artifact: MakeArtifact
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     follower.store.publish("digits", make_artifact(1))
     follower.store.set_label("digits", "canary", 1)
@@ -289,7 +289,7 @@ async def test_a_version_that_still_serves_for_another_label_stays(
     for seed in (2, 3):
         follower.store.publish("digits", make_artifact(seed))
     follower.store.set_label("digits", "canary", 2)
-    flip_a_bit(follower.store, "digits", 2)
+    flip_a_bit(store_folder, "digits", 2)
     await follower.follow()
 
     assert (await follower.ask("digits")).version == 3
@@ -313,11 +313,11 @@ async def test_versions_that_the_store_still_has_stay_in_memory(
 
 
 async def test_a_refused_version_that_was_deleted_is_no_longer_told(
-    follower: Follower, make_artifact: MakeArtifact
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
 ) -> None:
     for seed in (1, 2):
         follower.store.publish("digits", make_artifact(seed))
-    flip_a_bit(follower.store, "digits", 2)
+    flip_a_bit(store_folder, "digits", 2)
     await follower.follow()
     follower.store.rollback("digits")
     follower.store.delete_version("digits", 2)
