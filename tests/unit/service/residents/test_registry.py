@@ -198,10 +198,37 @@ async def test_what_is_not_there_is_named(follower: Follower, make_artifact: Mak
     follower.store.publish("digits", make_artifact(1))
     await follower.follow()
 
-    with pytest.raises(VersionNotFound, match="has no version 7; it has: 1"):
+    with pytest.raises(VersionNotFound, match=r"^task 'digits' has no version 7; it has: 1$"):
         await follower.ask("digits", version=7)
-    with pytest.raises(LabelNotFound, match="has no label 'canary'; it has: stable"):
+    with pytest.raises(LabelNotFound, match=r"^task 'digits' has no label 'canary'; it has: stable$"):
         await follower.ask("digits", label="canary")
+    with pytest.raises(TaskNotFound, match=r"^there is no task 'pets'$"):
+        await follower.ask("pets")
+
+
+async def test_a_version_is_there_from_the_next_look_on(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    await follower.follow()
+    follower.store.publish("digits", make_artifact(2))
+    with pytest.raises(VersionNotFound, match=r"it has: 1$"):
+        await follower.ask("digits", version=2)
+    await follower.follow()
+
+    assert (await follower.ask("digits", version=2)).version == 2
+
+
+async def test_a_label_that_cannot_be_read_is_told_to_who_asks_for_it(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    (store_folder / "digits" / "labels" / "stable").write_text("half a fi")
+    await follower.follow()
+
+    told = "^task 'digits' has no label 'stable'; it has: none; label 'stable' of 'digits'"
+    with pytest.raises(LabelNotFound, match=told):
+        await follower.ask("digits")
 
 
 async def test_a_removed_label_stops_answering(follower: Follower, make_artifact: MakeArtifact) -> None:
