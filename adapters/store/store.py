@@ -46,6 +46,18 @@ class TaskRecord:
     labels: Mapping[str, int]
     problems: tuple[str, ...] = ()
 
+    def require_version(self, version: int) -> int:
+        """The version. Raises VersionNotFound, which names the versions there are."""
+        if version not in self.versions:
+            versions = ", ".join(map(str, self.versions)) or "none"
+            raise VersionNotFound(f"task {self.name!r} has no version {version}; it has: {versions}")
+        return version
+
+    def label_not_found(self, label: str, there: str) -> LabelNotFound:
+        """The error for a label that the task lacks; `there` names those it has."""
+        problems = "".join(f"; {problem}" for problem in self.problems)
+        return LabelNotFound(f"task {self.name!r} has no label {label!r}; it has: {there}{problems}")
+
 
 @dataclass(frozen=True)
 class Store:
@@ -119,11 +131,10 @@ class Store:
         """The version asked for, or the one a label names. Raises VersionNotFound or LabelNotFound."""
         record = self.task(task)
         if version is not None:
-            return _require_version(record, version)
+            return record.require_version(version)
         if label not in record.labels:
             labels = ", ".join(f"{name} (version {at})" for name, at in record.labels.items()) or "no labels"
-            problems = "".join(f"; {problem}" for problem in record.problems)
-            raise LabelNotFound(f"task {task!r} has no label {label!r}; it has: {labels}{problems}")
+            raise record.label_not_found(label, labels)
         return record.labels[label]
 
     def config(self, task: str, version: int) -> AdapterConfig:
@@ -177,7 +188,7 @@ class Store:
         """Point a label at a version, and remember the version it leaves."""
         check_label_name(label)
         with self._locked(task):
-            _require_version(self.task(task), version)
+            self.task(task).require_version(version)
             try:
                 before = read_label(self._files, task, label)
             except ArtifactError:
@@ -215,7 +226,7 @@ class Store:
     def delete_version(self, task: str, version: int) -> None:
         """Remove one version for good. Raises VersionNotFound, and StoreConflict while a label names it."""
         with self._locked(task):
-            _require_version(self.task(task), version)
+            self.task(task).require_version(version)
             labels = [name for name, label in self._readable_labels(task).items() if label.version == version]
             if labels:
                 raise StoreConflict(
@@ -272,7 +283,7 @@ class Store:
             files = self._versions.read(task, version, names)
             if files is not None:
                 return files
-            _require_version(self.task(task), version)
+            self.task(task).require_version(version)
         raise VersionNotFound(f"version {version} of task {task!r} could not be read whole")
 
     def _readable_labels(self, task: str) -> dict[str, LabelFile]:
@@ -295,13 +306,6 @@ def _read_backbone(files: Files) -> BackboneConfig:
     except FileNotFoundError as error:
         raise StoreNotFound(f"there is no store at {files.url}: it has no {BACKBONE_FILE}") from error
     return parse_json(BackboneConfig, data, f"{files.url}/{BACKBONE_FILE}")
-
-
-def _require_version(record: TaskRecord, version: int) -> int:
-    if version not in record.versions:
-        versions = ", ".join(map(str, record.versions)) or "none"
-        raise VersionNotFound(f"task {record.name!r} has no version {version}; it has: {versions}")
-    return version
 
 
 def _dangling(task: str, label: str, version: int) -> str:

@@ -1,6 +1,5 @@
 """The torch engine, for CPU and CUDA."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,14 @@ from adapters.bank.bank import AdapterBank, Encoder, features_mixed
 from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout, Slot
 from adapters.vit.backbone import Backbone, open_backbone
-from service.engine.answer_rows import answer_rows
 from service.engine.device_faults import device_faults
 from service.engine.graphs import CudaCapture, Graphs
+from service.engine.probabilities import row_probabilities
 from service.engine.protocol import Probabilities
 from service.engine.staging import CudaStaging
+from service.engine.start_log import log_start
 from service.errors import InferenceFailed
-from service.logs import log_event
 
-logger = logging.getLogger("service.engine")
 CPU_ROWS, CPU_PATCHES = 32, 4096
 """The most that a CPU takes at once, as 20 pictures of 224 px; a larger batch goes in pieces.
 
@@ -76,17 +74,8 @@ class TorchEngine:
             self._encoder = _compiled(backbone, self._device) if self._tuning.compiled else backbone
             if self._device.type == "cuda" and self._tuning.graph_layouts:
                 self._graphs = self._new_graphs()
-        log_event(
-            logger,
-            logging.INFO,
-            "engine",
-            engine="torch",
-            backbone=self._config.name,
-            device=self._device,
-            precision=str(self._dtype).removeprefix("torch."),
-            threads=torch.get_num_threads(),
-            compiled=self._tuning.compiled,
-        )
+        threads, compiled = torch.get_num_threads(), self._tuning.compiled
+        log_start("torch", self._config, self._device, self._dtype, threads=threads, compiled=compiled)
 
     def warm(self, layout: Layout) -> None:
         """Capture the layout's batches, and run null rows; compiled, one alone is a case of its own."""
@@ -113,7 +102,7 @@ class TorchEngine:
             pictures = torch.stack(list(images)).to(self._device, non_blocking=True)
             run = self._graphs.features if self._graphs else self._forward
             features = run(rows.layout, pictures, rows.index)
-            return answer_rows(self._bank.logits(features, rows), slots)
+            return row_probabilities(self._bank.logits(features, rows), slots)
 
     def _forward(self, layout: Layout, images: Tensor, index: Tensor) -> Tensor:
         if self._encoder is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from adapters.config import STABLE
-from adapters.errors import DvptError, LabelNotFound, TaskNotFound, VersionNotFound
+from adapters.errors import DvptError, TaskNotFound, VersionNotFound
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
 from adapters.store.artifact import Artifact
@@ -68,7 +68,7 @@ class Registry:
         """One task. Raises TaskNotFound."""
         state = self._states.get(task)
         if state is None:
-            raise TaskNotFound(f"there is no task {task!r}")
+            raise _no_task(task)
         return state
 
     @asynccontextmanager
@@ -157,9 +157,7 @@ class Registry:
         """The version of a label that nobody has asked for yet; from now on it serves for that label."""
         record = state.record
         if label not in record.labels:
-            labels = ", ".join(sorted(record.labels)) or "none"
-            problems = "".join(f"; {problem}" for problem in record.problems)
-            raise LabelNotFound(f"task {record.name!r} has no label {label!r}; it has: {labels}{problems}")
+            raise record.label_not_found(label, ", ".join(sorted(record.labels)) or "none")
         resident = await self._version(state, record.labels[label])
         if label not in state.serving and record.labels.get(label) == resident.version:
             self._serve(state, label, resident)
@@ -170,9 +168,7 @@ class Registry:
         if resident is not None:
             return resident
         task = state.record.name
-        if version not in state.record.versions:
-            versions = ", ".join(map(str, state.record.versions)) or "none"
-            raise VersionNotFound(f"task {task!r} has no version {version}; it has: {versions}")
+        state.record.require_version(version)
         load = self._loads.get((task, version))
         if load is None:
             load = asyncio.create_task(self._load(state, version))
@@ -199,7 +195,7 @@ class Registry:
     def _accept(self, state: TaskState, resident: Resident, seconds: float) -> Resident:
         if self._states.get(resident.task) is not state:
             self._residency.retire(resident)  # the task went while its adapter came in
-            raise TaskNotFound(f"there is no task {resident.task!r}")
+            raise _no_task(resident.task)
         state.refusals.pop(resident.version, None)
         state.residents[resident.version] = resident
         self._metrics.loads.labels("ok").inc()
@@ -242,6 +238,10 @@ def _up_to_date(state: TaskState) -> bool:
     wanted = {label: at for label, at in labels.items() if label in serving or label == STABLE}
     served = {label: resident.version for label, resident in serving.items()}
     return served == wanted and {*state.residents, *state.refusals}.issubset(state.record.versions)
+
+
+def _no_task(task: str) -> TaskNotFound:
+    return TaskNotFound(f"there is no task {task!r}")
 
 
 def _unavailable(task: str, version: int, refusal: Refusal) -> AdapterUnavailable:

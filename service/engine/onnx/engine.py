@@ -5,7 +5,6 @@ both → features. The first and the last are the backbone's, exported once; the
 its kind writes it. Heads stay in torch: they grow, and multiply in float32 whatever the graphs compute in.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -15,16 +14,14 @@ from torch import Tensor
 from adapters.bank.bank import AdapterBank
 from adapters.kinds.layout import Layout, Slot
 from adapters.vit.backbone import Backbone
-from service.engine.answer_rows import answer_rows
 from service.engine.device_faults import device_faults
 from service.engine.onnx.cache import GraphCache
 from service.engine.onnx.forward import OnnxForward
 from service.engine.onnx.session import SessionMaker
+from service.engine.probabilities import row_probabilities
 from service.engine.protocol import Probabilities
+from service.engine.start_log import log_start
 from service.errors import InferenceFailed
-from service.logs import log_event
-
-logger = logging.getLogger("service.engine")
 
 
 class OnnxEngine:
@@ -57,14 +54,11 @@ class OnnxEngine:
             backbone = self._load().prepare(torch.device("cpu"), self._dtype)
             maker = SessionMaker.on(self._device, self._threads)
             self._forward = OnnxForward(backbone, self._bank, maker, self._cache)
-        log_event(
-            logger,
-            logging.INFO,
-            "engine",
-            engine="onnx",
-            backbone=backbone.config.name,
-            device=self._device,
-            precision=str(self._dtype).removeprefix("torch."),
+        log_start(
+            "onnx",
+            backbone.config,
+            self._device,
+            self._dtype,
             threads=self._threads or "auto",
             graphs=self._cache.root,
             start_ms=1000 * (monotonic() - began_s),
@@ -81,7 +75,7 @@ class OnnxEngine:
         with device_faults(), torch.inference_mode(), forward.on_stream():
             rows = self._bank.locate(slots)
             features = forward.features(torch.stack(list(images)), rows)
-            return answer_rows(self._bank.logits(features, rows), slots)
+            return row_probabilities(self._bank.logits(features, rows), slots)
 
     def stage(self, image: Tensor) -> Tensor:
         """Pictures go to the device as a batch."""

@@ -120,6 +120,15 @@ def test_a_damaged_label_hides_nothing_else(
         assert published.task("digits").labels == {"canary": 1, "stable": 2}
 
 
+def test_a_label_that_cannot_be_read_is_told_to_who_asks_for_it(published: Store, store_folder: Path) -> None:
+    (store_folder / "digits" / "labels" / "stable").write_bytes(b"?")
+
+    with pytest.raises(LabelNotFound) as missing:
+        published.resolve("digits")
+    told = "task 'digits' has no label 'stable'; it has: no labels; label 'stable' of 'digits'"
+    assert str(missing.value).startswith(told)
+
+
 def test_nothing_is_deleted_while_a_label_cannot_be_read(published: Store, store_folder: Path) -> None:
     (store_folder / "digits" / "labels" / "stable").write_bytes(b"?")
     with pytest.raises(StoreConflict, match="label 'stable' of 'digits' is not readable"):

@@ -19,11 +19,16 @@ def test_a_refused_version_waits_before_it_is_tried_again() -> None:
     assert refusal.may_retry(refusal.retry_at_s, FILES)
 
 
-def test_pauses_grow() -> None:
-    first, _ = failed(1)
-    third, now_s = failed(3)
+def test_it_tells_what_the_error_was() -> None:
+    refusal, _ = failed(1)
 
-    assert third.retry_at_s - now_s == 4 * first.retry_at_s
+    assert (refusal.kind, refusal.error) == ("ValueError", "bad")
+
+
+def test_pauses_double_from_two_seconds() -> None:
+    refusals = [failed(times) for times in range(1, MAX_ATTEMPTS)]
+
+    assert [refusal.retry_at_s - now_s for refusal, now_s in refusals] == [2.0, 4.0, 8.0, 16.0]
 
 
 def test_attempts_are_bounded() -> None:

@@ -1,5 +1,7 @@
 import asyncio
+import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,10 +198,37 @@ async def test_what_is_not_there_is_named(follower: Follower, make_artifact: Mak
     follower.store.publish("digits", make_artifact(1))
     await follower.follow()
 
-    with pytest.raises(VersionNotFound, match="has no version 7; it has: 1"):
+    with pytest.raises(VersionNotFound, match=r"^task 'digits' has no version 7; it has: 1$"):
         await follower.ask("digits", version=7)
-    with pytest.raises(LabelNotFound, match="has no label 'canary'; it has: stable"):
+    with pytest.raises(LabelNotFound, match=r"^task 'digits' has no label 'canary'; it has: stable$"):
         await follower.ask("digits", label="canary")
+    with pytest.raises(TaskNotFound, match=r"^there is no task 'pets'$"):
+        await follower.ask("pets")
+
+
+async def test_a_version_is_there_from_the_next_look_on(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    await follower.follow()
+    follower.store.publish("digits", make_artifact(2))
+    with pytest.raises(VersionNotFound, match=r"it has: 1$"):
+        await follower.ask("digits", version=2)
+    await follower.follow()
+
+    assert (await follower.ask("digits", version=2)).version == 2
+
+
+async def test_a_label_that_cannot_be_read_is_told_to_who_asks_for_it(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    (store_folder / "digits" / "labels" / "stable").write_text("half a fi")
+    await follower.follow()
+
+    told = "^task 'digits' has no label 'stable'; it has: none; label 'stable' of 'digits'"
+    with pytest.raises(LabelNotFound, match=told):
+        await follower.ask("digits")
 
 
 async def test_a_removed_label_stops_answering(follower: Follower, make_artifact: MakeArtifact) -> None:
@@ -275,3 +304,80 @@ async def test_all_slots_leased_makes_the_next_request_wait(
         assert not waiting.done()
 
     assert (await waiting).version == 1
+
+
+async def test_a_version_that_still_serves_for_another_label_stays(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    follower.store.set_label("digits", "canary", 1)
+    await follower.follow()
+    await follower.ask("digits", label="canary")
+    for seed in (2, 3):
+        follower.store.publish("digits", make_artifact(seed))
+    follower.store.set_label("digits", "canary", 2)
+    flip_a_bit(store_folder, "digits", 2)
+    await follower.follow()
+
+    assert (await follower.ask("digits")).version == 3
+    assert (await follower.ask("digits", label="canary")).version == 1
+
+
+async def test_versions_that_the_store_still_has_stay_in_memory(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    for seed in (1, 2):
+        follower.store.publish("digits", make_artifact(seed))
+    follower.store.set_label("digits", "canary", 2)
+    await follower.follow()
+    await follower.ask("digits", version=1)
+    follower.store.publish("digits", make_artifact(3))
+    await follower.follow()
+
+    # 1 was asked for, 2 has a label that nobody has asked for yet, 3 serves.
+    assert set(follower.registry.state("digits").residents) == {1, 2, 3}
+    assert follower.metrics.registry.get_sample_value("dvpt_adapter_loads_total", {"outcome": "ok"}) == 3
+
+
+async def test_a_refused_version_that_was_deleted_is_no_longer_told(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    for seed in (1, 2):
+        follower.store.publish("digits", make_artifact(seed))
+    flip_a_bit(store_folder, "digits", 2)
+    await follower.follow()
+    follower.store.rollback("digits")
+    follower.store.delete_version("digits", 2)
+    await follower.follow()
+
+    assert follower.registry.state("digits").refusals == {}
+    assert follower.value("dvpt_refused_adapters") == 0
+
+
+async def test_a_deleted_task_leaves_no_series(follower: Follower, make_artifact: MakeArtifact) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    await follower.follow()
+    follower.metrics.pictures.labels("digits").inc()
+    follower.store.delete_task("digits")
+    await follower.follow()
+
+    assert follower.metrics.registry.get_sample_value("dvpt_pictures_total", {"task": "digits"}) is None
+
+
+async def test_an_adapter_whose_task_goes_while_it_comes_in_leaves_nothing_behind(
+    follower: Follower, make_artifact: MakeArtifact, loader: Executor
+) -> None:
+    follower.store.publish("digits", make_artifact(1), label=None)
+    await follower.follow()
+    may_load = threading.Event()
+    for _ in range(2):
+        loader.submit(may_load.wait, 60)
+    asking = asyncio.create_task(follower.ask("digits", version=1))
+    await asyncio.sleep(0)
+    await follower.registry.follow({})
+    may_load.set()
+
+    with pytest.raises(TaskNotFound):
+        await asking
+    await follower.residency.close()
+    assert follower.bank.slots == frozenset()

@@ -1,4 +1,4 @@
-"""From a batch's logits to each row's answer."""
+"""From a batch's logits to each row's probabilities."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from service.engine.protocol import Probabilities
 from service.errors import InferenceFailed, OutputNotFinite
 
 
-def answer_rows(logits: Tensor, slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
+def row_probabilities(logits: Tensor, slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
     """Logits [B, C] → each row's probabilities over its own classes, or OutputNotFinite for that row."""
     probabilities: Probabilities = torch.softmax(logits, dim=-1).cpu().numpy()
     # A row that holds one NaN or infinity has no finite sum.
