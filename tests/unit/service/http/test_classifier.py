@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from service.http.decode_pool import Decoder
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
@@ -23,7 +24,6 @@ from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Probabilities
 from service.errors import DeadlineExceeded, Draining, InferenceFailed, Overloaded, Starting
 from service.http.classifier import Classifier, ClassifyQuery
-from service.http.decode_pool import Decoder
 from service.lifecycle import Lifecycle
 from service.metrics import BatchMetrics, Metrics
 from service.residents.registry import Registry

@@ -6,12 +6,12 @@ import anyio
 import pytest
 import torch
 from PIL import Image
+from service.http.decode_pool import Decoder
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
-from service.http.decode_pool import Decoder
 
 pytestmark = pytest.mark.anyio
 CONFIG = PreprocessConfig()
