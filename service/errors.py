@@ -5,8 +5,7 @@ ServiceError
 │   ├── BadQuery              a query parameter is unknown or out of range
 │   ├── BadBody               the body is not what its content type says
 │   ├── NoPicture             there is no picture in the request
-│   ├── UnreadMediaType       a content type that is not read
-│   │   └── UnreadCoding         a content coding that is not read
+│   ├── UnreadMediaType       a content type or coding that is not read
 │   ├── RequestTooLarge       too many bytes or pictures
 │   ├── UploadTooSlow         the body did not arrive in time
 │   └── ClientGone            the client closed the connection
@@ -48,11 +47,11 @@ class NoPicture(RequestError):
 
 
 class UnreadMediaType(RequestError):
-    """A content type that is not read."""
+    """A content type that is not read, or a content coding; then `codings` are those that are."""
 
-
-class UnreadCoding(UnreadMediaType):
-    """A content coding that is not read."""
+    def __init__(self, message: str, codings: str | None = None) -> None:
+        super().__init__(message)
+        self.codings = codings
 
 
 class RequestTooLarge(RequestError):

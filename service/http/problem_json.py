@@ -48,8 +48,8 @@ def http_problem(status: int, detail: str, headers: dict[str, str] | None = None
 
 def problem_headers(error: BaseException, status: int) -> dict[str, str]:
     """`Retry-After` in whole seconds where trying again makes sense, and which codings are read instead."""
-    if isinstance(error, errors.UnreadCoding):
-        return {"Accept-Encoding": "gzip, deflate"}  # RFC 9110, 12.5.3 and 15.5.16
+    if isinstance(error, errors.UnreadMediaType) and error.codings is not None:
+        return {"Accept-Encoding": error.codings}  # RFC 9110, 12.5.3 and 15.5.16
     if isinstance(error, errors.Overloaded):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

@@ -27,7 +27,7 @@ class BodyReader:
     async def read(self, request: Request, task: str) -> Body:
         """The whole body, limited while it arrives.
 
-        Raises UnreadMediaType, UnreadCoding, RequestTooLarge and Overloaded, as early as headers or first
+        Raises UnreadMediaType, RequestTooLarge and Overloaded, as early as headers or first
         bytes tell; and BadBody, UploadTooSlow, ClientGone.
         """
         body = Body(

@@ -4,10 +4,10 @@ import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import islice
 
-from service.errors import BadBody, UnreadCoding
+from service.errors import BadBody, UnreadMediaType
 from service.http.decoding.fair_threads import FairThreads
 
-READ = "gzip and deflate"
+READ = "gzip, deflate"
 PIECE_BYTES = 262_144
 """What is inflated at a time; a thread does `TURN_PIECES` of them in its turn."""
 TURN_PIECES = 16
@@ -66,16 +66,17 @@ class Inflater:
 
 
 def inflater_for(headers: Mapping[str, str]) -> Inflater | None:
-    """What inflates a request's body, or None where nothing need. Raises UnreadCoding."""
+    """What inflates a request's body, or None where nothing need. Raises UnreadMediaType."""
     given = headers.get("content-encoding", "")
     codings = [name for part in given.lower().split(",") if (name := part.strip()) not in ("", "identity")]
     if not codings:
         return None
-    if len(codings) > 1:
-        raise UnreadCoding(f"content coding {given!r} is more than one; {READ} are read, one at a time")
     coding = codings[0].removeprefix("x-")  # RFC 9110, 8.4.1.3
-    if coding not in ("gzip", "deflate"):
-        raise UnreadCoding(f"content coding {given!r} is not read; {READ} are, or send the body as it is")
+    if len(codings) > 1 or coding not in ("gzip", "deflate"):
+        what = "is more than one" if len(codings) > 1 else "is not read"
+        raise UnreadMediaType(
+            f"content coding {given!r} {what}; send the body in one of {READ}, or none", READ
+        )
     return Inflater(coding)
 
 
