@@ -19,10 +19,13 @@ from service.engine.choice import EngineChoice, choose_engine, largest_batch, ma
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Engine, Probabilities
 from service.http.classifier import Classifier
-from service.http.decode_pool import Decoder
+from service.http.decoding.decoder import Decoder
+from service.http.decoding.fair_threads import FairThreads
 from service.http.guard import Guard, allow_all
 from service.http.handlers import add_problem_handlers
 from service.http.openapi import complete_openapi
+from service.http.request.body_bytes import BodyBytes
+from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.classify import add_classify_route
@@ -84,8 +87,9 @@ def create_service(
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
     interval_s = settings.watch_interval_s
     watch = Watch(store, registry, interval_s=interval_s, loader=threads.loader, metrics=metrics)
+    decode_threads = FairThreads(settings.decode_threads)
     decoder = Decoder(
-        threads=settings.decode_threads,
+        decode_threads,
         image_size=store.backbone.image_size,
         max_pixels=settings.max_pixels,
         stage=engine.stage,
@@ -103,7 +107,7 @@ def create_service(
             with suppress(asyncio.CancelledError):
                 await background
             await residency.close()
-            decoder.close()
+            decode_threads.close()
             threads.close()
 
     app = FastAPI(
@@ -116,7 +120,8 @@ def create_service(
     )
     classifier = Classifier(lifecycle, registry, decoder, batcher, metrics)
     requests = RequestMetrics(metrics, registry)
-    add_classify_route(app, guard, classifier, requests, request_limits(settings))
+    bodies = _body_reader(settings, decode_threads, metrics)
+    add_classify_route(app, guard, classifier, requests, bodies)
     add_task_routes(app, guard, registry)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
@@ -135,6 +140,14 @@ def request_limits(settings: Settings) -> RequestLimits:
         default_timeout_ms=settings.default_timeout_ms,
         max_timeout_ms=settings.max_timeout_ms,
     )
+
+
+def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> BodyReader:
+    budget = BodyBytes(settings.max_body_bytes_held)
+    metrics.body_bytes.set_function(lambda: budget.held)
+    metrics.decodes_running.set_function(lambda: threads.running)
+    metrics.decodes_waiting.set_function(lambda: threads.waiting)
+    return BodyReader(request_limits(settings), budget, threads)
 
 
 def _engine(

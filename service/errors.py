@@ -10,7 +10,7 @@ ServiceError
 │   ├── UploadTooSlow         the body did not arrive in time
 │   └── ClientGone            the client closed the connection
 ├── PictureRefused         one picture of the request is unusable; wraps the PictureError
-├── Overloaded             more pictures wait than the service admits
+├── Overloaded             more pictures wait, or bytes are held, than the service admits
 ├── DeadlineExceeded       no answer within the request's timeout
 ├── AdapterUnavailable     the version exists but was refused
 ├── NotReady               the service does not answer now
@@ -47,7 +47,11 @@ class NoPicture(RequestError):
 
 
 class UnreadMediaType(RequestError):
-    """A content type or content coding that is not read."""
+    """A content type that is not read, or a content coding; then `codings` are those that are."""
+
+    def __init__(self, message: str, codings: str | None = None) -> None:
+        super().__init__(message)
+        self.codings = codings
 
 
 class RequestTooLarge(RequestError):
@@ -72,7 +76,7 @@ class PictureRefused(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More pictures wait than the service admits; try again in `retry_after_s` seconds."""
+    """More waits than the service admits; try again in `retry_after_s` seconds."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)

@@ -33,6 +33,11 @@ class Metrics:
         )
         self.admitted_pictures = self._gauge("admitted_pictures", "Pictures admitted and not yet answered")
         self.queue_pictures = self._gauge("queue_pictures", "Pictures waiting for a forward pass")
+        self.body_bytes = self._gauge("body_bytes", "Bytes of request bodies in memory, until decoded")
+        self.decodes_running = self._gauge(
+            "decodes_running", "Pictures being decoded, and large bodies being taken apart"
+        )
+        self.decodes_waiting = self._gauge("decodes_waiting", "Pictures and large bodies waiting for that")
         self.ready = self._gauge("ready", "1 while the service answers requests")
         self.tasks = self._gauge("tasks", "Tasks that the service answers")
         self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout")

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
     )
 
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="largest request body")
+    max_body_bytes_held: int = Field(
+        default=512_000_000,
+        ge=2,
+        description="most bytes of bodies in memory, of all requests; one task alone gets half",
+    )
     max_picture_bytes: int = Field(default=32_000_000, ge=1, description="largest encoded picture")
     max_pixels: int = Field(default=MAX_PIXELS, ge=1, description="most pixels of one picture")
     max_pictures_per_request: int = Field(default=64, ge=1, description="most pictures in one request")
@@ -137,6 +142,7 @@ class Settings(BaseSettings):
     def _limits_agree(self) -> Self:
         _require_at_most("max_pictures_per_request", "max_queued_pictures", self)
         _require_at_most("max_picture_bytes", "max_request_bytes", self)
+        _require_at_most("max_request_bytes", "max_body_bytes_held", self, share=2)
         _require_at_most("default_timeout_ms", "max_timeout_ms", self)
         return self
 
@@ -158,8 +164,10 @@ def unknown_variables(environ: dict[str, str]) -> list[str]:
     return sorted(name for name in environ if name.startswith(ENV_PREFIX) and name.upper() not in known)
 
 
-def _require_at_most(low: str, high: str, settings: Settings) -> None:
-    if getattr(settings, low) > getattr(settings, high):
+def _require_at_most(low: str, high: str, settings: Settings, *, share: int = 1) -> None:
+    """`low` must not be above one `share`-th of `high`."""
+    if getattr(settings, low) * share > getattr(settings, high):
+        most = high if share == 1 else f"1/{share} of {high}"
         raise ValueError(
-            f"{low} ({getattr(settings, low)}) must not be above {high} ({getattr(settings, high)})"
+            f"{low} ({getattr(settings, low)}) must not be above {most} ({getattr(settings, high)})"
         )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
 from torch import Tensor
 
@@ -12,13 +13,24 @@ from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
 from service.errors import DeadlineExceeded, DeviceLost
-from service.http.decode_pool import Decoder
+from service.http.decoding.decoder import Decoder
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.residents.registry import Lease, Registry
 
-Read = Callable[[], Awaitable[Sequence[bytes]]]
-"""Gives the encoded pictures of a request; awaited once at most."""
+
+class Upload(Protocol):
+    """What a request has brought, in memory until it is released."""
+
+    async def pictures(self) -> Sequence[bytes]:
+        """The encoded pictures, at least one; they are gone once the upload is released."""
+
+    def release(self) -> None:
+        """The pictures are not needed any more; more than once is no matter."""
+
+
+Read = Callable[[], Awaitable[Upload]]
+"""Reads the upload of a request; awaited once at most."""
 
 
 @dataclass(frozen=True)
@@ -66,34 +78,38 @@ class Classifier:
         """
         self.lifecycle.require_ready()
         self.registry.state(task)  # before `read`: an unknown task costs no upload
-        pictures = await read()
-        self.lifecycle.require_ready()
-        with self.batcher.admit(task, len(pictures)):
-            try:
-                async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
-                    return await self._classify(task, query, pictures, deadline.when() or 0.0)
-            except TimeoutError as error:
-                raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
+        upload = await read()
+        try:
+            async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
+                pictures = await upload.pictures()
+                self.lifecycle.require_ready()
+                with self.batcher.admit(task, len(pictures)):
+                    return await self._classify(task, query, upload, pictures, deadline.when() or 0.0)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
+        finally:
+            upload.release()
 
     async def _classify(
-        self, task: str, query: ClassifyQuery, pictures: Sequence[bytes], deadline_s: float
+        self, task: str, query: ClassifyQuery, upload: Upload, pictures: Sequence[bytes], deadline_s: float
     ) -> Classified:
         async with self.registry.lease(task, query.version, query.label) as lease:
             started_s = monotonic()
-            images = await self._decode(pictures, lease.config.preprocess)
+            images = await self._decode(task, pictures, lease.config.preprocess)
             decode_s = monotonic() - started_s
+            upload.release()
             payloads = [(image, lease.slot) for image in images]
             answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
         label = self.metrics.task_label(task, self.registry.states)
-        self.metrics.pictures.labels(label).inc(len(pictures))
+        self.metrics.pictures.labels(label).inc(len(images))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
         return Classified(lease, answered.results, timing)
 
-    async def _decode(self, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
+    async def _decode(self, task: str, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
         try:
-            return await self.decoder.decode(pictures, config)
+            return await self.decoder.decode(task, pictures, config)
         except DeviceLost as error:  # on the way to the device; no batch may ever run again to find out
             self.lifecycle.fail(str(error))
             self.batcher.close(error)

@@ -36,7 +36,7 @@ def problem_response(error: BaseException, tasks: list[str] | None = None) -> Pr
     if isinstance(error, domain.TaskNotFound) and tasks is not None:
         body["tasks"] = tasks[:MAX_LISTED_TASKS]
         body["task_count"] = len(tasks)
-    return ProblemResponse(body, retry_headers(error, problem.status))
+    return ProblemResponse(body, problem_headers(error, problem.status))
 
 
 def http_problem(status: int, detail: str, headers: dict[str, str] | None = None) -> ProblemResponse:
@@ -46,8 +46,10 @@ def http_problem(status: int, detail: str, headers: dict[str, str] | None = None
     return ProblemResponse(_body(Problem(status, code, phrase), detail), headers or {})
 
 
-def retry_headers(error: BaseException, status: int) -> dict[str, str]:
-    """`Retry-After` in whole seconds where trying again makes sense."""
+def problem_headers(error: BaseException, status: int) -> dict[str, str]:
+    """`Retry-After` in whole seconds where trying again makes sense, and which codings are read instead."""
+    if isinstance(error, errors.UnreadMediaType) and error.codings is not None:
+        return {"Accept-Encoding": error.codings}  # RFC 9110, 12.5.3 and 15.5.16
     if isinstance(error, errors.Overloaded):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

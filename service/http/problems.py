@@ -39,7 +39,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     domain.ArtifactError: Problem(422, "artifact_unusable", "The adapter cannot be used"),
     domain.ArtifactDamaged: Problem(422, "artifact_damaged", "The adapter is damaged"),
     domain.ArtifactFormat: Problem(422, "artifact_format", "The adapter's format is not read"),
-    errors.Overloaded: Problem(429, "overloaded", "Too many pictures are waiting"),
+    errors.Overloaded: Problem(429, "overloaded", "Too much is waiting"),
     errors.ClientGone: Problem(CLIENT_GONE_STATUS, "client_gone", "The client closed the connection"),
     errors.ServiceError: Problem(503, "unavailable", "The service cannot answer now"),
     errors.CannotListen: Problem(503, "cannot_listen", "The service cannot listen"),

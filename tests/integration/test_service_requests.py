@@ -106,11 +106,13 @@ def test_bodies(body: bytes, content_type: str, status: int, code: str, client: 
 def test_more_pictures_than_allowed(client: httpx.Client, picture: bytes) -> None:
     files = [("images", ("x", picture))] * 4
 
-    assert "4 pictures" in check(client.post(CLASSIFY, files=files), 413, "request_too_large")["detail"]
+    assert (
+        "than the 3 pictures" in check(client.post(CLASSIFY, files=files), 413, "request_too_large")["detail"]
+    )
 
 
-def test_a_compressed_body_is_refused(client: httpx.Client, picture: bytes) -> None:
-    check(client.post(CLASSIFY, content=picture, headers={"content-encoding": "gzip"}), 415, "media_type")
+def test_a_body_compressed_as_nobody_reads_it_is_refused(client: httpx.Client, picture: bytes) -> None:
+    check(client.post(CLASSIFY, content=picture, headers={"content-encoding": "br"}), 415, "media_type")
 
 
 def test_a_chunked_body_is_limited_on_its_way(client: httpx.Client) -> None:

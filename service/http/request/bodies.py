@@ -1,106 +1,68 @@
-"""The three forms of a request body: one raw picture, multipart `images`, JSON `{"images": [base64]}`."""
+"""A request's body, held in memory until its pictures are decoded."""
 
-import asyncio
-import binascii
-import json
-from base64 import b64decode
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from starlette.requests import ClientDisconnect, Request
-
-from service.errors import BadBody, ClientGone, NoPicture, RequestTooLarge, UnreadMediaType, UploadTooSlow
+from service.errors import BadBody, NoPicture, RequestTooLarge
+from service.http.decoding.fair_threads import FairThreads
+from service.http.request.base64_text import decode_base64
+from service.http.request.body_bytes import HeldBytes
+from service.http.request.json_body import json_pictures
 from service.http.request.limits import RequestLimits
-from service.http.request.multipart import boundary_of, multipart_parts
+from service.http.request.media_types import FORM, Form, is_data_url, media_type_of
+from service.http.request.multipart import boundary_of, multipart_pictures
+from service.http.request.signatures import is_shorn
 
 INLINE_BYTES = 65_536
-NOT_READ = {
-    "image/heic": "HEIC",
-    "image/heif": "HEIF",
-    "image/avif": "AVIF",
-    "image/svg+xml": "SVG",
-    "application/dicom": "DICOM",
-    "application/pdf": "PDF",
-}
-READ = "image/*, application/octet-stream, multipart/form-data or application/json"
 
 
-async def read_pictures(request: Request, limits: RequestLimits) -> list[bytes]:
-    """The encoded pictures of a request, at least one.
+@dataclass(eq=False)
+class Body:
+    """One request's body: first its bytes, then its encoded pictures."""
 
-    Raises UnreadMediaType and RequestTooLarge, before reading the body where its headers suffice; and
-    BadBody, NoPicture, UploadTooSlow, ClientGone.
-    """
-    headers = request.headers
-    media_type = check_media_type(headers)
-    body = await read_body(request, limits)
-    if media_type in {"application/json", "multipart/form-data"}:
-        content_type = headers["content-type"]
-        if len(body) <= INLINE_BYTES:
-            pictures = split_body(body, media_type, content_type)
+    task: str
+    content_type: str
+    limits: RequestLimits
+    threads: FairThreads
+    held: HeldBytes
+    form: Form = Form.PICTURE
+    data: bytes = b""
+    _pictures: list[bytes] = field(default_factory=list)
+
+    async def pictures(self) -> list[bytes]:
+        """The encoded pictures, at least one; they are gone once the body is released.
+
+        Raises BadBody, NoPicture and RequestTooLarge.
+        """
+        data, self.data = self.data, b""
+        if self.form is Form.PICTURE and not is_data_url(data):
+            self._pictures = [self._raw(data)]
+        elif len(data) <= INLINE_BYTES:
+            self._pictures = self._split(data)
         else:  # megabytes of base64 would hold up the event loop
-            pictures = await asyncio.to_thread(split_body, body, media_type, content_type)
-    else:
-        pictures = [body]
-    check_pictures(pictures, limits)
-    return pictures
+            [self._pictures] = await self.threads.map(self.task, self._split, [data])
+        check_pictures(self._pictures, self.limits)
+        return self._pictures
 
+    def release(self) -> None:
+        """Give the bytes back: the pictures are decoded, or nobody wants them any more."""
+        self.data = b""
+        self._pictures.clear()
+        self.held.release()
 
-def check_media_type(headers: Mapping[str, str]) -> str:
-    """The body's media type, or UnreadMediaType, which says what is read."""
-    coding = headers.get("content-encoding", "identity")
-    if coding.strip().lower() not in ("", "identity"):
-        raise UnreadMediaType(f"content coding {coding!r} is not read; send the body as it is")
-    given = headers.get("content-type", "application/octet-stream")
-    media_type = given.partition(";")[0].strip().lower()
-    if media_type in NOT_READ:
-        raise UnreadMediaType(f"{NOT_READ[media_type]} is not read; send JPEG, PNG or WebP")
-    if media_type.startswith("image/"):
-        return media_type
-    if media_type not in ("application/octet-stream", "multipart/form-data", "application/json"):
-        raise UnreadMediaType(
-            f"content type {given!r} is not read; send {READ} (curl: -H 'Content-Type: image/jpeg')"
-        )
-    return media_type
+    def _raw(self, data: bytes) -> bytes:
+        if is_shorn(data) and media_type_of(self.content_type) == FORM:
+            raise BadBody(
+                "the picture has lost its line breaks and zero bytes, which curl's -d takes out; "
+                "use --data-binary @FILE, or -F images=@FILE"
+            )
+        return data
 
-
-async def read_body(request: Request, limits: RequestLimits) -> bytes:
-    """The whole body, limited while it arrives whether or not its length was declared before."""
-    _check_length(request.headers.get("content-length"), limits.request_bytes)
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(limits.upload_timeout_ms / 1000):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limits.request_bytes:
-                    raise RequestTooLarge(f"the body has more than the {limits.request_bytes} bytes allowed")
-                chunks.append(chunk)
-    except TimeoutError as error:
-        raise UploadTooSlow(f"the body did not arrive within {limits.upload_timeout_ms} ms") from error
-    except ClientDisconnect as error:
-        raise ClientGone("the client left before its request was complete") from error
-    return b"".join(chunks)
-
-
-def split_body(body: bytes, media_type: str, content_type: str) -> list[bytes]:
-    """The pictures in a JSON or multipart body."""
-    if media_type == "application/json":
-        return json_pictures(body)
-    return multipart_parts(body, boundary_of(content_type), field="images")
-
-
-def json_pictures(body: bytes) -> list[bytes]:
-    """`{"images": ["<base64>", …]}` → the pictures. Raises BadBody."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body is not JSON: {error}") from error
-    if not isinstance(content, dict) or set(content) != {"images"}:
-        raise BadBody('the body must be {"images": ["<base64>", …]} and nothing else')
-    images = content["images"]
-    if not isinstance(images, list):
-        raise BadBody('"images" must be a list of base64 strings')
-    return [_from_base64(index, text) for index, text in enumerate(images)]
+    def _split(self, data: bytes) -> list[bytes]:
+        if self.form is Form.JSON:
+            return json_pictures(data, self.limits.pictures)
+        if self.form is Form.MULTIPART:
+            return multipart_pictures(data, boundary_of(self.content_type), self.limits.pictures)
+        return [decode_base64(data, "the body")]
 
 
 def check_pictures(pictures: list[bytes], limits: RequestLimits) -> None:
@@ -114,19 +76,3 @@ def check_pictures(pictures: list[bytes], limits: RequestLimits) -> None:
             raise RequestTooLarge(
                 f"picture {index} has {len(data)} bytes; a picture may have {limits.picture_bytes}"
             )
-
-
-def _check_length(declared: str | None, limit: int) -> None:
-    if declared is not None and int(declared) > limit:
-        raise RequestTooLarge(f"the body has {declared} bytes; a request may have {limit}")
-
-
-def _from_base64(index: int, text: object) -> bytes:
-    if not isinstance(text, str):
-        raise BadBody(f"images[{index}] is not a string; each entry is a picture in base64")
-    if text.startswith("data:"):
-        raise BadBody(f"images[{index}] is a data URL; send only what stands behind its comma")
-    try:
-        return b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadBody(f"images[{index}] is not base64: {error}") from error

@@ -1,7 +1,5 @@
 """Classify over HTTP, version 1: the body in its three forms, and the answer as JSON."""
 
-from collections.abc import Sequence
-
 from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 
@@ -12,8 +10,8 @@ from service.http.classifier import Classifier
 from service.http.connection import cancel_on_disconnect
 from service.http.guard import Guard
 from service.http.openapi import CLASSIFY_BODY, CLASSIFY_PARAMETERS, problem_responses
-from service.http.request.bodies import read_pictures
-from service.http.request.limits import RequestLimits
+from service.http.request.bodies import Body
+from service.http.request.body_reader import BodyReader
 from service.http.request.query import parse_query
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.lean import add_route
@@ -46,7 +44,7 @@ CLASSIFY_ERRORS = (
 
 
 def add_classify_route(
-    app: FastAPI, guard: Guard, classifier: Classifier, requests: RequestMetrics, limits: RequestLimits
+    app: FastAPI, guard: Guard, classifier: Classifier, requests: RequestMetrics, bodies: BodyReader
 ) -> None:
     """Add `/v1/tasks/{task}/classify`."""
 
@@ -57,15 +55,16 @@ def add_classify_route(
         """
         task = request.path_params["task"]
         with requests.measured(task):
+            limits = bodies.limits
             query = parse_query(
                 request.scope["query_string"], limits.default_timeout_ms, limits.max_timeout_ms
             )
             async with cancel_on_disconnect(request.receive) as listen:
 
-                async def read() -> Sequence[bytes]:
-                    pictures = await read_pictures(request, limits)
+                async def read() -> Body:
+                    body = await bodies.read(request, task)
                     listen()
-                    return pictures
+                    return body
 
                 classified = await classifier.classify(task, query, read)
             return JSONResponse(classify_answer(classified, query.top_k))

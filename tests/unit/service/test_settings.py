@@ -79,6 +79,8 @@ def test_settings_are_frozen() -> None:
         ("root_path", "/vision/"),
         ("max_pictures_per_request", "2000"),
         ("max_picture_bytes", "100000000"),
+        ("max_request_bytes", "256000001"),
+        ("max_body_bytes_held", "127999999"),
         ("default_timeout_ms", "70000"),
     ],
 )

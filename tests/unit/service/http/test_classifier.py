@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,17 @@ from adapters.store.store import Store
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Probabilities
-from service.errors import DeadlineExceeded, Draining, InferenceFailed, Overloaded, Starting
+from service.errors import (
+    DeadlineExceeded,
+    Draining,
+    InferenceFailed,
+    Overloaded,
+    ServiceError,
+    Starting,
+)
 from service.http.classifier import Classifier, ClassifyQuery
-from service.http.decode_pool import Decoder
+from service.http.decoding.decoder import Decoder
+from service.http.decoding.fair_threads import FairThreads
 from service.lifecycle import Lifecycle
 from service.metrics import BatchMetrics, Metrics
 from service.residents.registry import Registry
@@ -59,15 +68,21 @@ class ShadeEngine:
 
 
 class Reader:
-    """Gives pictures, and counts how often it is asked."""
+    """Reads an upload, and counts how often it is asked and what became of it."""
 
     def __init__(self, *pictures: bytes) -> None:
-        self.pictures = pictures
-        self.reads = 0
+        self.sent = pictures
+        self.reads = self.releases = 0
 
-    async def read(self) -> Sequence[bytes]:
+    async def read(self) -> "Reader":
         self.reads += 1
-        return self.pictures
+        return self
+
+    async def pictures(self) -> Sequence[bytes]:
+        return self.sent
+
+    def release(self) -> None:
+        self.releases += 1
 
 
 @pytest.fixture
@@ -97,8 +112,9 @@ async def classifier(store: Store, make_artifact: Callable[..., Artifact]) -> As
         )
         registry = Registry(store, residency, loader=thread, metrics=metrics)
         await registry.follow(store.records())
+        threads = FairThreads(1)
         decoder = Decoder(
-            threads=1, image_size=store.backbone.image_size, max_pixels=10_000, stage=engine.stage
+            threads, image_size=store.backbone.image_size, max_pixels=10_000, stage=engine.stage
         )
         lifecycle.become_ready()
         running = asyncio.create_task(batcher.run())
@@ -108,7 +124,7 @@ async def classifier(store: Store, make_artifact: Callable[..., Artifact]) -> As
             await running
         batcher.close()
         await residency.close()
-        decoder.close()
+        threads.close()
 
 
 async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave_them(
@@ -146,9 +162,9 @@ async def test_a_service_that_is_not_ready_reads_nothing(classifier: Classifier)
 async def test_a_service_that_drains_while_a_request_arrives_admits_it_no_more(
     classifier: Classifier,
 ) -> None:
-    async def read() -> Sequence[bytes]:
+    async def read() -> Reader:
         classifier.lifecycle.drain()
-        return [png(1)]
+        return Reader(png(1))
 
     with pytest.raises(Draining):
         await classifier.classify("shades", QUERY, read)
@@ -184,3 +200,44 @@ async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> Non
     value = classifier.metrics.registry.get_sample_value
     assert value("dvpt_pictures_total", {"task": "shades"}) == 2
     assert value("dvpt_decode_seconds_count") == value("dvpt_queue_seconds_count") == 1
+
+
+async def test_encoded_bytes_go_when_they_are_decoded_and_not_with_the_answer(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, released = Reader(png(1)), list[int]()
+    submit = classifier.batcher.submit
+
+    async def look(*given: Any) -> object:
+        released.append(reader.releases)
+        return await submit(*given)
+
+    monkeypatch.setattr(classifier.batcher, "submit", look)
+    await classifier.classify("shades", QUERY, reader.read)
+
+    assert released == [1]
+
+
+@pytest.mark.parametrize("query", [QUERY, ClassifyQuery(2, None, 60_000), ClassifyQuery(None, None, 1)])
+@pytest.mark.parametrize("pictures", [[b"none"], [png(1)] * 9, [png(1)]])
+async def test_an_upload_is_released_whatever_comes(
+    query: ClassifyQuery, pictures: list[bytes], classifier: Classifier
+) -> None:
+    reader = Reader(*pictures)
+    with suppress(ServiceError, VersionNotFound):
+        await classifier.classify("shades", query, reader.read)
+
+    assert reader.releases >= 1
+    assert classifier.batcher.admitted == 0
+
+
+async def test_taking_a_body_apart_is_within_the_timeout(classifier: Classifier) -> None:
+    class Slow(Reader):
+        async def pictures(self) -> Sequence[bytes]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    reader = Slow()
+    with pytest.raises(DeadlineExceeded, match="within 1 ms"):
+        await classifier.classify("shades", ClassifyQuery(None, None, 1), reader.read)
+    assert reader.releases == 1

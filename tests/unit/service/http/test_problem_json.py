@@ -3,7 +3,7 @@ import json
 import pytest
 
 from adapters.errors import DvptError, PictureDamaged, PictureFormat, TaskNotFound
-from service.errors import Overloaded, PictureRefused, Starting
+from service.errors import Overloaded, PictureRefused, Starting, UnreadMediaType
 from service.http.problem_json import MAX_LISTED_TASKS, http_problem, problem_response
 from service.http.problems import INTERNAL, PROBLEMS, problem_of
 
@@ -50,6 +50,13 @@ def test_a_refused_picture_counts_as_its_cause_and_has_an_index() -> None:
 )
 def test_retry_after_is_told_where_trying_again_makes_sense(error: DvptError, seconds: str) -> None:
     assert problem_response(error).headers["retry-after"] == seconds
+
+
+def test_a_coding_that_is_not_read_is_told_which_are() -> None:
+    assert (
+        problem_response(UnreadMediaType("br", "gzip, deflate")).headers["accept-encoding"] == "gzip, deflate"
+    )
+    assert "accept-encoding" not in problem_response(UnreadMediaType("text/html")).headers
 
 
 def test_other_problems_promise_nothing() -> None:

@@ -1,171 +1,106 @@
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from starlette.requests import Request
-from starlette.types import Message
 
-from service.errors import BadBody, ClientGone, NoPicture, RequestTooLarge, UnreadMediaType, UploadTooSlow
-from service.http.request.bodies import check_media_type, json_pictures, read_pictures
+from service.errors import BadBody, NoPicture, RequestTooLarge
+from service.http.decoding.fair_threads import FairThreads
+from service.http.request import bodies
+from service.http.request.bodies import Body
+from service.http.request.body_bytes import BodyBytes
 from service.http.request.limits import RequestLimits
+from service.http.request.media_types import FORM, Form
 
 pytestmark = pytest.mark.anyio
 LIMITS = RequestLimits(
-    request_bytes=100,
+    request_bytes=200_000,
     picture_bytes=50,
     pictures=2,
     upload_timeout_ms=60_000,
     default_timeout_ms=1000,
     max_timeout_ms=1000,
 )
+BUDGET = BodyBytes(1_000_000)
 
 
-def request(chunks: Sequence[bytes], headers: dict[str, str], *, leaves: bool = False) -> Request:
-    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    messages.append({"type": "http.disconnect"} if leaves else {"type": "http.request", "more_body": False})
-
-    async def receive() -> Message:
-        return messages.pop(0)
-
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "method": "POST", "headers": raw}, receive)
+@pytest.fixture
+def threads() -> Iterator[FairThreads]:
+    made = FairThreads(1)
+    yield made
+    made.close()
 
 
-async def read(*chunks: bytes, **headers: str) -> list[bytes]:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await read_pictures(request(chunks, named), LIMITS)
+@pytest.fixture
+def body(threads: FairThreads) -> Body:
+    return Body("task", "image/png", LIMITS, threads, BUDGET.hold("task"))
 
 
-@pytest.mark.parametrize(
-    "content_type", ["image/jpeg", "IMAGE/PNG", "image/x-odd; q=1", "application/octet-stream"]
-)
-async def test_a_raw_body_is_one_picture(content_type: str) -> None:
-    assert await read(b"ab", b"cd", content_type=content_type) == [b"abcd"]
+def in_json(*pictures: bytes) -> bytes:
+    return json.dumps({"images": [base64.b64encode(data).decode() for data in pictures]}).encode()
 
 
-async def test_without_a_content_type_a_body_is_a_picture() -> None:
-    assert await read(b"abcd") == [b"abcd"]
+async def test_a_raw_body_is_one_picture(body: Body) -> None:
+    assert await replace(body, data=b"abcd").pictures() == [b"abcd"]
 
 
-async def test_json_brings_many() -> None:
-    body = json.dumps({"images": [base64.b64encode(data).decode() for data in (b"one", b"two")]}).encode()
+async def test_a_raw_body_may_be_a_data_url(body: Body) -> None:
+    assert await replace(body, data=b"data:image/png;base64,b25l").pictures() == [b"one"]
+    with pytest.raises(BadBody, match="the body is not base64"):
+        await replace(body, data=b"data:image/png;base64,@").pictures()
 
-    assert await read(body, content_type="application/json; charset=utf-8") == [b"one", b"two"]
+
+@pytest.mark.parametrize("inline_bytes", [0, 1000])
+async def test_json_brings_many_on_the_loop_or_on_a_thread(
+    body: Body, inline_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "INLINE_BYTES", inline_bytes)
+
+    assert await replace(body, form=Form.JSON, data=in_json(b"one", b"two")).pictures() == [b"one", b"two"]
 
 
-async def test_multipart_brings_many() -> None:
+async def test_multipart_brings_many(body: Body) -> None:
     head = b'--cut\r\nContent-Disposition: form-data; name="images"\r\n\r\n'
-    limits = replace(LIMITS, request_bytes=1000)
-    body = head + b"one\r\n" + head + b"two\r\n--cut--\r\n"
-    form = request([body], {"content-type": 'multipart/form-data; boundary="cut"'})
+    data = head + b"one\r\n" + head + b"two\r\n--cut--\r\n"
+    form = replace(body, form=Form.MULTIPART, data=data, content_type='multipart/form-data; boundary="cut"')
 
-    assert await read_pictures(form, limits) == [b"one", b"two"]
-
-
-async def test_a_length_told_beforehand_spares_the_reading() -> None:
-    with pytest.raises(RequestTooLarge, match="101 bytes; a request may have 100"):
-        await read_pictures(request([], {"content-length": "101"}, leaves=True), LIMITS)
+    assert await form.pictures() == [b"one", b"two"]
 
 
-async def test_a_length_not_told_is_limited_on_the_way() -> None:
-    with pytest.raises(RequestTooLarge, match="more than the 100 bytes"):
-        await read_pictures(request([b"x" * 60, b"x" * 60], {}, leaves=True), LIMITS)
+async def test_a_picture_has_a_limit_of_its_own(body: Body) -> None:
+    assert await replace(body, data=b"x" * 50).pictures()
+    with pytest.raises(RequestTooLarge, match="picture 0 has 51 bytes; a picture may have 50"):
+        await replace(body, data=b"x" * 51).pictures()
 
 
-async def test_a_picture_has_a_limit_of_its_own() -> None:
-    with pytest.raises(RequestTooLarge, match="picture 0 has 60 bytes; a picture may have 50"):
-        await read(b"x" * 60)
-
-
-async def test_the_number_of_pictures_is_limited() -> None:
+async def test_the_number_of_pictures_is_limited(body: Body) -> None:
     with pytest.raises(RequestTooLarge, match="3 pictures; a request may have 2"):
-        await read(b'{"images": ["eA==", "eA==", "eA=="]}', content_type="application/json")
+        await replace(body, form=Form.JSON, data=in_json(b"x", b"x", b"x")).pictures()
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type"), [(b"", "image/png"), (b'{"images": []}', "application/json")]
-)
-async def test_a_request_needs_a_picture(body: bytes, content_type: str) -> None:
+@pytest.mark.parametrize(("form", "data"), [(Form.PICTURE, b""), (Form.JSON, b'{"images": []}')])
+async def test_a_request_needs_a_picture(form: Form, data: bytes, body: Body) -> None:
     with pytest.raises(NoPicture):
-        await read(body, content_type=content_type)
+        await replace(body, form=form, data=data).pictures()
 
 
-async def test_a_client_that_leaves_while_sending_is_gone() -> None:
-    with pytest.raises(ClientGone):
-        await read_pictures(request([b"x"], {}, leaves=True), LIMITS)
+async def test_a_picture_that_curl_has_shorn_is_told(body: Body) -> None:
+    shorn = replace(body, data=b"\xff\xd8\xff\xe0" + b"x" * 600, limits=replace(LIMITS, picture_bytes=1000))
+
+    assert await shorn.pictures()
+    with pytest.raises(BadBody, match="--data-binary"):
+        await replace(
+            shorn, content_type=f"{FORM}; charset=utf-8", data=b"\xff\xd8\xff" + b"x" * 600
+        ).pictures()
 
 
-async def test_a_body_that_does_not_arrive_is_given_up() -> None:
-    limits = replace(LIMITS, upload_timeout_ms=1)
-    stalled = request([], {})
+async def test_releasing_gives_back_pictures_and_bytes(body: Body) -> None:
+    body.data = b"abcd"
+    body.held.add(4)
+    pictures = await body.pictures()
 
-    async def never() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
-
-    stalled._receive = never
-    with pytest.raises(UploadTooSlow, match="within 1 ms"):
-        await read_pictures(stalled, limits)
-
-
-@pytest.mark.parametrize(
-    ("headers", "message"),
-    [
-        ({"content-type": "image/heic"}, "HEIC is not read"),
-        ({"content-type": "application/dicom"}, "DICOM is not read"),
-        ({"content-type": "image/svg+xml"}, "SVG is not read"),
-        ({"content-type": "application/x-www-form-urlencoded"}, "Content-Type: image/jpeg"),
-        ({"content-type": "text/plain"}, "'text/plain' is not read"),
-        ({"content-type": ""}, "is not read"),
-        ({"content-type": "image/png", "content-encoding": "gzip"}, "'gzip' is not read"),
-    ],
-)
-def test_media_types_that_are_not_read_are_named(headers: dict[str, str], message: str) -> None:
-    with pytest.raises(UnreadMediaType, match=message):
-        check_media_type(headers)
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"", "not JSON"),
-        (b"{", "not JSON"),
-        (b"\xff", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        (b"[]", "nothing else"),
-        (b"null", "nothing else"),
-        (b'{"image": "eA=="}', "nothing else"),
-        (b'{"images": ["eA=="], "top_k": 3}', "nothing else"),
-        (b'{"images": "eA=="}', "must be a list"),
-        (b'{"images": [1]}', r"images\[0\] is not a string"),
-        (b'{"images": ["eA==", "%%%"]}', r"images\[1\] is not base64"),
-        (b'{"images": ["eA"]}', r"images\[0\] is not base64"),
-        ('{"images": ["é"]}'.encode(), r"images\[0\] is not base64"),
-        (b'{"images": ["data:image/png;base64,eA=="]}', "data URL"),
-    ],
-)
-def test_json_that_is_wrong_is_named(body: bytes, message: str) -> None:
-    with pytest.raises(BadBody, match=message):
-        json_pictures(body)
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(JSON_VALUES | st.fixed_dictionaries({"images": JSON_VALUES}))
-def test_any_json_gets_an_answer(content: Any) -> None:
-    try:
-        pictures = json_pictures(json.dumps(content).encode())
-    except BadBody:
-        return
-    assert all(isinstance(picture, bytes) for picture in pictures)
+    assert BUDGET.held == 4
+    body.release()
+    body.release()
+    assert (BUDGET.held, pictures, body.data) == (0, [], b"")
