@@ -14,7 +14,7 @@ from PIL import Image
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureError
 from adapters.pictures.preprocess import RESAMPLING, preprocess, read_pixels, to_pixels
-from tests.unit.adapters.drawn import decoded, encoded, gradient
+from tests.support.pictures import decoded, encoded, gradient
 
 
 def test_one_pixel_is_enough() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import Overloaded
-from tests.unit.service.batching.gated import FOREVER, running, upper
+from tests.support.gated import FOREVER, running, upper
 
 pytestmark = pytest.mark.anyio
 
