@@ -19,12 +19,13 @@ from adapters.command.onnx_export import write_model
 from adapters.errors import ExportFailed, StoreConflict
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
-from adapters.store.artifact import Artifact, adapter_of
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import pixels
 
 DOCS = Path(__file__).resolve().parents[4] / "docs/onnx.md"
-MakeArtifact = Callable[..., Artifact]
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -53,7 +54,7 @@ def test_the_model_answers_as_the_adapter(
     session = open_session(file)
     adapter = adapter_of(trees.load("digits", 1), backbone.config)
     for batch in (1, 5):
-        images = torch.randint(0, 256, (batch, 3, 32, 32), dtype=torch.uint8)
+        images = pixels(batch)
         (found,) = session.run(None, {"images": images.numpy()})
         np.testing.assert_allclose(found, adapter(backbone, images).softmax(-1).numpy(), atol=1e-4)
     facts = session.get_modelmeta().custom_metadata_map

@@ -1,26 +1,19 @@
-import io
 import threading
 from collections.abc import Iterator
 
 import anyio
 import pytest
 import torch
-from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
 from service.http.decode_pool import Decoder
+from tests.support.pictures import plain_png
 
 pytestmark = pytest.mark.anyio
 CONFIG = PreprocessConfig()
-
-
-def png(shade: int, size: tuple[int, int] = (40, 30)) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", size, (shade, 0, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -32,7 +25,7 @@ def decoder() -> Iterator[Decoder]:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 20])
 async def test_pixels_come_back_in_order_as_training_sees_them(decoder: Decoder, count: int) -> None:
-    pictures = [png(10 * index) for index in range(count)]
+    pictures = [plain_png(10 * index) for index in range(count)]
 
     pixels = await decoder.decode(pictures, CONFIG)
 
@@ -43,7 +36,7 @@ async def test_pixels_come_back_in_order_as_training_sees_them(decoder: Decoder,
 
 async def test_an_unusable_picture_is_named_by_its_index(decoder: Decoder) -> None:
     with pytest.raises(PictureRefused, match=r"^picture 5: ") as refused:
-        await decoder.decode([*(png(1) for _ in range(5)), b"no picture", png(1)], CONFIG)
+        await decoder.decode([*(plain_png(1) for _ in range(5)), b"no picture", plain_png(1)], CONFIG)
 
     assert refused.value.index == 5
     assert isinstance(refused.value.cause, PictureDamaged)
@@ -51,7 +44,7 @@ async def test_an_unusable_picture_is_named_by_its_index(decoder: Decoder) -> No
 
 async def test_too_many_pixels_are_refused(decoder: Decoder) -> None:
     with pytest.raises(PictureRefused) as refused:
-        await decoder.decode([png(1, (101, 100))], CONFIG)
+        await decoder.decode([plain_png(1, (101, 100))], CONFIG)
 
     assert isinstance(refused.value.cause, PictureTooLarge)
 
@@ -70,11 +63,11 @@ async def test_cancelling_spares_what_no_thread_has_begun_with(
     monkeypatch.setattr(decoder, "_fit", slow)
     async with anyio.create_task_group() as group:
         for _ in range(3):
-            group.start_soon(decoder.decode, [png(1)], CONFIG)
+            group.start_soon(decoder.decode, [plain_png(1)], CONFIG)
         for _ in range(3):
             await anyio.to_thread.run_sync(entered.acquire)
         with anyio.move_on_after(0.01):
-            await decoder.decode([png(1)], CONFIG)
+            await decoder.decode([plain_png(1)], CONFIG)
         gate.set()
 
     assert len(begun) == 3
