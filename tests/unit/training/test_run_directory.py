@@ -89,6 +89,7 @@ except NotWritten as error:
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_too_large_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     """A process that may write 20 kB a file fails in the midst of a write, as on a disk that fills up."""
     done = subprocess.run(
@@ -113,6 +114,7 @@ with RunDirectory(Path(sys.argv[1])).claimed():
 """
 
 
+@pytest.mark.slow
 def test_another_process_is_kept_out_until_the_first_ends(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     with holding(HOLDER, run.path) as other:

@@ -42,6 +42,7 @@ def trees(
     return store
 
 
+@pytest.mark.slow
 def test_the_model_answers_as_the_adapter(
     trees: Store, backbone: Backbone, tmp_path: Path, store_folder: Path, run: Run
 ) -> None:
@@ -66,6 +67,7 @@ def test_the_model_answers_as_the_adapter(
     assert str(Path(torch.__file__).parent).encode() not in file.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_documented_snippet_runs(trees: Store, backbone: Backbone, tmp_path: Path, run: Run) -> None:
     assert run("export", "--onnx", "digits", tmp_path / "digits.onnx")[0] == 0
     picture = Image.fromarray(np.random.default_rng(7).integers(80, 176, (40, 50, 3), dtype=np.uint8))
@@ -107,6 +109,7 @@ def test_nothing_is_overwritten(tmp_path: Path, run: Run) -> None:
     assert file.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_otherwise_is_not_left_behind(
     trees: Store, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

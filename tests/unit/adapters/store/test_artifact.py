@@ -44,6 +44,7 @@ MODELS: dict[type[BaseModel], str] = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     options=kind_options(max_meta_layers=6),

@@ -46,6 +46,7 @@ def open_session(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 4])
 def test_pictures_are_embedded_as_by_the_backbone(exported: tuple[Backbone, Any, Any], batch: int) -> None:
     backbone, embed, _ = exported
@@ -58,6 +59,7 @@ def test_pictures_are_embedded_as_by_the_backbone(exported: tuple[Backbone, Any,
     assert tokens.shape[1] == token_count(backbone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "layers"), [(0, 0), (1, 2), (5, 2), (1, 1), (5, 1)], ids=str)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_tokens_are_encoded_as_by_the_backbone(

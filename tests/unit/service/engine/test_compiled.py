@@ -31,6 +31,7 @@ def failing_with(error: Exception) -> Callable[..., Callable[..., Tensor]]:
     return compiler
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 @pytest.mark.filterwarnings("default")
 def test_compiled_rows_are_the_plain_ones_on_mixed_slots(

@@ -116,6 +116,7 @@ def test_a_mixed_batch_is_answered_as_each_adapter_alone_would(
     assert_rows_match(vit, images[:1], artifacts[:1], engine.infer(images[:1], slots[:1]))
 
 
+@pytest.mark.slow
 def test_half_precision_answers_within_its_rounding(
     vit: Backbone, cache: GraphCache, tiny_pictures: Pictures
 ) -> None:
