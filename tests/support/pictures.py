@@ -1,6 +1,7 @@
 """Pictures for tests, and their files."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +15,12 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Save where the folders may not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
 
 
 def pixels(count: int, size: int = 32, seed: int | None = None) -> Tensor:
