@@ -61,6 +61,7 @@ def test_adapters_import_neither_http_nor_plots() -> None:
     assert isolated(code) == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["dvpt-train", "dvpt-reproduce", "dvpt-serve", "dvpt-adapters"])
 def test_commands_answer_help(command: str) -> None:
     program = Path(sys.executable).with_name(command)

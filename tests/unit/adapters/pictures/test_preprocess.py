@@ -90,6 +90,7 @@ def photograph(width: int, height: int, kind: str = "JPEG") -> bytes:
     return encoded(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), kind, quality=92)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_size", [64, 224])
 @pytest.mark.parametrize("fit", ["squash", "crop"])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

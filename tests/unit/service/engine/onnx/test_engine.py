@@ -94,6 +94,7 @@ def assert_rows_match(
         np.testing.assert_allclose(row, expected.numpy(), atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", BATCHES.values(), ids=BATCHES)
 def test_a_mixed_batch_is_answered_as_each_adapter_alone_would(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures, options: list[KindOptions]
@@ -132,6 +133,7 @@ def test_half_precision_answers_within_its_rounding(
     assert_rows_match(vit, images, artifacts, rows, atol=0.02)
 
 
+@pytest.mark.slow
 def test_adapters_come_and_go_while_batches_run(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
@@ -177,6 +179,7 @@ class Loading:
             yield from self._comers
 
 
+@pytest.mark.slow
 def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
@@ -195,6 +198,7 @@ def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
     assert not isinstance(rows[2], InferenceFailed)
 
 
+@pytest.mark.slow
 def test_a_slot_that_was_freed_is_refused(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
