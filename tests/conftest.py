@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone
+from tests.support.backbones import tiny_backbone
 
 torch.set_num_threads(1)
 
@@ -14,7 +15,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def backbone() -> Backbone:
     """A ViT of two blocks on 32-pixel pictures, float32, on the CPU."""
-    return random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
+    return tiny_backbone()
 
 
 @pytest.fixture(scope="session")

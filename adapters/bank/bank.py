@@ -162,23 +162,13 @@ class AdapterBank:
 
 
 @torch.inference_mode()
-def forward_mixed(backbone: Encoder, bank: AdapterBank, images: Tensor, slots: Sequence[Slot]) -> Tensor:
-    """Answer pictures [B, 3, H, W] uint8 of many tasks in one pass → logits [B, C] float32.
-
-    Row b runs under the adapter in `slots[b]`; columns beyond its classes are −∞.
-    """
-    rows = bank.locate(slots)
-    return bank.logits(features_mixed(backbone, bank, rows.layout, images, rows.index), rows)
-
-
-@torch.inference_mode()
 def features_mixed(
     backbone: Encoder, bank: AdapterBank, layout: Layout, images: Tensor, index: Tensor
 ) -> Tensor:
     """Pictures [B, 3, H, W] uint8 and their rows [B] in a layout's tensors → features [B, D].
 
-    The part of `forward_mixed` before the heads: tensors alone, no branch on their values, so that it can be
-    captured once for each layout and batch size.
+    What comes before `bank.logits`: tensors alone, no branch on their values, so that it can be captured once
+    for each layout and batch size.
     """
     tokens = backbone.embed(images)
     return backbone.encode(tokens, bank.row_parameters(layout, backbone.patch_tokens(tokens), index))

@@ -1,7 +1,7 @@
 """Wrote the golden store of format version 1. It is not run again: what it wrote must keep loading.
 
 A later format version gets a folder of its own beside `format-1`, written by the code of that day:
-`python tests/golden/generate.py tests/golden/format-<n>`.
+`python -m tests.golden.generate tests/golden/format-<n>`.
 """
 
 import json
@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
-from adapters.store.artifact import adapter_of, new_artifact
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone, random_backbone, weights_digest
+from tests.support.artifacts import random_artifact
 
 SHAPE: dict[str, Any] = {
     "img_size": 16,
@@ -67,13 +67,11 @@ def main(folder: Path) -> None:
     store = Store.create(folder / "store", backbone.config)
     logits = {}
     for task, (options, method, head_layers, dtype) in ADAPTERS.items():
-        adapter = Adapter(options, backbone.config, 3, head_layers=head_layers)
-        for parameter in adapter.parameters():
-            torch.nn.init.normal_(parameter, std=0.5)
-        artifact = new_artifact(
-            adapter, method=method, classes=["rose", "tulip", "élan vital"], backbone=backbone.config,
-            preprocess=PreprocessConfig(fit="crop"), provenance={"metrics": {"test": {"accuracy": 0.5}}},
-            card={"README.md": f"# {task}\n".encode()}, dtype=dtype,
+        artifact = random_artifact(
+            backbone.config, options, ["rose", "tulip", "élan vital"], method=method, head_layers=head_layers,
+            noise=0.5, preprocess=PreprocessConfig(fit="crop"),
+            provenance={"metrics": {"test": {"accuracy": 0.5}}}, card={"README.md": f"# {task}\n".encode()},
+            dtype=dtype,
         )  # fmt: skip
         store.publish(task, artifact)
         logits[task] = adapter_of(artifact, backbone.config)(backbone, golden_images()).tolist()

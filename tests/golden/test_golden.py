@@ -1,33 +1,22 @@
 """Stores that earlier releases wrote keep loading and keep giving the same answers."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapters.bank.bank import AdapterBank, forward_mixed
+from adapters.bank.bank import AdapterBank
 from adapters.config import PreprocessConfig
 from adapters.store.artifact import CONFIG_FILE, adapter_of
 from adapters.store.store import Store
+from tests.golden.generate import ADAPTERS, golden_backbone, golden_images
+from tests.support.mixed import forward_mixed
 
 HERE = Path(__file__).parent
 FORMATS = sorted(HERE.glob("format-*"))
-
-
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    """generate.py, which knows the golden backbone and pictures."""
-    spec = importlib.util.spec_from_file_location("generate", HERE / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_there_is_a_golden_store_of_every_format() -> None:
@@ -35,17 +24,17 @@ def test_there_is_a_golden_store_of_every_format() -> None:
 
 
 @pytest.mark.parametrize("folder", FORMATS, ids=lambda folder: folder.name)
-def test_golden_adapters_keep_loading_and_keep_their_logits(folder: Path, generate: ModuleType) -> None:
+def test_golden_adapters_keep_loading_and_keep_their_logits(folder: Path) -> None:
     store = Store.open(folder / "store")
-    backbone = generate.golden_backbone(load_file(folder / "backbone.safetensors"))
+    backbone = golden_backbone(load_file(folder / "backbone.safetensors"))
     assert backbone.config == store.backbone  # the digest is computed as it was then
     bank = AdapterBank(store.backbone, device=torch.device("cpu"), dtype=torch.float32, slots_per_layout=2)
-    images = generate.golden_images()
+    images = golden_images()
     logits = json.loads((folder / "logits.json").read_text())
-    assert store.tasks() == sorted(logits) == sorted(generate.ADAPTERS)
+    assert store.tasks() == sorted(logits) == sorted(ADAPTERS)
     for task, expected in logits.items():
         artifact = store.load(task, store.resolve(task))
-        assert artifact.config.options == generate.ADAPTERS[task][0]
+        assert artifact.config.options == ADAPTERS[task][0]
         answer = adapter_of(artifact, store.backbone)(backbone, images)
         torch.testing.assert_close(answer, torch.tensor(expected), atol=1e-4, rtol=0)
         slot = bank.insert(artifact.config, artifact.tensors)

@@ -3,17 +3,15 @@
 Needs the program `prometheus` (Debian: apt-get install prometheus); skipped where it is not installed.
 """
 
-import io
 import json
 import math
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +19,18 @@ from typing import Any
 
 import httpx
 import pytest
-import torch
 import yaml
 from PIL import Image
-from safetensors.torch import save_file
 
-from adapters.config import PreprocessConfig
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
-from adapters.store.artifact import new_artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import random_backbone
+from tests.support.artifacts import random_artifact
+from tests.support.backbones import save_weights
+from tests.support.pictures import encoded
+from tests.support.processes import free_port
+from tests.support.server import running, start_server
+from tests.support.waiting import wait_until
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 DASHBOARD: dict[str, Any] = json.loads((DOCKER / "grafana/dashboards/dvpt.json").read_text())
@@ -84,12 +83,11 @@ class Scraped:
 
     def send_traffic(self) -> None:
         """Every outcome that costs little: answers of both tasks, an unknown task, a damaged picture."""
-        picture = io.BytesIO()
-        Image.new("RGB", (40, 30), "teal").save(picture, "PNG")
+        picture = encoded(Image.new("RGB", (40, 30), "teal"))
         for task, body, status in [
-            *((task, picture.getvalue(), 200) for task in TASKS),
-            ("nothing", picture.getvalue(), 404),
-            (TASKS[0], picture.getvalue()[:50], 422),
+            *((task, picture, 200) for task in TASKS),
+            ("nothing", picture, 404),
+            (TASKS[0], picture[:50], 422),
         ]:
             headers = {"content-type": "image/png"}
             answer = self.service.post(f"/v1/tasks/{task}/classify", content=body, headers=headers)
@@ -109,11 +107,10 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
         httpx.Client(base_url=f"http://{address}") as service,
         httpx.Client(base_url=f"http://{prometheus_address}") as prometheus,
     ):
-        _wait_until(lambda: _answers(service, "/readyz"), "the service is ready")
-        _wait_until(lambda: _answers(prometheus, "/-/ready"), "Prometheus is ready")
+        wait_until(lambda: _answers(prometheus, "/-/ready"), "Prometheus is ready")
         result = Scraped(service, prometheus)
         # Rates need a first scrape that lies before the traffic.
-        _wait_until(lambda: _value(result.ask('up{job="dvpt-service"}')) == 1.0, "a scrape")
+        wait_until(lambda: _value(result.ask('up{job="dvpt-service"}')) == 1.0, "a scrape")
         yield result
 
 
@@ -136,7 +133,7 @@ def test_the_dashboard_tells_the_truth(scraped: Scraped) -> None:
 
     before = total('sum(dvpt_requests_total{code="ok"}) or vector(0)')
     scraped.send_traffic()
-    _wait_until(lambda: total('sum(dvpt_requests_total{code="ok"})') == before + 2, "a scrape of the traffic")
+    wait_until(lambda: total('sum(dvpt_requests_total{code="ok"})') == before + 2, "a scrape of the traffic")
     assert total("min(dvpt_ready)") == 1.0
     assert total("max(dvpt_tasks)") == 2.0
     assert {sample["metric"]["task"] for sample in scraped.ask("dvpt_pictures_total")} == set(TASKS)
@@ -151,7 +148,7 @@ def test_every_alert_evaluates_and_none_fires(scraped: Scraped) -> None:
         groups = scraped.prometheus.get("/api/v1/rules").json()["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
-    _wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), "an evaluation of the rules")
+    wait_until(lambda: all(rule["health"] != "unknown" for rule in rules()), "an evaluation of the rules")
     written = yaml.safe_load((DOCKER / "prometheus/alerts.yml").read_text())["groups"]
     assert [rule["name"] for rule in rules()] == [
         rule["alert"] for group in written for rule in group["rules"]
@@ -163,30 +160,17 @@ def test_every_alert_evaluates_and_none_fires(scraped: Scraped) -> None:
 
 @contextmanager
 def _service(folder: Path) -> Iterator[str]:
-    """Run `dvpt-serve` on a free loopback port; yields host and port."""
+    """Run the program `dvpt-serve` until the block ends; yields host and port."""
     backbone = random_backbone()
-    save_file(backbone.vit.state_dict(), folder / "weights.safetensors")
+    weights = save_weights(backbone, folder / "weights.safetensors")
     store = Store.create(folder / "store", backbone.config)
     for seed, task in enumerate(TASKS):
-        torch.manual_seed(seed)
-        artifact = new_artifact(
-            Adapter(DvptOptions(count=2), backbone.config, 3).eval(),
-            method="dvpt",
-            classes=("a", "b", "c"),
-            backbone=backbone.config,
-            preprocess=PreprocessConfig(),
-            provenance={},
-        )
-        store.publish(task, artifact)
-    flags = ["--store", store.url, "--weights", str(folder / "weights.safetensors"), "--port", "0"]
-    log = folder / "service.log"
-    command = [str(Path(sys.executable).with_name("dvpt-serve")), *flags, "--device", "cpu"]
-    with _running(command, log):
-        listening = re.compile(r"listening host=(\S+) port=(\d+)")
-        _wait_until(lambda: bool(listening.search(log.read_text())), "the service listens")
-        found = listening.search(log.read_text())
-        assert found is not None
-        yield f"{found[1]}:{found[2]}"
+        store.publish(task, random_artifact(backbone.config, DvptOptions(count=2), seed=seed))
+    program = Path(sys.executable).with_name("dvpt-serve")
+    started = start_server([f"--store={store.url}", f"--weights={weights}"], command=[str(program)])
+    with running(started) as server:
+        yield f"127.0.0.1:{server.port}"
+        assert server.stop() == 0, "".join(server.log)
 
 
 @contextmanager
@@ -198,9 +182,7 @@ def _prometheus(program: str, folder: Path, target: str) -> Iterator[str]:
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     for rules in config["rule_files"]:
         shutil.copy(DOCKER / "prometheus" / rules, folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     flags = [f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'series'}"]
     with _running([program, *flags, f"--web.listen-address={address}"], folder / "prometheus.log"):
         yield address
@@ -218,13 +200,6 @@ def _running(command: list[str], log: Path) -> Iterator[None]:
             process.terminate()
             process.wait(timeout=60)
     assert process.returncode == 0, log.read_text()
-
-
-def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"still waiting: {what}"
-        time.sleep(0.1)
 
 
 def _answers(client: httpx.Client, path: str) -> bool:

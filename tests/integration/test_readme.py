@@ -4,23 +4,21 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 import pytest
 
 from service.settings import Settings
+from tests.support.processes import free_port
+from tests.support.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```sh( background)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = f"127.0.0.1:{Settings.model_fields['port'].default}"
-READY_LIMIT_S = 120.0
 
 
 @pytest.fixture
@@ -70,21 +68,19 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self._address = f"127.0.0.1:{port}"
         # One thread each: the tests may share the machine with others, and threads that wait starve.
         self._environment = {**os.environ, "DVPT_PORT": str(port), "OMP_NUM_THREADS": "1"}
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[Server] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._started:
-            process.terminate()
-            process.wait(timeout=60)
+        for server in self._started:
+            server.stop()
+            server.end()
 
     def run(self, script: str) -> str:
         """What a block prints, which must succeed line by line."""
@@ -98,15 +94,9 @@ class Terminal:
     def start(self, script: str) -> None:
         """Start a block that goes on, and wait until the service in it is ready."""
         command = ["bash", "-c", f"exec {script}"]
-        process = subprocess.Popen(command, cwd=self._folder, env=self._environment)
-        self._started.append(process)
-        deadline = time.monotonic() + READY_LIMIT_S
-        while time.monotonic() < deadline:
-            assert process.poll() is None, "the service of the README ended"
-            try:
-                if httpx.get(f"http://{self._address}/readyz").status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                pass  # not listening yet
-            time.sleep(0.2)
-        pytest.fail(f"the service of the README was not ready within {READY_LIMIT_S:.0f} s")
+        process = subprocess.Popen(
+            command, cwd=self._folder, env=self._environment, stderr=subprocess.PIPE, text=True
+        )
+        server = Server(process)
+        self._started.append(server)
+        server.wait_ready()

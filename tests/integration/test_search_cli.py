@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 
 from adapters.vit.backbone import random_backbone
+from tests.support.backbones import save_weights
+from tests.support.pictures import write_picture
 from training.data.embedded import load_embedded
 from training.search.ledger import Ledger
 from training.search.search import ROWS
@@ -26,15 +27,14 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 def flags(tmp_path: Path) -> list[str]:
     """Search over two points on digits 0 and 1 with a tiny backbone of random weights."""
     weights = tmp_path / "tiny.safetensors"
-    save_file(random_backbone(TINY, seed=3).vit.state_dict(), weights)
+    save_weights(random_backbone(TINY, seed=3), weights)
     for label in (0, 1):
         pictures, labels = load_embedded("digits", "trainval")
         chosen = [picture for picture, own in zip(pictures, labels, strict=True) if own == label]
         for split, start, end in (("train", 0, 12), ("val", 12, 18), ("test", 18, 30)):
             for number in range(start, end):
                 path = tmp_path / "digits" / split / f"digit {label}" / f"{number}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                chosen[number].save(path)
+                write_picture(path, chosen[number])
     return [
         "--task", "two-digits", "--data", str(tmp_path / "digits"), "--backbone", TINY,
         "--weights", str(weights), "--image-size", "32", "--prompt-count", "2", "--device", "cpu",

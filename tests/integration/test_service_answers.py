@@ -1,15 +1,12 @@
 """Answers over HTTP equal the offline reference forward, in every form a request can have."""
 
 import base64
-import io
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 
 from adapters.config import PreprocessConfig
 from adapters.kinds.dvpt.options import DvptOptions
@@ -18,6 +15,9 @@ from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import encoded, noise
+from tests.support.server import Serve
 
 TASKS: dict[str, dict[str, Any]] = {
     "deep": {"class_count": 5, "options": DvptOptions()},
@@ -29,7 +29,7 @@ TASKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def artifacts(make_artifact: Callable[..., Artifact]) -> dict[str, Artifact]:
+def artifacts(make_artifact: MakeArtifact) -> dict[str, Artifact]:
     return {task: make_artifact(seed, **chosen) for seed, (task, chosen) in enumerate(TASKS.items())}
 
 
@@ -37,7 +37,7 @@ def artifacts(make_artifact: Callable[..., Artifact]) -> dict[str, Artifact]:
 def client(
     module_store: Store,
     artifacts: dict[str, Artifact],
-    serve: Callable[..., AbstractContextManager[Any]],
+    serve: Serve,
 ) -> Iterator[httpx.Client]:
     for task, artifact in artifacts.items():
         module_store.publish(task, artifact)
@@ -46,10 +46,8 @@ def client(
 
 
 def jpeg(seed: int, size: tuple[int, int] = (80, 60)) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(values).resize((size[0] * 2, size[1] * 2)).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
+    picture = noise(seed, size)
+    return encoded(picture.resize((size[0] * 2, size[1] * 2)), "JPEG", quality=90)
 
 
 def reference(artifact: Artifact, backbone: Backbone, picture: bytes) -> np.ndarray[Any, Any]:

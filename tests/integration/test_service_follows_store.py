@@ -1,41 +1,39 @@
 """The running service follows its store: hot load, swap, rollback, refusal, deletion, under traffic."""
 
-import io
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
-from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.store import Store
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import encoded
+from tests.support.server import Serve, Server
 
 TIMEOUT_S = 60.0
-MakeArtifact = Callable[..., Artifact]
 
 
 @pytest.fixture(scope="module")
-def server(module_store: Store, serve: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]:
+def server(module_store: Store, serve: Serve) -> Iterator[Server]:
     with serve(module_store, "--slots-per-layout=4") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def client(server: Any) -> Iterator[httpx.Client]:
+def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    buffer = io.BytesIO()
-    Image.radial_gradient("L").save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(Image.radial_gradient("L"))
 
 
 class Traffic:
@@ -128,7 +126,7 @@ def test_an_empty_store_answers_404_and_fills_without_a_restart(
 
 
 def test_publish_rollback_and_further_tasks_under_traffic_fail_no_request(
-    server: Any,
+    server: Server,
     client: httpx.Client,
     module_store: Store,
     make_artifact: MakeArtifact,
@@ -153,7 +151,7 @@ def test_publish_rollback_and_further_tasks_under_traffic_fail_no_request(
 
 
 def test_a_bad_version_is_refused_and_shown_while_the_old_one_answers(
-    server: Any,
+    server: Server,
     client: httpx.Client,
     module_store: Store,
     make_artifact: MakeArtifact,
@@ -194,7 +192,7 @@ def test_an_unfinished_publish_is_not_seen(
 
 
 def test_more_adapters_than_slots_all_answer(
-    server: Any, client: httpx.Client, module_store: Store, make_artifact: MakeArtifact, picture: bytes
+    server: Server, client: httpx.Client, module_store: Store, make_artifact: MakeArtifact, picture: bytes
 ) -> None:
     tasks = [f"crowd{index}" for index in range(9)]
     for index, task in enumerate(tasks):
@@ -223,7 +221,7 @@ def test_more_adapters_than_slots_all_answer(
 
 
 def test_a_store_out_of_sight_takes_nothing_away(
-    server: Any,
+    server: Server,
     client: httpx.Client,
     module_store: Store,
     make_artifact: MakeArtifact,

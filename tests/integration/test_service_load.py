@@ -4,31 +4,27 @@ One thread of torch needs a good part of a second for a full batch here, so that
 pictures keeps the engine busy while the others of a test arrive.
 """
 
-import io
 import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
-from adapters.store.artifact import Artifact
 from adapters.store.store import Store
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import encoded
+from tests.support.server import Serve, Server
+from tests.support.waiting import wait_until
 
 FLOOD_PICTURES = 192
 FLOOD = "/v1/tasks/flood/classify?timeout_ms=60000"
-MakeArtifact = Callable[..., Artifact]
 
 
 @pytest.fixture(scope="module")
-def server(
-    module_store: Store, make_artifact: MakeArtifact, serve: Callable[..., AbstractContextManager[Any]]
-) -> Iterator[Any]:
+def server(module_store: Store, make_artifact: MakeArtifact, serve: Serve) -> Iterator[Server]:
     for seed, task in enumerate(("flood", "a", "b", "c")):
         module_store.publish(task, make_artifact(seed))
     limits = (f"--max-pictures-per-request={FLOOD_PICTURES}", "--max-queued-pictures=250", "--max-batch=32")
@@ -38,29 +34,19 @@ def server(
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    buffer = io.BytesIO()
-    Image.radial_gradient("L").resize((16, 16)).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(Image.radial_gradient("L").resize((16, 16)))
 
 
 @pytest.fixture
-def flood(server: Any, picture: bytes) -> Iterator[Future[httpx.Response]]:
+def flood(server: Server, picture: bytes) -> Iterator[Future[httpx.Response]]:
     """A request that keeps the engine busy for several batches; it is queued when the test begins."""
     files = [("images", ("x", picture))] * FLOOD_PICTURES
     with ThreadPoolExecutor(1) as pool:
         request = pool.submit(httpx.post, f"{server.url}{FLOOD}", files=files, timeout=120)
-        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0)
+        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0, "a queue")
         yield request
         assert request.result().status_code == 200
-    wait_until(lambda: server.metrics()["dvpt_admitted_pictures"] == 0)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(6000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it never came true")
+    wait_until(lambda: server.metrics()["dvpt_admitted_pictures"] == 0, "the last answer")
 
 
 def refuses(port: int) -> bool:
@@ -74,7 +60,7 @@ def mixed_batches(metrics: dict[str, float]) -> float:
 
 
 @pytest.mark.usefixtures("flood")
-def test_one_forward_pass_answers_several_tasks(server: Any, picture: bytes) -> None:
+def test_one_forward_pass_answers_several_tasks(server: Server, picture: bytes) -> None:
     before = server.metrics()
     with ThreadPoolExecutor(3) as pool:
         answers = pool.map(
@@ -89,7 +75,7 @@ def test_one_forward_pass_answers_several_tasks(server: Any, picture: bytes) -> 
     assert mixed_batches(after) > mixed_batches(before)
 
 
-def test_overload_is_told_with_a_time_to_come_back(server: Any, picture: bytes) -> None:
+def test_overload_is_told_with_a_time_to_come_back(server: Server, picture: bytes) -> None:
     files = [("images", ("x", picture))] * FLOOD_PICTURES
     with ThreadPoolExecutor(2) as pool:
         for _ in range(20):  # two such requests are too many, as soon as they meet
@@ -104,7 +90,7 @@ def test_overload_is_told_with_a_time_to_come_back(server: Any, picture: bytes) 
     assert int(refused[0].headers["retry-after"]) >= 1
 
 
-def test_a_timeout_is_kept(server: Any, flood: Future[httpx.Response], picture: bytes) -> None:
+def test_a_timeout_is_kept(server: Server, flood: Future[httpx.Response], picture: bytes) -> None:
     files = [("images", ("x", picture))] * 20
 
     response = httpx.post(f"{server.url}/v1/tasks/a/classify?timeout_ms=1", files=files, timeout=120)
@@ -115,7 +101,7 @@ def test_a_timeout_is_kept(server: Any, flood: Future[httpx.Response], picture: 
 
 
 def test_a_client_that_leaves_is_not_answered(
-    server: Any, flood: Future[httpx.Response], picture: bytes
+    server: Server, flood: Future[httpx.Response], picture: bytes
 ) -> None:
     head = (
         f"POST /v1/tasks/b/classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
@@ -126,12 +112,12 @@ def test_a_client_that_leaves_is_not_answered(
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head.encode() + picture)
 
-    wait_until(lambda: server.metrics().get(gone, 0) == before.get(gone, 0) + 1)
+    wait_until(lambda: server.metrics().get(gone, 0) == before.get(gone, 0) + 1, "the client to be gone")
     assert flood.result().status_code == 200
     assert server.metrics().get(answered, 0) == before.get(answered, 0)
 
 
-def test_a_client_that_leaves_a_long_queue_frees_it(server: Any, picture: bytes) -> None:
+def test_a_client_that_leaves_a_long_queue_frees_it(server: Server, picture: bytes) -> None:
     files = [("images", ("x", picture))] * FLOOD_PICTURES
     request = httpx.Request("POST", f"{server.url}{FLOOD}", files=files)
     body = request.read()
@@ -140,9 +126,9 @@ def test_a_client_that_leaves_a_long_queue_frees_it(server: Any, picture: bytes)
     before = server.metrics()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head.encode() + body)
-        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0)
+        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0, "a queue")
 
-    wait_until(lambda: server.metrics()["dvpt_admitted_pictures"] == 0)
+    wait_until(lambda: server.metrics()["dvpt_admitted_pictures"] == 0, "the last answer")
     after = server.metrics()
     ran = after["dvpt_batch_pictures_sum"] - before["dvpt_batch_pictures_sum"]
     left = after["dvpt_pictures_left_queue_total"] - before["dvpt_pictures_left_queue_total"]
@@ -153,7 +139,7 @@ def test_a_client_that_leaves_a_long_queue_frees_it(server: Any, picture: bytes)
 def test_a_term_signal_finishes_what_is_admitted(
     empty_store: Store,
     make_artifact: MakeArtifact,
-    serve: Callable[..., AbstractContextManager[Any]],
+    serve: Serve,
     picture: bytes,
 ) -> None:
     empty_store.publish("a", make_artifact(1))
@@ -163,10 +149,10 @@ def test_a_term_signal_finishes_what_is_admitted(
         idle.get("/readyz").raise_for_status()
         with ThreadPoolExecutor(1) as pool:
             admitted = pool.submit(httpx.post, f"{server.url}/v1/tasks/a/classify", files=files, timeout=120)
-            wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0)
+            wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0, "a queue")
             server.process.send_signal(signal.SIGTERM)
             server.wait_logged(" draining ")
-            wait_until(lambda: refuses(server.port))
+            wait_until(lambda: refuses(server.port), "the port to be closed")
             answer = admitted.result()
 
         assert answer.status_code == 200
@@ -177,7 +163,7 @@ def test_a_term_signal_finishes_what_is_admitted(
 def test_a_drain_that_takes_too_long_is_cut_with_a_problem(
     empty_store: Store,
     make_artifact: MakeArtifact,
-    serve: Callable[..., AbstractContextManager[Any]],
+    serve: Serve,
     picture: bytes,
 ) -> None:
     empty_store.publish("a", make_artifact(1))
@@ -186,7 +172,7 @@ def test_a_drain_that_takes_too_long_is_cut_with_a_problem(
     with serve(empty_store, *flags) as server, ThreadPoolExecutor(1) as pool:
         url = f"{server.url}/v1/tasks/a/classify?timeout_ms=60000"
         admitted = pool.submit(httpx.post, url, files=files, timeout=120)
-        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0)
+        wait_until(lambda: server.metrics()["dvpt_queue_pictures"] > 0, "a queue")
         code = server.stop()
 
     response = admitted.result()

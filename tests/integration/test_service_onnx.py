@@ -1,16 +1,13 @@
 """`dvpt-serve --engine onnx`: a real process answers as torch does, hot-loads, and exports once."""
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
@@ -18,6 +15,9 @@ from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import encoded, noise
+from tests.support.server import Serve, Server, Start
 
 TASKS: dict[str, dict[str, Any]] = {
     "deep": {"class_count": 5, "options": DvptOptions()},
@@ -27,8 +27,6 @@ TASKS: dict[str, dict[str, Any]] = {
     "linear": {"class_count": 10, "options": LinearOptions()},
 }
 ROUNDS = 20
-Serve = Callable[..., AbstractContextManager[Any]]
-MakeArtifact = Callable[..., Artifact]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,9 @@ def artifacts(make_artifact: MakeArtifact) -> dict[str, Artifact]:
 
 
 @pytest.fixture(scope="module")
-def server(module_store: Store, artifacts: dict[str, Artifact], serve: Serve, cache: Path) -> Iterator[Any]:
+def server(
+    module_store: Store, artifacts: dict[str, Artifact], serve: Serve, cache: Path
+) -> Iterator[Server]:
     for task, artifact in artifacts.items():
         module_store.publish(task, artifact)
     with serve(module_store, "--engine=onnx", f"--onnx-cache={cache}") as started:
@@ -51,10 +51,7 @@ def server(module_store: Store, artifacts: dict[str, Artifact], serve: Serve, ca
 
 
 def png(seed: int) -> bytes:
-    values = np.random.default_rng(seed).integers(0, 256, (70, 90, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(noise(seed, (90, 70)))
 
 
 def ask(url: str, task: str, pictures: list[bytes]) -> list[np.ndarray[Any, Any]]:
@@ -75,7 +72,7 @@ def assert_answers(
 
 
 def test_mixed_batches_are_answered_as_torch_would(
-    server: Any, artifacts: dict[str, Artifact], served_backbone: Backbone
+    server: Server, artifacts: dict[str, Artifact], served_backbone: Backbone
 ) -> None:
     pictures = {task: [png(100 * seed + row) for row in range(3)] for seed, task in enumerate(TASKS)}
     with ThreadPoolExecutor(len(TASKS)) as clients:
@@ -92,7 +89,7 @@ def test_mixed_batches_are_answered_as_torch_would(
 
 
 def test_a_new_task_of_a_new_layout_is_served_without_a_restart(
-    server: Any, module_store: Store, make_artifact: MakeArtifact, served_backbone: Backbone
+    server: Server, module_store: Store, make_artifact: MakeArtifact, served_backbone: Backbone
 ) -> None:
     artifact = make_artifact(50, 4, DvptOptions(count=2, meta_input="token", meta_norm=True))
     exported = sum(" graph_exported " in line for line in server.log)
@@ -104,12 +101,12 @@ def test_a_new_task_of_a_new_layout_is_served_without_a_restart(
     assert exported == sum(" graph_exported " in line for line in server.log) == 2
 
 
-def test_an_export_does_not_flood_the_log(server: Any) -> None:
+def test_an_export_does_not_flood_the_log(server: Server) -> None:
     server.wait_logged(r" graph_exported ")
     assert [line for line in server.log if "onnx_ir" in line] == []
 
 
-def test_a_restart_exports_nothing(server: Any, module_store: Store, serve: Serve, cache: Path) -> None:
+def test_a_restart_exports_nothing(server: Server, module_store: Store, serve: Serve, cache: Path) -> None:
     assert server.url
     with serve(module_store, "--engine=onnx", f"--onnx-cache={cache}") as again:
         again.wait_logged(r" engine engine=onnx .*precision=float32")
@@ -117,9 +114,7 @@ def test_a_restart_exports_nothing(server: Any, module_store: Store, serve: Serv
         assert len(ask(again.url, "deep", [png(1)])) == 1
 
 
-def test_what_onnx_runtime_cannot_do_is_refused_at_once(
-    module_store: Store, start: Callable[..., Any]
-) -> None:
+def test_what_onnx_runtime_cannot_do_is_refused_at_once(module_store: Store, start: Start) -> None:
     refused = start(module_store, "--engine=onnx", "--precision=bf16")
 
     assert refused.process.wait(120) == 2

@@ -1,10 +1,8 @@
 """Every odd picture gets a defined answer: the right prediction, or a clear 4xx that names it."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -17,13 +15,16 @@ from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import encoded
+from tests.support.server import Serve
 
 Make = Callable[[], bytes]
 CLASSIFY = "/v1/tasks/{}/classify?top_k=100"
 
 
 @pytest.fixture(scope="module")
-def artifacts(make_artifact: Callable[..., Artifact]) -> dict[str, Artifact]:
+def artifacts(make_artifact: MakeArtifact) -> dict[str, Artifact]:
     cropped = PreprocessConfig(fit="crop")
     return {"squash": make_artifact(1), "crop": make_artifact(2, preprocess=cropped)}
 
@@ -32,7 +33,7 @@ def artifacts(make_artifact: Callable[..., Artifact]) -> dict[str, Artifact]:
 def client(
     module_store: Store,
     artifacts: dict[str, Artifact],
-    serve: Callable[..., AbstractContextManager[Any]],
+    serve: Serve,
 ) -> Iterator[httpx.Client]:
     for task, artifact in artifacts.items():
         module_store.publish(task, artifact)
@@ -51,21 +52,15 @@ def scene(size: tuple[int, int] = (96, 72)) -> Image.Image:
     return Image.fromarray(np.stack([red, green, (red + green) // 3], axis=-1).astype(np.uint8))
 
 
-def saved(picture: Image.Image, format_: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format_, **options)
-    return buffer.getvalue()
-
-
 def animated(format_: str) -> bytes:
     frames = [scene(), scene().transpose(Image.Transpose.ROTATE_180)]
-    return saved(frames[0], format_, save_all=True, append_images=frames[1:], duration=50)
+    return encoded(frames[0], format_, save_all=True, append_images=frames[1:], duration=50)
 
 
 def turned_by_exif(format_: str) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return saved(scene().transpose(Image.Transpose.ROTATE_90), format_, exif=exif.tobytes())
+    return encoded(scene().transpose(Image.Transpose.ROTATE_90), format_, exif=exif.tobytes())
 
 
 def sixteen_bit() -> Image.Image:
@@ -84,38 +79,38 @@ def png_of_any_size(width: int, height: int) -> bytes:
 
 
 ANSWERED: dict[str, Make] = {
-    "png": lambda: saved(scene(), "PNG"),
-    "jpeg": lambda: saved(scene(), "JPEG"),
-    "progressive jpeg": lambda: saved(scene(), "JPEG", progressive=True),
-    "webp": lambda: saved(scene(), "WEBP"),
-    "lossless webp": lambda: saved(scene(), "WEBP", lossless=True),
-    "bmp": lambda: saved(scene(), "BMP"),
-    "tiff": lambda: saved(scene(), "TIFF"),
-    "ppm": lambda: saved(scene(), "PPM"),
-    "gif": lambda: saved(scene(), "GIF"),
-    "grey": lambda: saved(scene().convert("L"), "PNG"),
-    "grey jpeg": lambda: saved(scene().convert("L"), "JPEG"),
-    "grey with alpha": lambda: saved(scene().convert("LA"), "PNG"),
-    "one bit": lambda: saved(scene().convert("1"), "PNG"),
-    "rgba": lambda: saved(scene().convert("RGBA"), "PNG"),
-    "palette": lambda: saved(scene().convert("P"), "PNG"),
-    "palette with transparency": lambda: saved(scene().convert("P"), "PNG", transparency=3),
-    "cmyk jpeg": lambda: saved(scene().convert("CMYK"), "JPEG"),
-    "cmyk tiff": lambda: saved(scene().convert("CMYK"), "TIFF"),
-    "16 bit png": lambda: saved(sixteen_bit(), "PNG"),
-    "16 bit tiff": lambda: saved(sixteen_bit(), "TIFF"),
-    "float tiff": lambda: saved(scene().convert("F"), "TIFF"),
+    "png": lambda: encoded(scene(), "PNG"),
+    "jpeg": lambda: encoded(scene(), "JPEG"),
+    "progressive jpeg": lambda: encoded(scene(), "JPEG", progressive=True),
+    "webp": lambda: encoded(scene(), "WEBP"),
+    "lossless webp": lambda: encoded(scene(), "WEBP", lossless=True),
+    "bmp": lambda: encoded(scene(), "BMP"),
+    "tiff": lambda: encoded(scene(), "TIFF"),
+    "ppm": lambda: encoded(scene(), "PPM"),
+    "gif": lambda: encoded(scene(), "GIF"),
+    "grey": lambda: encoded(scene().convert("L"), "PNG"),
+    "grey jpeg": lambda: encoded(scene().convert("L"), "JPEG"),
+    "grey with alpha": lambda: encoded(scene().convert("LA"), "PNG"),
+    "one bit": lambda: encoded(scene().convert("1"), "PNG"),
+    "rgba": lambda: encoded(scene().convert("RGBA"), "PNG"),
+    "palette": lambda: encoded(scene().convert("P"), "PNG"),
+    "palette with transparency": lambda: encoded(scene().convert("P"), "PNG", transparency=3),
+    "cmyk jpeg": lambda: encoded(scene().convert("CMYK"), "JPEG"),
+    "cmyk tiff": lambda: encoded(scene().convert("CMYK"), "TIFF"),
+    "16 bit png": lambda: encoded(sixteen_bit(), "PNG"),
+    "16 bit tiff": lambda: encoded(sixteen_bit(), "TIFF"),
+    "float tiff": lambda: encoded(scene().convert("F"), "TIFF"),
     "exif turned jpeg": lambda: turned_by_exif("JPEG"),
     "exif turned png": lambda: turned_by_exif("PNG"),
     "animated gif": lambda: animated("GIF"),
     "animated webp": lambda: animated("WEBP"),
     "animated png": lambda: animated("PNG"),
     "multi-page tiff": lambda: animated("TIFF"),
-    "1x1": lambda: saved(Image.new("RGB", (1, 1), "red"), "PNG"),
-    "1x5000": lambda: saved(Image.new("RGB", (1, 5000), "red"), "PNG"),
-    "5000x1": lambda: saved(Image.new("RGB", (5000, 1), "red"), "PNG"),
-    "as many pixels as allowed": lambda: saved(Image.new("RGB", (1000, 1000), "red"), "PNG"),
-    "trailing bytes": lambda: saved(scene(), "JPEG") + b"\0" * 100,
+    "1x1": lambda: encoded(Image.new("RGB", (1, 1), "red"), "PNG"),
+    "1x5000": lambda: encoded(Image.new("RGB", (1, 5000), "red"), "PNG"),
+    "5000x1": lambda: encoded(Image.new("RGB", (5000, 1), "red"), "PNG"),
+    "as many pixels as allowed": lambda: encoded(Image.new("RGB", (1000, 1000), "red"), "PNG"),
+    "trailing bytes": lambda: encoded(scene(), "JPEG") + b"\0" * 100,
 }
 
 
@@ -164,13 +159,13 @@ def test_how_a_picture_is_stored_does_not_matter(name: str, same_as: str, client
 REFUSED: dict[str, tuple[Make, int, str, str]] = {
     "text": (lambda: b"hello " * 10, 422, "picture_damaged", "no picture"),
     "one byte": (lambda: b"\xff", 422, "picture_damaged", "1 bytes"),
-    "truncated jpeg": (lambda: saved(scene(), "JPEG")[:-400], 422, "picture_damaged", "not decode"),
-    "truncated png": (lambda: saved(scene(), "PNG")[:-60], 422, "picture_damaged", "not decode"),
-    "jpeg head alone": (lambda: saved(scene(), "JPEG")[:20], 422, "picture_damaged", "picture 0"),
+    "truncated jpeg": (lambda: encoded(scene(), "JPEG")[:-400], 422, "picture_damaged", "not decode"),
+    "truncated png": (lambda: encoded(scene(), "PNG")[:-60], 422, "picture_damaged", "not decode"),
+    "jpeg head alone": (lambda: encoded(scene(), "JPEG")[:20], 422, "picture_damaged", "picture 0"),
     "empty png": (lambda: png_of_any_size(10, 10), 422, "picture_damaged", "not decode"),
     "png without pixels": (lambda: png_of_any_size(0, 0), 422, "picture_damaged", "picture 0"),
     "too many pixels": (
-        lambda: saved(Image.new("1", (1001, 1000)), "PNG"), 413, "picture_too_large", "1001x1000",
+        lambda: encoded(Image.new("1", (1001, 1000)), "PNG"), 413, "picture_too_large", "1001x1000",
     ),
     "a bomb": (lambda: png_of_any_size(60_000, 60_000), 413, "picture_too_large", "picture 0"),
     "heic": (lambda: b"\0\0\0\x18ftypheic" + bytes(100), 415, "picture_format", "HEIC is not read"),
@@ -195,7 +190,7 @@ def test_an_unusable_picture_is_refused_with_its_reason(name: str, client: httpx
 
 
 def test_the_unusable_picture_among_many_is_named(client: httpx.Client) -> None:
-    good = saved(scene(), "PNG")
+    good = encoded(scene(), "PNG")
     files = [("images", ("x", data)) for data in (good, good, b"no picture")]
 
     response = client.post(CLASSIFY.format("squash"), files=files)

@@ -2,19 +2,15 @@
 
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import httpx
-from safetensors.torch import save_file
 
-from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import EMBEDDED_BACKBONE, random_backbone
-
-Serve = Callable[..., AbstractContextManager[Any]]
+from tests.support.artifacts import MakeArtifact
+from tests.support.backbones import save_weights
+from tests.support.server import Serve, Start
 
 
 def test_an_empty_store_is_served_on_loopback(empty_store: Store, serve: Serve) -> None:
@@ -47,14 +43,13 @@ def test_signals_that_go_on_to_the_end_do_not_change_how_it_ends(empty_store: St
 
 def test_wrong_weights_end_it_with_a_reason(empty_store: Store, serve: Serve, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
-    state = random_backbone(seed=99).vit.state_dict()
-    save_file({name: value.contiguous() for name, value in state.items()}, other)
+    save_weights(random_backbone(seed=99), other)
     with serve(empty_store, f"--weights={other}", ready=False) as server:
         server.wait_logged(r"CRITICAL service.startup start_failed kind=BackboneMismatch")
         assert server.process.wait(60) == 1
 
 
-def test_a_taken_port_ends_it_with_a_reason(empty_store: Store, start: Callable[..., Any]) -> None:
+def test_a_taken_port_ends_it_with_a_reason(empty_store: Store, start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = start(empty_store, f"--port={taken.getsockname()[1]}")
         assert server.process.wait(240) == 1
@@ -66,7 +61,7 @@ def test_a_taken_port_ends_it_with_a_reason(empty_store: Store, start: Callable[
 
 
 def test_a_bad_adapter_at_the_start_does_not_keep_the_others_away(
-    empty_store: Store, make_artifact: Callable[..., Artifact], serve: Serve, tmp_path: Path
+    empty_store: Store, make_artifact: MakeArtifact, serve: Serve, tmp_path: Path
 ) -> None:
     artifact = make_artifact(1)
     for task in ["bad", *(f"good{index}" for index in range(40))]:

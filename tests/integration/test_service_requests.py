@@ -1,18 +1,18 @@
 """Malformed requests: each gets its own problem, and nothing ever gets a traceback or a 500."""
 
-import io
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
-from adapters.store.artifact import Artifact
 from adapters.store.store import Store
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import encoded
+from tests.support.server import Serve, Server
 
 CLASSIFY = "/v1/tasks/digits/classify"
 
@@ -20,9 +20,9 @@ CLASSIFY = "/v1/tasks/digits/classify"
 @pytest.fixture(scope="module")
 def server(
     module_store: Store,
-    make_artifact: Callable[..., Artifact],
-    serve: Callable[..., AbstractContextManager[Any]],
-) -> Iterator[Any]:
+    make_artifact: MakeArtifact,
+    serve: Serve,
+) -> Iterator[Server]:
     for seed in (1, 2):
         module_store.publish("digits", make_artifact(seed))
     limits = ("--max-request-bytes=300000", "--max-picture-bytes=200000", "--max-pictures-per-request=3")
@@ -32,16 +32,14 @@ def server(
 
 
 @pytest.fixture(scope="module")
-def client(server: Any) -> Iterator[httpx.Client]:
+def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=60) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(Image.new("RGB", (8, 8), "red"))
 
 
 def check(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -203,7 +201,7 @@ def exchange(port: int, *sent: bytes) -> bytes:
         b"POST /v1/tasks/digits/classify HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     ],
 )
-def test_bytes_that_are_no_http_get_a_problem(sent: bytes, server: Any) -> None:
+def test_bytes_that_are_no_http_get_a_problem(sent: bytes, server: Server) -> None:
     head, _, body = exchange(server.port, sent).partition(b"\r\n\r\n")
 
     assert head.startswith(b"HTTP/1.1 400 ")
@@ -211,7 +209,7 @@ def test_bytes_that_are_no_http_get_a_problem(sent: bytes, server: Any) -> None:
     assert json.loads(body)["code"] == "bad_request"
 
 
-def test_a_body_that_never_comes_is_given_up(server: Any) -> None:
+def test_a_body_that_never_comes_is_given_up(server: Server) -> None:
     head = f"POST {CLASSIFY} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nConnection: close\r\n\r\n"
 
     answer = exchange(server.port, head.encode(), b"abc")
@@ -220,7 +218,7 @@ def test_a_body_that_never_comes_is_given_up(server: Any) -> None:
     assert b"upload_too_slow" in answer
 
 
-def test_nothing_of_all_this_was_a_fault_of_the_service(server: Any, client: httpx.Client) -> None:
+def test_nothing_of_all_this_was_a_fault_of_the_service(server: Server, client: httpx.Client) -> None:
     client.get("/healthz").raise_for_status()
 
     assert not [line for line in server.log if " ERROR " in line or "traceback" in line.lower()]

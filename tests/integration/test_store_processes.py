@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.config import PreprocessConfig
 from adapters.errors import VersionNotFound
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
-from adapters.store.artifact import Artifact, new_artifact
+from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import random_artifact
 
 WORKER = Path(__file__).with_name("store_worker.py")
 TASK = "digits"
@@ -62,15 +61,8 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture(scope="module")
 def artifact(backbone: Backbone) -> Artifact:
-    adapter = Adapter(DvptOptions(count=3), backbone.config, 5)
-    return new_artifact(
-        adapter,
-        method="dvpt",
-        classes=list("abcde"),
-        backbone=backbone.config,
-        preprocess=PreprocessConfig(),
-        provenance={},
-        card={"README.md": b"# Card\n"},
+    return random_artifact(
+        backbone.config, DvptOptions(count=3), 5, card={"README.md": b"# Card\n"}, dtype=torch.bfloat16
     )
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from adapters.command.cli import main as classify
 from adapters.store.store import Store
 from adapters.vit.backbone import EMBEDDED_BACKBONE
+from tests.support.pictures import write_picture
 from training.data.embedded import load_embedded
 
 START_TIMEOUT_S = 200.0
@@ -33,9 +34,7 @@ def handwriting(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):
             if left[label]:
                 left[label] -= 1
-                path = root / split / f"digit {label}" / f"{left[label]}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                picture.save(path)
+                write_picture(root / split / f"digit {label}" / f"{left[label]}.png", picture)
     return root
 
 

@@ -67,17 +67,20 @@ def test_packages_resolve_inside_this_project(package: str) -> None:
     assert where.is_relative_to(ROOT)
 
 
+@pytest.mark.slow
 def test_the_service_does_not_import_training() -> None:
     code = "import sys, service.app; print([m for m in sys.modules if m.split('.')[0] == 'training'])"
     assert isolated(code) == "[]"
 
 
+@pytest.mark.slow
 def test_adapters_import_neither_http_nor_plots() -> None:
     heavy = "{'fastapi', 'starlette', 'uvicorn', 'matplotlib', 'sklearn', 'tensorboard'}"
     code = f"import sys, adapters.store.store, adapters.bank.bank; print(sorted({heavy} & set(sys.modules)))"
     assert isolated(code) == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["dvpt-train", "dvpt-reproduce", "dvpt-serve", "dvpt-adapters"])
 def test_commands_answer_help(command: str) -> None:
     program = Path(sys.executable).with_name(command)

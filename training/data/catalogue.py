@@ -32,7 +32,6 @@ class CatalogueTask:
     licence: str
     vpt_prompts: int | None = None
     aliases: tuple[str, ...] = ()
-    metric: str = "top-1 accuracy"
 
     @property
     def test_count(self) -> int:

@@ -1,23 +1,21 @@
 """A store of the tiny backbone, and artifacts to publish in it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
 
 from adapters.command.cli import main
-from adapters.config import PreprocessConfig
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.options import KindOptions
-from adapters.store.artifact import Artifact, new_artifact
+from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact, random_artifact
 
 
 @pytest.fixture(scope="session")
-def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
+def make_artifact(backbone: Backbone) -> MakeArtifact:
     """Artifacts of random adapters with a card of two files."""
 
     def make(
@@ -28,15 +26,11 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
         dtype: torch.dtype = torch.bfloat16,
         note: object = None,
     ) -> Artifact:
-        adapter = Adapter(options, backbone.config, class_count, head_layers=head_layers)
-        for parameter in adapter.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-        return new_artifact(
-            adapter,
-            method=options.kind,
-            classes=[f"class {index}" for index in range(class_count)],
-            backbone=backbone.config,
-            preprocess=PreprocessConfig(),
+        return random_artifact(
+            backbone.config,
+            options,
+            class_count,
+            head_layers=head_layers,
             provenance={"note": note, "metrics": {"test": {"accuracy": 0.5}}},
             card={"README.md": b"# A card\n", "learning-curve.png": b"\x89PNG"},
             dtype=dtype,
@@ -46,19 +40,7 @@ def make_artifact(backbone: Backbone) -> Callable[..., Artifact]:
 
 
 @pytest.fixture
-def store_folder(tmp_path: Path) -> Path:
-    """Where `store` is, for tests that look at its files or damage them."""
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def store(store_folder: Path, backbone: Backbone) -> Store:
-    """An empty store of the tiny backbone."""
-    return Store.create(store_folder, backbone.config)
-
-
-@pytest.fixture
-def published(store: Store, make_artifact: Callable[..., Artifact]) -> Store:
+def published(store: Store, make_artifact: MakeArtifact) -> Store:
     """A store with three versions of `digits`."""
     for note in range(1, 4):
         store.publish("digits", make_artifact(note=note))
@@ -66,9 +48,7 @@ def published(store: Store, make_artifact: Callable[..., Artifact]) -> Store:
 
 
 @pytest.fixture
-def published_twice(
-    store: Store, make_artifact: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
-) -> Store:
+def published_twice(store: Store, make_artifact: MakeArtifact, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Two versions of `digits` in the store that DVPT_STORE names."""
     store.publish("digits", make_artifact(note="first"))
     store.publish("digits", make_artifact(note="second"))

@@ -47,6 +47,7 @@ def test_the_state_and_output_of_a_part_are_told(script: str, expected: tuple[st
     assert outcome(python(script), dict(os.environ), 60) == expected
 
 
+@pytest.mark.slow
 def test_a_part_that_takes_too_long_ends_what_it_started(tmp_path: Path) -> None:
     marker = tmp_path / "pid"
 
@@ -57,6 +58,7 @@ def test_a_part_that_takes_too_long_ends_what_it_started(tmp_path: Path) -> None
     assert not Path(f"/proc/{marker.read_text()}").exists()
 
 
+@pytest.mark.slow
 def test_no_part_goes_on_alone(tmp_path: Path) -> None:
     marker = tmp_path / "pid"
     script = (

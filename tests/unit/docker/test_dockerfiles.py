@@ -1,6 +1,5 @@
 """The Dockerfiles hold together as far as can be seen without an engine."""
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -11,12 +10,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from types import ModuleType
 from typing import cast
 
 import pytest
 
 from service.settings import Settings
+from tests.support.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -25,18 +24,7 @@ KNOWN = {"FROM", "ARG", "WORKDIR", "COPY", "RUN", "ENV", "USER", "EXPOSE", "HEAL
 PINNED = re.compile(r"[a-z0-9./-]+:[A-Za-z0-9_.-]*\d[A-Za-z0-9_.-]*")
 
 
-def _load_check() -> ModuleType:
-    """The script beside the Dockerfiles; it reads them as these tests do."""
-    spec = importlib.util.spec_from_file_location("docker_check", ROOT / "docker/check.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CHECK = _load_check()
+CHECK = load_script(ROOT / "docker/check.py")  # it reads the Dockerfiles as these tests do
 
 
 def values(image: str, name: str) -> list[str]:

@@ -47,12 +47,14 @@ def test_a_taken_port_is_refused() -> None:
             listen("127.0.0.1", port)
 
 
+@pytest.mark.slow
 def test_a_thread_that_never_ends_cannot_keep_the_process() -> None:
     ended = subprocess.run([sys.executable, "-c", HANGS], check=False, timeout=240)
 
     assert ended.returncode == 7
 
 
+@pytest.mark.slow
 def test_a_ready_service_collects_no_garbage_among_what_its_start_made() -> None:
     ended = subprocess.run([sys.executable, "-c", READY], check=False, timeout=240)
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.torch import save_file
 
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import random_backbone
+from tests.support.backbones import save_weights
+from tests.support.pictures import write_picture
 from training.options.train_config import TrainConfig
 from training.reproduce.experiments import Experiment
 from training.reproduce.plan import Cell, CellRow, cells
@@ -27,8 +28,7 @@ def save_picture(path: Path, label: int, seed: int) -> None:
     """A noisy picture in the colour of its class."""
     noise = np.random.default_rng(seed).normal(0, 40, (12, 12, 3))
     pixels = np.clip(np.asarray(COLOURS[label]) + noise, 0, 255).astype(np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
+    write_picture(path, Image.fromarray(pixels))
 
 
 @pytest.fixture
@@ -51,8 +51,7 @@ def picture_folder(tmp_path: Path) -> Callable[..., Path]:
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights of a tiny timm ViT, as a file for `--weights`."""
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_file(random_backbone(TINY, seed=3).vit.state_dict(), path)
-    return path
+    return save_weights(random_backbone(TINY, seed=3), path)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def flags(new_config: New) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_ends_with_what_a_user_wants_to_know(
     flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,7 +76,7 @@ def failing(case: str, folder: Path, tmp_path: Path) -> list[str]:
         ("not a ViT", "not a plain VisionTransformer"),
         ("weights that are not there", "no weights at"),
         ("no such device", "there is no device cuda:99"),
-        ("predictions that cannot be written", "Is a directory"),
+        pytest.param("predictions that cannot be written", "Is a directory", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_trained_exits_with_1_and_a_message(
@@ -105,6 +106,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
     assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
 
 
+@pytest.mark.slow
 def test_options_come_from_a_file(
     flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +119,7 @@ def test_options_come_from_a_file(
     assert "again version 1 in" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_early_stopping_and_calibration_are_told(
     flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

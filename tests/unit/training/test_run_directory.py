@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.support.processes import holding
 from training.errors import CheckpointDamaged, NotWritten, RunInUse
 from training.run_directory import CHECKPOINT, Checkpoint, EpochRecord, RunDirectory
 
@@ -88,6 +89,7 @@ except NotWritten as error:
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_too_large_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     """A process that may write 20 kB a file fails in the midst of a write, as on a disk that fills up."""
     done = subprocess.run(
@@ -112,16 +114,10 @@ with RunDirectory(Path(sys.argv[1])).claimed():
 """
 
 
+@pytest.mark.slow
 def test_another_process_is_kept_out_until_the_first_ends(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(run.path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
+    with holding(HOLDER, run.path) as other:
         with pytest.raises(RunInUse, match=r"another process is training in .*run: .*--seed"), run.claimed():
             pass
         other.kill()

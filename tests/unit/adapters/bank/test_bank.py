@@ -7,9 +7,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
-from adapters.bank.bank import AdapterBank, forward_mixed
+from adapters.bank.bank import AdapterBank
 from adapters.errors import BankFull
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.adapter_config import AdapterConfig
@@ -17,23 +16,15 @@ from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import HeadShape, Slot
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone
+from tests.support.artifacts import kind_options, random_adapter
+from tests.support.backbones import tiny_backbone
+from tests.support.mixed import forward_mixed
+from tests.support.pictures import pixels
 
 CPU = torch.device("cpu")
 CLASS_COUNTS = (1, 2, 16, 17, 130)
 POPULARITIES = ("identical", "distinct", "uniform", "zipf", "skewed")
-
-prompt_options = st.builds(
-    DvptOptions,
-    count=st.integers(1, 4),
-    deep=st.booleans(),
-    meta_net=st.sampled_from(["none", "shared", "specific"]),
-    meta_layers=st.integers(2, 4),
-    meta_hidden=st.sampled_from([0, 5]),
-    meta_input=st.sampled_from(["mean", "token"]),
-    meta_norm=st.booleans(),
-    dynamic_layers=st.sampled_from(["first", "all"]),
-) | st.just(LinearOptions())
 
 
 @dataclass(frozen=True)
@@ -53,15 +44,6 @@ def config_of(options: KindOptions, class_count: int, head_layers: int) -> Adapt
     )
 
 
-def random_adapter(
-    backbone: Backbone, options: KindOptions, class_count: int, head_layers: int = 1
-) -> Adapter:
-    adapter = Adapter(options, backbone.config, class_count, head_layers=head_layers).eval()
-    for parameter in adapter.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return adapter
-
-
 def new_bank(backbone: Backbone, slots: int = 16, dtype: torch.dtype = torch.float32) -> AdapterBank:
     return AdapterBank(backbone.config, device=CPU, dtype=dtype, slots_per_layout=slots)
 
@@ -69,7 +51,7 @@ def new_bank(backbone: Backbone, slots: int = 16, dtype: torch.dtype = torch.flo
 def insert(
     bank: AdapterBank, backbone: Backbone, options: KindOptions, class_count: int, head_layers: int = 1
 ) -> Resident:
-    adapter = random_adapter(backbone, options, class_count, head_layers)
+    adapter = random_adapter(backbone.config, options, class_count, head_layers=head_layers)
     config = config_of(options, class_count, head_layers)
     return Resident(adapter, bank.insert(config, adapter.state_dict()))
 
@@ -89,12 +71,8 @@ def drawn(popularity: str, adapters: int, rows: int, seed: int) -> list[int]:
     return [int(i) for i in generator.choice(adapters, size=rows, p=weights / weights.sum())]
 
 
-def pictures(rows: int) -> Tensor:
-    return torch.randint(0, 256, (rows, 3, 32, 32), dtype=torch.uint8)
-
-
 def assert_rows_match(backbone: Backbone, bank: AdapterBank, rows: list[Resident]) -> None:
-    images = pictures(len(rows))
+    images = pixels(len(rows))
     mixed = forward_mixed(backbone, bank, images, [row.slot for row in rows])
     for index, row in enumerate(rows):
         with torch.no_grad():
@@ -107,7 +85,7 @@ def assert_rows_match(backbone: Backbone, bank: AdapterBank, rows: list[Resident
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    options=prompt_options,
+    options=kind_options(max_meta_layers=4),
     popularity=st.sampled_from(POPULARITIES),
     classes=st.lists(st.sampled_from(CLASS_COUNTS), min_size=2, max_size=6),
     head_layers=st.lists(st.sampled_from([1, 1, 2, 3]), min_size=6, max_size=6),
@@ -145,7 +123,7 @@ def test_vpt_and_both_places_of_pi_share_one_batch_with_dvpt(backbone: Backbone)
 def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=1)
     options = DvptOptions(count=3, dynamic_layers="all")
-    overflowing = random_adapter(backbone, options, 16, 2)
+    overflowing = random_adapter(backbone.config, options, 16, head_layers=2)
     for parameter in overflowing.parameters():
         torch.nn.init.constant_(parameter, 3e38)  # what is left of it would turn answers into NaN
     first = bank.insert(config_of(options, 16, 2), overflowing.state_dict())
@@ -226,7 +204,7 @@ def test_the_null_slot_answers_one_class_with_certainty(backbone: Backbone) -> N
     bank = new_bank(backbone)
     resident = insert(bank, backbone, DvptOptions(count=2), 4)
     null = bank.null_slot(resident.slot.layout)
-    logits = forward_mixed(backbone, bank, pictures(2), [resident.slot, null])
+    logits = forward_mixed(backbone, bank, pixels(2), [resident.slot, null])
     assert logits[1].softmax(dim=0)[0] == 1.0
 
 
@@ -235,19 +213,19 @@ def test_rows_of_two_layouts_and_dead_slots_are_refused(backbone: Backbone) -> N
     one = insert(bank, backbone, DvptOptions(count=1), 2)
     two = insert(bank, backbone, DvptOptions(count=2), 2)
     with pytest.raises(ValueError, match="exactly one layout"):
-        forward_mixed(backbone, bank, pictures(2), [one.slot, two.slot])
+        forward_mixed(backbone, bank, pixels(2), [one.slot, two.slot])
     bank.remove(one.slot)
     with pytest.raises(ValueError, match="holds no adapter"):
-        forward_mixed(backbone, bank, pictures(1), [one.slot])
+        forward_mixed(backbone, bank, pixels(1), [one.slot])
 
 
 def test_bfloat16_stays_close_to_float32() -> None:
-    full = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
-    half = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
+    full = tiny_backbone()
+    half = tiny_backbone().prepare(CPU, torch.bfloat16)
     options = DvptOptions(count=3)
     adapter = Adapter(options, full.config, 10).eval()
     answers = []
-    images = pictures(64)
+    images = pixels(64)
     for backbone, dtype in ((full, torch.float32), (half, torch.bfloat16)):
         bank = new_bank(backbone, dtype=dtype)
         slot = bank.insert(config_of(options, 10, 1), adapter.state_dict())
@@ -256,15 +234,15 @@ def test_bfloat16_stays_close_to_float32() -> None:
 
 
 def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
-    backbone = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2).prepare(CPU, torch.bfloat16)
+    backbone = tiny_backbone().prepare(CPU, torch.bfloat16)
     torch.manual_seed(0)
     options = DvptOptions(count=3)
-    adapter = random_adapter(backbone, options, 10)
+    adapter = random_adapter(backbone.config, options, 10)
     rounded = {name: tensor.bfloat16() for name, tensor in adapter.state_dict().items()}
     adapter.load_state_dict(rounded)
     bank = new_bank(backbone, dtype=torch.bfloat16)
     slot = bank.insert(config_of(options, 10, 1), rounded)
-    images = pictures(64)
+    images = pixels(64)
     with torch.inference_mode():
         expected = adapter(backbone, images)
     mixed = forward_mixed(backbone, bank, images, [slot] * 64)[:, :10]

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from safetensors.torch import save_file
 
 from adapters.config import PreprocessConfig
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
-from adapters.store.artifact import adapter_of, new_artifact
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import random_backbone
+from tests.support.artifacts import random_artifact
+from tests.support.backbones import save_weights
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -21,21 +21,16 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of a random ViT of the embedded shape, as a user gives them."""
-    path = tmp_path_factory.mktemp("weights") / "vit.safetensors"
-    save_file(random_backbone(seed=3).vit.state_dict(), path)
-    return path
+    return save_weights(random_backbone(seed=3), tmp_path_factory.mktemp("weights") / "vit.safetensors")
 
 
 def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path, run: Run) -> None:
     backbone = random_backbone(seed=3)
-    adapter = Adapter(DvptOptions(count=2), backbone.config, 4)
-    artifact = new_artifact(
-        adapter,
-        method="dvpt",
-        classes=["ash", "birch", "cedar", "oak"],
-        backbone=backbone.config,
+    artifact = random_artifact(
+        backbone.config,
+        DvptOptions(count=2),
+        ["ash", "birch", "cedar", "oak"],
         preprocess=PreprocessConfig(fit="crop", interpolation="bilinear"),
-        provenance={},
     )
     store = Store.create(tmp_path / "store", backbone.config)
     store.publish("trees", artifact)
@@ -69,15 +64,7 @@ def test_classify_answers_as_the_reference_forward(tmp_path: Path, weights: Path
 def test_classify_refuses_other_weights(tmp_path: Path, weights: Path, run: Run) -> None:
     backbone = random_backbone(seed=4)
     store = Store.create(tmp_path / "store", backbone.config)
-    artifact = new_artifact(
-        Adapter(DvptOptions(count=2), backbone.config, 2),
-        method="dvpt",
-        classes=["a", "b"],
-        backbone=backbone.config,
-        preprocess=PreprocessConfig(),
-        provenance={},
-    )
-    store.publish("trees", artifact)
+    store.publish("trees", random_artifact(backbone.config, DvptOptions(count=2), ["a", "b"]))
     code, out, err = run("classify", "trees", "x.png", "--store", store.url, "--weights", weights)
     assert (code, out) == (1, "")
     assert "but this store belongs to" in err

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from adapters.command.cli import main
-from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.store import Store
+from tests.support.artifacts import MakeArtifact
 
-MakeArtifact = Callable[..., Artifact]
 Run = Callable[..., tuple[int, str, str]]
 
 

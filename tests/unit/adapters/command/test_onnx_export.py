@@ -19,12 +19,13 @@ from adapters.command.onnx_export import write_model
 from adapters.errors import ExportFailed, StoreConflict
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.pictures.preprocess import read_pixels
-from adapters.store.artifact import Artifact, adapter_of
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import pixels
 
 DOCS = Path(__file__).resolve().parents[4] / "docs/onnx.md"
-MakeArtifact = Callable[..., Artifact]
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -41,6 +42,7 @@ def trees(
     return store
 
 
+@pytest.mark.slow
 def test_the_model_answers_as_the_adapter(
     trees: Store, backbone: Backbone, tmp_path: Path, store_folder: Path, run: Run
 ) -> None:
@@ -53,7 +55,7 @@ def test_the_model_answers_as_the_adapter(
     session = open_session(file)
     adapter = adapter_of(trees.load("digits", 1), backbone.config)
     for batch in (1, 5):
-        images = torch.randint(0, 256, (batch, 3, 32, 32), dtype=torch.uint8)
+        images = pixels(batch)
         (found,) = session.run(None, {"images": images.numpy()})
         np.testing.assert_allclose(found, adapter(backbone, images).softmax(-1).numpy(), atol=1e-4)
     facts = session.get_modelmeta().custom_metadata_map
@@ -65,6 +67,7 @@ def test_the_model_answers_as_the_adapter(
     assert str(Path(torch.__file__).parent).encode() not in file.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_documented_snippet_runs(trees: Store, backbone: Backbone, tmp_path: Path, run: Run) -> None:
     assert run("export", "--onnx", "digits", tmp_path / "digits.onnx")[0] == 0
     picture = Image.fromarray(np.random.default_rng(7).integers(80, 176, (40, 50, 3), dtype=np.uint8))
@@ -106,6 +109,7 @@ def test_nothing_is_overwritten(tmp_path: Path, run: Run) -> None:
     assert file.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_otherwise_is_not_left_behind(
     trees: Store, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,19 +10,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adapters.bank.bank import AdapterBank, forward_mixed
-from adapters.config import BackboneConfig, PreprocessConfig
+from adapters.bank.bank import AdapterBank
+from adapters.config import BackboneConfig
 from adapters.errors import ArtifactFormat
 from adapters.kinds import table
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.kind import RowGraph, Stack, host_copy
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
-from adapters.store.artifact import adapter_of, new_artifact
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 from adapters.vit.row_parameters import RowParameters
+from tests.support.artifacts import random_artifact
+from tests.support.mixed import forward_mixed
+from tests.support.pictures import pixels
 
 CPU = torch.device("cpu")
 
@@ -104,19 +106,8 @@ def _echo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def publish(store: Store, task: str, options: KindOptions, method: str, classes: int) -> None:
-    adapter = Adapter(options, store.backbone, classes)
-    for parameter in adapter.parameters():
-        nn.init.normal_(parameter, std=0.3)
-    artifact = new_artifact(
-        adapter,
-        method=method,
-        classes=[str(number) for number in range(classes)],
-        backbone=store.backbone,
-        preprocess=PreprocessConfig(),
-        provenance={},
-        dtype=torch.float32,
-    )
-    store.publish(task, artifact)
+    names = [str(number) for number in range(classes)]
+    store.publish(task, random_artifact(store.backbone, options, names, method=method))
 
 
 @pytest.mark.usefixtures("_echo")
@@ -128,7 +119,7 @@ def test_a_new_kind_needs_nothing_outside_its_own_code(store: Store, backbone: B
     bank = AdapterBank(store.backbone, device=CPU, dtype=torch.float32, slots_per_layout=4)
     artifacts = [store.load(task, 1) for task in ("echo", "louder", "plain", "echo")]
     slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
-    images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
+    images = pixels(4)
 
     mixed = forward_mixed(backbone, bank, images, slots)
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
-from tests.unit.adapters.drawn import decoded, encoded, gradient
+from tests.support.pictures import decoded, encoded, gradient
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])

@@ -14,7 +14,7 @@ from PIL import Image
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureError
 from adapters.pictures.preprocess import RESAMPLING, preprocess, read_pixels, to_pixels
-from tests.unit.adapters.drawn import decoded, encoded, gradient
+from tests.support.pictures import decoded, encoded, gradient
 
 
 def test_one_pixel_is_enough() -> None:
@@ -90,6 +90,7 @@ def photograph(width: int, height: int, kind: str = "JPEG") -> bytes:
     return encoded(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), kind, quality=92)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_size", [64, 224])
 @pytest.mark.parametrize("fit", ["squash", "crop"])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

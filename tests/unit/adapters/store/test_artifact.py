@@ -1,7 +1,6 @@
 """An artifact loads as it was saved, and what could not be loaded is not made."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,8 @@ from adapters.store.artifact import (
 )
 from adapters.store.labels import LabelFile
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact, kind_options
+from tests.support.pictures import pixels
 
 Files = dict[str, bytes]
 MODELS: dict[type[BaseModel], str] = {
@@ -41,24 +42,12 @@ MODELS: dict[type[BaseModel], str] = {
     PreprocessConfig: "preprocess.",
     LabelFile: "",
 }
-MakeArtifact = Callable[..., Artifact]
-
-prompt_options = st.builds(
-    DvptOptions,
-    count=st.integers(1, 4),
-    deep=st.booleans(),
-    meta_net=st.sampled_from(["none", "shared", "specific"]),
-    meta_layers=st.integers(2, 6),
-    meta_hidden=st.sampled_from([0, 5]),
-    meta_input=st.sampled_from(["mean", "token"]),
-    meta_norm=st.booleans(),
-    dynamic_layers=st.sampled_from(["first", "all"]),
-) | st.just(LinearOptions())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    options=prompt_options,
+    options=kind_options(max_meta_layers=6),
     class_count=st.sampled_from([1, 2, 17, 300]),
     head_layers=st.integers(1, 3),
     dtype=st.sampled_from([torch.float32, torch.float16, torch.bfloat16]),
@@ -110,7 +99,7 @@ def new_tiny(adapter: Adapter, backbone: Backbone, **changes: Any) -> Artifact:
 
 def test_the_float32_module_answers_as_the_adapter_did(backbone: Backbone) -> None:
     adapter = Adapter(DvptOptions(count=2), backbone.config, 2, head_layers=2).eval()
-    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    images = pixels(3)
     artifact = new_tiny(adapter, backbone, dtype=torch.float32)
     random_state = torch.get_rng_state()
     loaded = adapter_of(artifact, backbone.config)

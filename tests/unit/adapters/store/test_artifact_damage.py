@@ -16,14 +16,13 @@ from adapters.errors import ArtifactDamaged, ArtifactError, ArtifactFormat, Back
 from adapters.store.artifact import (
     CONFIG_FILE,
     TENSORS_FILE,
-    Artifact,
     decode_artifact,
     encode_artifact,
 )
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
 
 Files = dict[str, bytes]
-MakeArtifact = Callable[..., Artifact]
 
 
 def with_config(files: Files, **changes: Any) -> Files:

@@ -8,7 +8,8 @@ import torch
 
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.store import Store
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone
+from tests.support.backbones import tiny_backbone
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -61,9 +62,7 @@ def test_import_refuses_damage_and_another_backbone(
         "README.md cannot be read: a store holds no symbolic links" in run("import", folder, "--task", "x")[2]
     )
     (folder / "README.md").unlink()
-    other = Store.create(
-        tmp_path / "other", random_backbone(img_size=32, embed_dim=24, depth=2, num_heads=2).config
-    )
+    other = Store.create(tmp_path / "other", tiny_backbone(embed_dim=24).config)
     code, _, err = run("import", folder, "--task", "x", "--store", other.url)
     assert code == 1
     assert "the adapter was made for the backbone with SHA-256" in err

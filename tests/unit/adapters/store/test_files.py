@@ -123,6 +123,7 @@ def test_of_exclusive_puts_at_once_one_wins(files: Files) -> None:
         assert files.read(key) == bytes([won.index(True)])
 
 
+@pytest.mark.slow
 def test_readers_see_whole_writes_and_no_temporaries(files: Files) -> None:
     wholes = [bytes([number]) * 300_000 for number in range(2)]
     files.put("a/b", wholes[0])

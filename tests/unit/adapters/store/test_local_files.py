@@ -1,8 +1,6 @@
 """What only a directory can hold: links, temporary files of dead processes, locks of dead processes."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from adapters.errors import ArtifactDamaged
 from adapters.store.local_files import LOCK_FILE, LocalFiles
+from tests.support.processes import holding
 
 DAY_S = 24 * 3600
 
@@ -112,14 +111,7 @@ with LocalFiles(Path(sys.argv[1])).lock("a"):
 
 
 def test_another_process_keeps_the_lock_until_it_is_killed(files: LocalFiles) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(files.root)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
+    with holding(HOLDER, files.root) as holder:
         with pytest.raises(Timeout):
             FileLock(files.root / "a" / LOCK_FILE).acquire(blocking=False)
         holder.kill()

@@ -23,11 +23,11 @@ from adapters.errors import (
     TaskNotFound,
     VersionNotFound,
 )
-from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from tests.support.artifacts import MakeArtifact
 
-MakeArtifact = Callable[..., Artifact]
 TWO_DAYS_S = 2 * 24 * 3600
 
 

@@ -17,11 +17,10 @@ from adapters.errors import (
     TaskNotFound,
     VersionNotFound,
 )
-from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, Artifact
+from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.local_files import LocalFiles
 from adapters.store.store import Store
-
-MakeArtifact = Callable[..., Artifact]
+from tests.support.artifacts import MakeArtifact
 
 
 def link(path: Path, target: Path) -> None:

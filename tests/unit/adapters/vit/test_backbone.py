@@ -20,6 +20,7 @@ from adapters.vit.backbone import (
 )
 from adapters.vit.patches import FoldedPatches
 from adapters.vit.row_parameters import RowParameters
+from tests.support.pictures import pixels
 
 CPU = torch.device("cpu")
 TINY: dict[str, Any] = {"embed_dim": 48, "depth": 2, "num_heads": 2}
@@ -35,7 +36,7 @@ KINDS = {
 
 def pictures(backbone: Backbone, count: int = 3) -> Tensor:
     size = backbone.config.image_size
-    return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
+    return pixels(count, size)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,9 +10,11 @@ import torch
 
 from adapters.errors import ConfigError
 from adapters.vit import onnx as onnx_graphs
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone
 from adapters.vit.onnx import require_onnx, token_count, write_embed, write_encode
 from adapters.vit.row_parameters import RowParameters
+from tests.support.backbones import tiny_backbone
+from tests.support.pictures import pixels
 
 BACKBONES: dict[str, dict[str, Any]] = {
     "class token": {},
@@ -31,7 +33,7 @@ def exported(
 ) -> tuple[Backbone, Any, Any]:
     """A tiny backbone and its two graphs."""
     options = BACKBONES.get(request.param, {})
-    backbone = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2, **options)
+    backbone = tiny_backbone(**options)
     if request.param == "prepared":
         backbone.prepare(torch.device("cpu"), torch.float32)
     folder = tmp_path_factory.mktemp("graphs")
@@ -44,10 +46,11 @@ def open_session(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 4])
 def test_pictures_are_embedded_as_by_the_backbone(exported: tuple[Backbone, Any, Any], batch: int) -> None:
     backbone, embed, _ = exported
-    images = torch.randint(0, 256, (batch, 3, 32, 32), dtype=torch.uint8)
+    images = pixels(batch)
 
     (tokens,) = embed.run(None, {"images": images.numpy()})
 
@@ -56,6 +59,7 @@ def test_pictures_are_embedded_as_by_the_backbone(exported: tuple[Backbone, Any,
     assert tokens.shape[1] == token_count(backbone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "layers"), [(0, 0), (1, 2), (5, 2), (1, 1), (5, 1)], ids=str)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_tokens_are_encoded_as_by_the_backbone(

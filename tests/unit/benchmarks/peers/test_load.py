@@ -42,6 +42,7 @@ def test_bodies_with_a_length_and_in_chunks_are_read() -> None:
     assert asyncio.run(run()) == [[], [7]]
 
 
+@pytest.mark.slow
 def test_an_open_loop_counts_from_when_a_request_was_due() -> None:
     asks = [ask(path) for path in ("/length", "/full", "/chunks", "/never", "/length")]
 

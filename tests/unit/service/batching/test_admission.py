@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from service.batching.admission import Admission
 from service.errors import Overloaded
-from tests.unit.service.batching.gated import FOREVER, running, upper
+from tests.support.gated import FOREVER, running, upper
 
 PLACES = 100
 REQUESTS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30), st.booleans()), max_size=60)

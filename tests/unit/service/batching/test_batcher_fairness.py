@@ -14,6 +14,7 @@ GPU = EngineModel()
 FULL = GPU.rate(256)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("layouts", [1, 4])
 @pytest.mark.parametrize("apart", [False, True])
@@ -38,6 +39,7 @@ def test_in_order_of_arrival_a_flood_would_delay_and_refuse_everyone() -> None:
     assert disturbed.refused > 0.1 * disturbed.answered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("popularity", ["uniform", "zipf"])
 @pytest.mark.parametrize("layouts", [1, 8])
 def test_nobody_starves_when_more_comes_than_can_be_answered(popularity: str, layouts: int) -> None:

@@ -9,7 +9,7 @@ from service.errors import (
     OutOfDeviceMemory,
     OutputNotFinite,
 )
-from tests.unit.service.batching.gated import (
+from tests.support.gated import (
     FOREVER,
     GatedEngine,
     Infer,

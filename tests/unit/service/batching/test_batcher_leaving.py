@@ -6,7 +6,7 @@ from service.errors import (
     DeadlineExceeded,
     Draining,
 )
-from tests.unit.service.batching.gated import FOREVER, GatedEngine, Observed, running, submit, tick, upper
+from tests.support.gated import FOREVER, GatedEngine, Observed, running, submit, tick, upper
 
 pytestmark = pytest.mark.anyio
 

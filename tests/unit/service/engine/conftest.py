@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from tests.support.pictures import pixels
+
 Pictures = Callable[[int], list[torch.Tensor]]
 
 
@@ -13,7 +15,6 @@ def tiny_pictures() -> Pictures:
     """`tiny_pictures(3)`: random pictures [3, 32, 32]."""
 
     def make(count: int) -> list[torch.Tensor]:
-        generator = torch.Generator().manual_seed(5)
-        return list(torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8, generator=generator))
+        return list(pixels(count, seed=5))
 
     return make

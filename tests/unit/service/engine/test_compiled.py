@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
-from adapters.bank.bank import AdapterBank, forward_mixed
-from adapters.store.artifact import Artifact
+from adapters.bank.bank import AdapterBank
 from adapters.vit.backbone import Backbone
 from service.engine.compiled import CompiledBackbone
+from tests.support.artifacts import MakeArtifact
+from tests.support.mixed import forward_mixed
+from tests.support.pictures import pixels
 
 CPU = torch.device("cpu")
-MakeArtifact = Callable[..., Artifact]
 
 
 def failing_with(error: Exception) -> Callable[..., Callable[..., Tensor]]:
@@ -30,6 +31,7 @@ def failing_with(error: Exception) -> Callable[..., Callable[..., Tensor]]:
     return compiler
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 @pytest.mark.filterwarnings("default")
 def test_compiled_rows_are_the_plain_ones_on_mixed_slots(
@@ -40,7 +42,7 @@ def test_compiled_rows_are_the_plain_ones_on_mixed_slots(
     artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(4)]
     slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
     size = backbone.config.image_size
-    images = torch.randint(0, 256, (7, 3, size, size), dtype=torch.uint8)
+    images = pixels(7, size)
     compiled = CompiledBackbone(backbone, CPU)
     for count in (4, 7):
         rows = [slots[row % 4] for row in range(count)]
@@ -55,7 +57,7 @@ def test_compiled_rows_are_the_plain_ones_on_mixed_slots(
 def test_what_does_not_compile_is_logged_once_and_runs_as_it_is(
     backbone: Backbone, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    images = pixels(2)
     compiled = CompiledBackbone(backbone, CPU, failing_with(error))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):

@@ -1,8 +1,7 @@
 """Each picture begins its way to the device when it is decoded; what goes wrong there is told."""
 
 import asyncio
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +9,9 @@ import httpx
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from adapters.kinds.layout import Layout, Slot
-from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 from service.app import Service, create_service
@@ -22,6 +19,8 @@ from service.engine.protocol import Probabilities
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory
 from service.lifecycle import Phase
 from service.settings import settings_from
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import plain_png
 
 pytestmark = pytest.mark.anyio
 FAULTS = {30: OutOfDeviceMemory("no room for a picture"), 60: DeviceLost("an illegal address")}
@@ -58,7 +57,7 @@ def engine() -> StagingEngine:
 
 @pytest.fixture
 def service(
-    engine: StagingEngine, backbone: Backbone, make_artifact: Callable[..., Artifact], tmp_path: Path
+    engine: StagingEngine, backbone: Backbone, make_artifact: MakeArtifact, tmp_path: Path
 ) -> Service:
     store = Store.create(tmp_path / "store", backbone.config)
     store.publish("shades", make_artifact())
@@ -76,17 +75,11 @@ async def statuses(service: Service, shades: Sequence[int]) -> list[tuple[int, s
         httpx.AsyncClient(transport=transport, base_url="http://test") as client,
     ):
         await started.wait()
-        answers = [await client.post(URL, content=png(shade), headers=PNG) for shade in shades]
+        answers = [await client.post(URL, content=plain_png(shade), headers=PNG) for shade in shades]
     return [(answer.status_code, answer.json().get("code", "")) for answer in answers]
 
 
 URL, PNG = "/v1/tasks/shades/classify", {"Content-Type": "image/png"}
-
-
-def png(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32), (shade, 0, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 async def test_every_picture_is_staged_once_and_before_its_batch(

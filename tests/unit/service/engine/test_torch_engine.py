@@ -4,23 +4,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from adapters.bank.bank import AdapterBank
 from adapters.errors import BackboneMismatch
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout
 from adapters.kinds.linear.options import LinearOptions
-from adapters.store.artifact import Artifact, adapter_of
+from adapters.store.artifact import adapter_of
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from service.engine import torch_engine
 from service.engine.graphs import Captured, Graphs
 from service.engine.torch_engine import TorchEngine
 from service.errors import DeviceLost, InferenceFailed, OutOfDeviceMemory, OutputNotFinite
+from tests.support.artifacts import MakeArtifact
+from tests.support.backbones import save_weights
+from tests.support.pictures import pixels
 
 CPU = torch.device("cpu")
 BARE = Layout(LinearOptions())
-MakeArtifact = Callable[..., Artifact]
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +32,7 @@ def backbone() -> Backbone:
 
 @pytest.fixture(scope="session")
 def weights(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / f"{EMBEDDED_BACKBONE}.safetensors"
-    save_file({name: value.contiguous() for name, value in backbone.vit.state_dict().items()}, path)
-    return path
+    return save_weights(backbone, tmp_path_factory.mktemp("weights") / f"{EMBEDDED_BACKBONE}.safetensors")
 
 
 @pytest.fixture
@@ -49,8 +48,7 @@ def engine(backbone: Backbone, bank: AdapterBank, weights: Path) -> TorchEngine:
 
 
 def pictures(count: int) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(5)
-    return list(torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8, generator=generator))
+    return list(pixels(count, 64, seed=5))
 
 
 def test_rows_are_the_reference_forward_s_probabilities(

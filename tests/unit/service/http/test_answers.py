@@ -1,18 +1,16 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from adapters.kinds.layout import HeadShape, Layout, Slot
 from adapters.kinds.linear.options import LinearOptions
-from adapters.store.artifact import Artifact
 from service.http.answers import classify_answer, top_classes
 from service.http.classifier import Classified, Timing
 from service.residents.registry import Lease
+from tests.support.artifacts import MakeArtifact
 
 
 @pytest.fixture
-def lease(make_artifact: Callable[..., Artifact]) -> Lease:
+def lease(make_artifact: MakeArtifact) -> Lease:
     config = make_artifact(1).config
     layout = Layout(LinearOptions())
     return Lease("digits", 4, config, Slot(layout, 1, HeadShape(1, 16), 1, 3))

@@ -1,8 +1,7 @@
 """One way to classify, whatever protocol asks."""
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -11,13 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from adapters.bank.bank import AdapterBank
 from adapters.errors import TaskNotFound, VersionNotFound
 from adapters.kinds.layout import Layout, Slot
-from adapters.store.artifact import Artifact
 from adapters.store.store import Store
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload, infer_payloads
@@ -37,15 +34,11 @@ from service.lifecycle import Lifecycle
 from service.metrics import BatchMetrics, Metrics
 from service.residents.registry import Registry
 from service.residents.residency import Residency
+from tests.support.artifacts import MakeArtifact
+from tests.support.pictures import plain_png
 
 pytestmark = pytest.mark.anyio
 QUERY = ClassifyQuery(version=None, label=None, timeout_ms=60_000)
-
-
-def png(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32), (shade, 0, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 class ShadeEngine:
@@ -86,7 +79,7 @@ class Reader:
 
 
 @pytest.fixture
-async def classifier(store: Store, make_artifact: Callable[..., Artifact]) -> AsyncIterator[Classifier]:
+async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator[Classifier]:
     """A classifier of one task that is ready, and whose batches run."""
     store.publish("shades", make_artifact(class_count=3))
     engine, metrics, lifecycle = ShadeEngine(), Metrics(), Lifecycle()
@@ -130,7 +123,7 @@ async def classifier(store: Store, make_artifact: Callable[..., Artifact]) -> As
 async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave_them(
     classifier: Classifier,
 ) -> None:
-    reader = Reader(*map(png, [7, 9, 8]))
+    reader = Reader(*map(plain_png, [7, 9, 8]))
 
     classified = await classifier.classify("shades", QUERY, reader.read)
 
@@ -141,7 +134,7 @@ async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave
 
 
 async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:
-    reader = Reader(png(1))
+    reader = Reader(plain_png(1))
 
     with pytest.raises(TaskNotFound):
         await classifier.classify("made-up", QUERY, reader.read)
@@ -149,7 +142,7 @@ async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:
 
 
 async def test_a_service_that_is_not_ready_reads_nothing(classifier: Classifier) -> None:
-    reader = Reader(png(1))
+    reader = Reader(plain_png(1))
     starting = Classifier(
         Lifecycle(), classifier.registry, classifier.decoder, classifier.batcher, classifier.metrics
     )
@@ -164,7 +157,7 @@ async def test_a_service_that_drains_while_a_request_arrives_admits_it_no_more(
 ) -> None:
     async def read() -> Reader:
         classifier.lifecycle.drain()
-        return Reader(png(1))
+        return Reader(plain_png(1))
 
     with pytest.raises(Draining):
         await classifier.classify("shades", QUERY, read)
@@ -172,12 +165,12 @@ async def test_a_service_that_drains_while_a_request_arrives_admits_it_no_more(
 
 async def test_the_version_asked_for_answers_or_none(classifier: Classifier) -> None:
     with pytest.raises(VersionNotFound):
-        await classifier.classify("shades", ClassifyQuery(2, None, 60_000), Reader(png(1)).read)
+        await classifier.classify("shades", ClassifyQuery(2, None, 60_000), Reader(plain_png(1)).read)
 
 
 async def test_more_pictures_than_there_is_room_for_are_refused(classifier: Classifier) -> None:
     with pytest.raises(Overloaded):
-        await classifier.classify("shades", QUERY, Reader(*[png(1)] * 9).read)
+        await classifier.classify("shades", QUERY, Reader(*[plain_png(1)] * 9).read)
     assert classifier.batcher.admitted == 0
 
 
@@ -190,12 +183,12 @@ async def test_the_wait_for_an_answer_ends_with_its_timeout(
     monkeypatch.setattr(classifier.batcher, "submit", never)
 
     with pytest.raises(DeadlineExceeded, match="within 1 ms"):
-        await classifier.classify("shades", ClassifyQuery(None, None, 1), Reader(png(1)).read)
+        await classifier.classify("shades", ClassifyQuery(None, None, 1), Reader(plain_png(1)).read)
     assert classifier.batcher.admitted == 0
 
 
 async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> None:
-    await classifier.classify("shades", QUERY, Reader(png(1), png(2)).read)
+    await classifier.classify("shades", QUERY, Reader(plain_png(1), plain_png(2)).read)
 
     value = classifier.metrics.registry.get_sample_value
     assert value("dvpt_pictures_total", {"task": "shades"}) == 2
@@ -205,7 +198,7 @@ async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> Non
 async def test_encoded_bytes_go_when_they_are_decoded_and_not_with_the_answer(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader, released = Reader(png(1)), list[int]()
+    reader, released = Reader(plain_png(1)), list[int]()
     submit = classifier.batcher.submit
 
     async def look(*given: Any) -> object:
@@ -219,7 +212,7 @@ async def test_encoded_bytes_go_when_they_are_decoded_and_not_with_the_answer(
 
 
 @pytest.mark.parametrize("query", [QUERY, ClassifyQuery(2, None, 60_000), ClassifyQuery(None, None, 1)])
-@pytest.mark.parametrize("pictures", [[b"none"], [png(1)] * 9, [png(1)]])
+@pytest.mark.parametrize("pictures", [[b"none"], [plain_png(1)] * 9, [plain_png(1)]])
 async def test_an_upload_is_released_whatever_comes(
     query: ClassifyQuery, pictures: list[bytes], classifier: Classifier
 ) -> None:

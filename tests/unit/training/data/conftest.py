@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.pictures import write_picture
+
 Folder = Callable[..., Path]
 
 
 def save_grey(path: Path, level: int) -> None:
     """A picture of 4 by 4 pixels."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (4, 4), (level % 256, level // 256, 0)).save(path)
+    write_picture(path, Image.new("RGB", (4, 4), (level % 256, level // 256, 0)))
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 import torchvision
 from PIL import Image
 
+from tests.support.pictures import write_picture
 from training.data.catalogue import TASKS
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.source import check
@@ -22,8 +23,7 @@ CLASSES = ("AnnualCrop", "Forest", "River", "SeaLake")
 
 
 def save(path: Path, level: int = 0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((2, 2, 3), level, np.uint8)).save(path)
+    write_picture(path, Image.fromarray(np.full((2, 2, 3), level, np.uint8)))
 
 
 def make_cifar(folder: Path, monkeypatch: pytest.MonkeyPatch, *, train: int, test: int) -> None:

@@ -103,6 +103,7 @@ def test_missing_data_names_places_layouts_and_where_to_get_it(
     assert ("cannot be downloaded" in message or "h5py" in message) == (name in DOWNLOADS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "embedded"),
     [("dsprites_loc", "sprites-location"), ("dsprites-orientation", "sprites-orientation")],

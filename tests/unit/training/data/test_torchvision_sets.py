@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 from torchvision import datasets
 
+from tests.support.pictures import write_picture
 from training.data import torchvision_sets as sets
 from training.data.downloads import DOWNLOADS
 
 
 def save(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (2, 2)).save(path)
+    write_picture(path, Image.new("RGB", (2, 2)))
 
 
 @pytest.fixture

@@ -3,14 +3,15 @@ import torch
 from timm.layers.drop import DropPath
 from torch import nn
 
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone
+from tests.support.backbones import tiny_backbone
 from training.errors import MethodUnsuitable
 from training.loop.drop_path import dropped_paths
 
 
 @pytest.fixture
 def deep_backbone() -> Backbone:
-    return random_backbone(img_size=32, embed_dim=48, depth=3, num_heads=2)
+    return tiny_backbone(depth=3)
 
 
 def chances(backbone: Backbone) -> list[tuple[float, float]]:

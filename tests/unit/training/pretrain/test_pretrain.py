@@ -71,6 +71,7 @@ def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path, pictures: For
         PretrainRun(_config(tmp_path, steps=5)).resume()
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(tmp_path: Path, pictures: FormulaPictures) -> None:
     config = PretrainConfig(out=tmp_path / "v.safetensors", steps=30, pictures=64, batch=16, warmup_steps=5)
     run = PretrainRun(config)
@@ -132,6 +133,7 @@ def test_schedules_start_rise_and_fall(tmp_path: Path) -> None:
     assert (plain_share_at(0, config), plain_share_at(999, config)) == (1, 0.6)
 
 
+@pytest.mark.slow
 def test_the_weights_that_come_with_the_package_tell_digits_apart() -> None:
     backbone = load_backbone(EMBEDDED_BACKBONE)
 

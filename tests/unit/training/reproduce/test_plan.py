@@ -120,6 +120,7 @@ def search_result(**facts: Any) -> SearchResult:
     return SearchResult.model_validate(base | facts)
 
 
+@pytest.mark.slow
 def test_pictures_drawn_by_formula_are_known_as_not_official(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

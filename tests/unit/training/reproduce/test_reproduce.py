@@ -48,6 +48,7 @@ def rows(tmp_path: Path) -> list[CellRow]:
     return Ledger(tmp_path / "out" / RESULTS, CellRow).rows()
 
 
+@pytest.mark.slow
 def test_what_has_data_is_run_and_rendered_and_the_rest_is_named(
     tmp_path: Path, new_reproduction: New
 ) -> None:
@@ -65,6 +66,7 @@ def test_what_has_data_is_run_and_rendered_and_the_rest_is_named(
     assert not (tmp_path / "runs" / "no-store").exists()
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_stopped(
     tmp_path: Path, new_reproduction: New, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +94,7 @@ def test_it_goes_on_where_it_was_stopped(
     assert "not run yet" not in files[0].read_text()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained_is_listed_and_the_others_go_on(tmp_path: Path, new_reproduction: New) -> None:
     reproduction = new_reproduction(methods="linear,sidetune", tasks="eurosat")
     files = reproduction.execute("test")
@@ -99,6 +102,7 @@ def test_what_cannot_be_trained_is_listed_and_the_others_go_on(tmp_path: Path, n
     assert "- Sidetune on EuroSAT: sidetune's side network needs inputs of at least" in files[0].read_text()
 
 
+@pytest.mark.slow
 def test_a_search_of_one_table_serves_another(tmp_path: Path, new_reproduction: New) -> None:
     new_reproduction(methods="dvpt", tasks="eurosat").execute("test")
     new_reproduction(TABLE_3, methods=None, tasks="eurosat").execute("test")

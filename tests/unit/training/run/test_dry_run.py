@@ -18,6 +18,7 @@ def lines(text: str) -> dict[str, str]:
     return {line.partition(": ")[0]: line.partition(": ")[2] for line in text.splitlines()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dvpt", "linear"])
 def test_it_says_what_the_run_then_is(
     new_config: New, picture_folder: Make, tmp_path: Path, method: str

@@ -2,11 +2,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from safetensors.torch import save_file
 
 from adapters.errors import BackboneMismatch, BackboneWeights, ConfigError
 from adapters.store.store import Store
 from adapters.vit.backbone import DEFAULT_BACKBONE, EMBEDDED_BACKBONE, random_backbone
+from tests.support.backbones import save_weights
 from training.options.train_config import TrainConfig
 from training.run.placement import default_store, place
 
@@ -48,7 +48,7 @@ def test_other_weights_than_the_stores_are_refused(new_config: New, tmp_path: Pa
     assert config.store is not None
     Store.create(config.store, place(config).backbone.config)
     other = tmp_path / "other.safetensors"
-    save_file(random_backbone("test_vit", seed=9).vit.state_dict(), other)
+    save_weights(random_backbone("test_vit", seed=9), other)
     with pytest.raises(BackboneMismatch):
         place(new_config(weights=other))
 

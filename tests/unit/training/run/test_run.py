@@ -36,6 +36,7 @@ def digest_of(outcome: Outcome) -> str:
     return Store.open(outcome.store).config("colours", outcome.version).tensors_sha256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "method"),
     [
@@ -67,6 +68,7 @@ def test_what_is_published_reloads_and_gives_the_evaluated_answers(
     )
 
 
+@pytest.mark.slow
 def test_the_run_directory_tells_the_whole_run(new_config: New, picture_folder: Make, tmp_path: Path) -> None:
     answers = tmp_path / "answers.csv"
     _, outcome = train(new_config(data=picture_folder(flat=20), predictions=answers, publish=False))
@@ -85,6 +87,7 @@ def test_the_run_directory_tells_the_whole_run(new_config: New, picture_folder: 
     assert result["packages"]["torch"] == version("torch")
 
 
+@pytest.mark.slow
 def test_selection_never_sees_test(new_config: New, picture_folder: Make) -> None:
     config = new_config(
         data=picture_folder(train=10, test=3),
@@ -99,6 +102,7 @@ def test_selection_never_sees_test(new_config: New, picture_folder: Make) -> Non
     assert outcome.findings.history[-1].val_accuracy is not None
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_tensors_and_a_second_run_publishes_again(
     new_config: New, picture_folder: Make, tmp_path: Path
 ) -> None:
@@ -133,6 +137,7 @@ def test_unreadable_pictures_stop_it_before_training(
     assert run.directory.load() is None
 
 
+@pytest.mark.slow
 def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_folder: Make) -> None:
     run, outcome = train(
         new_config(data=picture_folder(train=12, test=5), method="full", epochs=10, lr=0.003)
@@ -147,6 +152,7 @@ def test_what_cannot_be_served_is_kept_as_a_checkpoint(new_config: New, picture_
     assert outcome.provenance.parameters.without_head > 0
 
 
+@pytest.mark.slow
 def test_the_configuration_beside_the_result_makes_the_same_run(
     new_config: New, picture_folder: Make
 ) -> None:
@@ -166,6 +172,7 @@ def test_the_configuration_beside_the_result_makes_the_same_run(
     assert Run(other).directory.path != outcome.run
 
 
+@pytest.mark.slow
 def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder: Make) -> None:
     config = new_config(
         data=picture_folder(train=6, val=2, test=2), train_split="train", val_every=1, patience=1, epochs=30,
@@ -184,6 +191,7 @@ def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder
     assert train(config)[1].findings.history == outcome.findings.history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "trainval"])
 def test_calibration_folds_a_temperature_from_pictures_that_were_not_trained_on(
     new_config: New, picture_folder: Make, split: str
@@ -211,6 +219,7 @@ def test_calibration_folds_a_temperature_from_pictures_that_were_not_trained_on(
         assert all(name in answered for name in kept_out["val"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dvpt", "full"])
 def test_deterministic_runs_are_equal_and_another_run(
     new_config: New, picture_folder: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
@@ -237,6 +246,7 @@ def test_deterministic_runs_are_equal_and_another_run(
     assert all(torch.equal(value, second.module[name]) for name, value in first.module.items())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
 @pytest.mark.parametrize("method", ["bias", "bottleneck"])
 def test_compiled_blocks_train_as_they_do_uncompiled(
@@ -264,6 +274,7 @@ def test_compiled_blocks_train_as_they_do_uncompiled(
     assert losses[0][0] != pytest.approx(losses[0][1], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_every_look_is_logged(new_config: New, picture_folder: Make) -> None:
     config = new_config(data=picture_folder(train=6, val=2, test=2), train_split="train", val_every=1)
     _, outcome = train(config)
@@ -282,6 +293,7 @@ def test_float16_is_refused_on_a_processor(new_config: New, picture_folder: Make
         Run(new_config(data=picture_folder(train=4, test=2), precision="fp16"))
 
 
+@pytest.mark.slow
 def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folder: Make) -> None:
     run = Run(new_config(data=picture_folder(train=4, test=2)))
     with run.directory.claimed(), pytest.raises(RunInUse, match="another process is training in"):
@@ -290,6 +302,7 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
     assert run.execute("dvpt-train").version == 1
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
     """A store whose folder's place is taken by a file."""
     run = Run(new_config(data=picture_folder(train=4, test=2)))

@@ -11,6 +11,7 @@ from training.errors import MethodUnsuitable
 from training.options.train_config import TrainConfig
 from training.run.run import Run
 
+pytestmark = pytest.mark.slow
 New = Callable[..., TrainConfig]
 Make = Callable[..., Path]
 

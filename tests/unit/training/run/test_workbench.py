@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from training.options.train_config import TrainConfig
@@ -28,6 +29,7 @@ def answers(run: Run) -> torch.Tensor:
     return run.execute("test").findings.predictions.logits
 
 
+@pytest.mark.slow
 def test_shared_parts_give_the_answers_of_a_run_alone(
     tmp_path: Path, new_config: New, picture_folder: Make
 ) -> None:

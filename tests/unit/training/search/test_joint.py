@@ -54,6 +54,7 @@ def assert_same(one: Run, other: Run) -> None:
         assert record.lr == twin.lr
 
 
+@pytest.mark.slow
 def test_trials_trained_together_end_where_each_would_alone(new_runs: Callable[..., list[Run]]) -> None:
     alone, together = new_runs("alone"), new_runs("together")
     for run in alone:
@@ -63,6 +64,7 @@ def test_trials_trained_together_end_where_each_would_alone(new_runs: Callable[.
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_goes_on_among_the_others(new_runs: Callable[..., list[Run]]) -> None:
     alone, together = new_runs("alone"), new_runs("together")
     alone[1].execute("test")
@@ -79,6 +81,7 @@ def test_an_interrupted_trial_goes_on_among_the_others(new_runs: Callable[..., l
     assert_same(alone[1], together[1])
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_drops_out_and_harms_no_other(new_runs: Callable[..., list[Run]]) -> None:
     trials = [{"lr": 0.02}, {"lr": 1e30}, {"lr": 0.005}]
     alone, together = new_runs("alone", trials), new_runs("together", trials)
@@ -96,6 +99,7 @@ def test_only_prompts_can_share_a_forward_pass(new_runs: Callable[..., list[Run]
         train_jointly(new_runs("linear", [{"method": "linear"}]))
 
 
+@pytest.mark.slow
 def test_a_search_chooses_the_same_with_trials_side_by_side(new_runs: Callable[..., list[Run]]) -> None:
     plain = new_runs("search", [{}])[0].config.model_dump(exclude_unset=True, exclude={"lr", "head_layers"})
     grid = {"search": True, "grid_lr": (0.001, 0.02, 0.05), "grid_weight_decay": (0.0,)}

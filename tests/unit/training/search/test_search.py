@@ -15,6 +15,7 @@ from training.search.search import ROWS, Search
 from training.search.search_config import SearchConfig
 from training.search.trials import TrialRow
 
+pytestmark = pytest.mark.slow
 Make = Callable[..., Path]
 NewSearch = Callable[..., SearchConfig]
 

@@ -20,6 +20,7 @@ def flags(new_config: Callable[..., TrainConfig], picture_folder: Make) -> list[
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_ends_with_the_choice_the_accuracy_and_where_everything_is(
     flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,6 +33,7 @@ def test_it_ends_with_the_choice_the_accuracy_and_where_everything_is(
         assert part in output
 
 
+@pytest.mark.slow
 def test_what_cannot_be_served_is_searched_and_not_published(
     flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,22 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapters.config import BackboneConfig
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.body import DvptBody
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone
-
-VIT_B16 = BackboneConfig(
-    name="vit_base_patch16_224",
-    sha256="0" * 64,
-    image_size=224,
-    patch_size=16,
-    width=768,
-    depth=12,
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-)
+from tests.support.backbones import VIT_B16
+from tests.support.pictures import pixels
 
 
 def prompts_of(body: DvptBody, patches: Tensor) -> Tensor:
@@ -97,7 +87,7 @@ def test_the_mean_is_taken_before_or_after_the_meta_net(backbone: Backbone) -> N
 
 def test_gradients_reach_the_adapter_and_not_the_backbone(backbone: Backbone) -> None:
     adapter = Adapter(DvptOptions(count=2), backbone.config, 4)
-    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    images = pixels(2)
     adapter(backbone, images).square().sum().backward()
     assert all(parameter.grad is not None for parameter in adapter.parameters())
     assert all(parameter.grad is None for parameter in backbone.parameters())

@@ -2,20 +2,10 @@
 
 import pytest
 
-from adapters.config import BackboneConfig
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout
+from tests.support.backbones import VIT_B16
 
-VIT_B16 = BackboneConfig(
-    name="vit_base_patch16_224",
-    sha256="0" * 64,
-    image_size=224,
-    patch_size=16,
-    width=768,
-    depth=12,
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-)
 DEFAULT = Layout.of(DvptOptions(), VIT_B16)
 
 

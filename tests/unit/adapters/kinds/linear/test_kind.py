@@ -7,6 +7,7 @@ from adapters.kinds.layout import Layout
 from adapters.kinds.linear.kind import LinearKind
 from adapters.kinds.linear.options import LinearOptions
 from adapters.vit.backbone import Backbone
+from tests.support.pictures import pixels
 
 
 def test_all_heads_share_one_layout(backbone: Backbone) -> None:
@@ -26,5 +27,5 @@ def test_there_is_nothing_beside_the_head(backbone: Backbone) -> None:
 
 def test_it_answers_from_the_frozen_features(backbone: Backbone) -> None:
     adapter = Adapter(LinearOptions(), backbone.config, 4)
-    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    images = pixels(2)
     assert torch.equal(adapter(backbone, images), adapter.head(backbone.encode(backbone.embed(images))))

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from adapters.errors import ConfigError
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.vit.backbone import Backbone
 from service.engine.onnx.cache import MODEL_FILE, GraphCache
+from tests.support.backbones import tiny_backbone
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_a_graph_is_exported_once(cache: GraphCache, backbone: Backbone) -> None
 
 
 def test_graphs_backbones_and_precisions_stay_apart(cache: GraphCache, backbone: Backbone) -> None:
-    other = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2, seed=9)
-    half = random_backbone(img_size=32, embed_dim=48, depth=2, num_heads=2)
+    other = tiny_backbone(seed=9)
+    half = tiny_backbone()
     assert half.config == backbone.config
     half.prepare(torch.device("cpu"), torch.float16)
 

@@ -11,24 +11,21 @@ import pytest
 import torch
 
 from adapters.bank.bank import AdapterBank
-from adapters.config import PreprocessConfig
-from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout, Slot
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
-from adapters.store.artifact import Artifact, adapter_of, new_artifact
-from adapters.vit.backbone import Backbone, random_backbone
+from adapters.store.artifact import Artifact, adapter_of
+from adapters.vit.backbone import Backbone
 from service.engine.onnx.cache import GraphCache
 from service.engine.onnx.engine import OnnxEngine
 from service.errors import InferenceFailed, OutputNotFinite
+from tests.support.artifacts import random_artifact
+from tests.support.backbones import tiny_backbone
 
 CPU = torch.device("cpu")
 Pictures = Callable[[int], list[torch.Tensor]]
-TINY: dict[str, Any] = {
-    "img_size": 32, "embed_dim": 48, "depth": 2, "num_heads": 2,
-    "global_pool": "avg", "reg_tokens": 2, "fc_norm": True,
-}  # fmt: skip
+UNUSUAL: dict[str, Any] = {"global_pool": "avg", "reg_tokens": 2, "fc_norm": True}
 NONE = LinearOptions()
 # Every list is one layout, whose adapters share batches.
 BATCHES: dict[str, list[KindOptions]] = {
@@ -51,7 +48,7 @@ CLASSES = (3, 20, 1, 130)
 @pytest.fixture(scope="session")
 def vit() -> Backbone:
     """A tiny backbone with what is less usual; tests of the graphs have the usual one too."""
-    return random_backbone(**TINY)
+    return tiny_backbone(**UNUSUAL)
 
 
 @pytest.fixture(scope="session")
@@ -75,20 +72,7 @@ def engine(vit: Backbone, bank: AdapterBank, cache: GraphCache) -> OnnxEngine:
 def artifact(
     vit: Backbone, seed: int, options: KindOptions, class_count: int = 3, head_layers: int = 1
 ) -> Artifact:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapter = Adapter(options, vit.config, class_count, head_layers=head_layers)
-        for parameter in adapter.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-    return new_artifact(
-        adapter,
-        method=options.kind,
-        classes=[f"class {index}" for index in range(class_count)],
-        backbone=vit.config,
-        preprocess=PreprocessConfig(),
-        provenance={},
-        dtype=torch.float32,
-    )
+    return random_artifact(vit.config, options, class_count, head_layers=head_layers, seed=seed)
 
 
 def insert(bank: AdapterBank, made: Artifact) -> Slot:
@@ -110,6 +94,7 @@ def assert_rows_match(
         np.testing.assert_allclose(row, expected.numpy(), atol=atol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", BATCHES.values(), ids=BATCHES)
 def test_a_mixed_batch_is_answered_as_each_adapter_alone_would(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures, options: list[KindOptions]
@@ -132,10 +117,11 @@ def test_a_mixed_batch_is_answered_as_each_adapter_alone_would(
     assert_rows_match(vit, images[:1], artifacts[:1], engine.infer(images[:1], slots[:1]))
 
 
+@pytest.mark.slow
 def test_half_precision_answers_within_its_rounding(
     vit: Backbone, cache: GraphCache, tiny_pictures: Pictures
 ) -> None:
-    half = random_backbone(**TINY)  # as on a GPU; a CPU computes it too, slowly
+    half = tiny_backbone(**UNUSUAL)  # as on a GPU; a CPU computes it too, slowly
     bank = AdapterBank(half.config, device=CPU, dtype=torch.float16, slots_per_layout=4)
     engine = OnnxEngine(lambda: half, bank, device=CPU, dtype=torch.float16, cache=cache, threads=1)
     engine.start()
@@ -147,6 +133,7 @@ def test_half_precision_answers_within_its_rounding(
     assert_rows_match(vit, images, artifacts, rows, atol=0.02)
 
 
+@pytest.mark.slow
 def test_adapters_come_and_go_while_batches_run(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
@@ -192,6 +179,7 @@ class Loading:
             yield from self._comers
 
 
+@pytest.mark.slow
 def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:
@@ -210,6 +198,7 @@ def test_a_row_that_is_not_finite_is_that_row_s_error_alone(
     assert not isinstance(rows[2], InferenceFailed)
 
 
+@pytest.mark.slow
 def test_a_slot_that_was_freed_is_refused(
     engine: OnnxEngine, bank: AdapterBank, vit: Backbone, tiny_pictures: Pictures
 ) -> None:

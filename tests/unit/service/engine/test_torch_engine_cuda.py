@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
 from adapters.bank.bank import AdapterBank
 from adapters.kinds.layout import Slot
-from adapters.store.artifact import Artifact
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from service.engine.torch_engine import TorchEngine, Tuning
+from tests.support.artifacts import MakeArtifact
+from tests.support.backbones import save_weights
+from tests.support.pictures import pixels
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-MakeArtifact = Callable[..., Artifact]
 NewEngine = Callable[..., TorchEngine]
 
 
@@ -29,8 +29,7 @@ def backbone() -> Backbone:
 
 @pytest.fixture
 def new_engine(backbone: Backbone, tmp_path: Path) -> NewEngine:
-    weights = tmp_path / f"{EMBEDDED_BACKBONE}.safetensors"
-    save_file({name: value.contiguous() for name, value in backbone.vit.state_dict().items()}, weights)
+    weights = save_weights(backbone, tmp_path / f"{EMBEDDED_BACKBONE}.safetensors")
 
     def make(
         bank: AdapterBank, dtype: torch.dtype, graph_layouts: int = 0, *, compiled: bool = False
@@ -65,7 +64,7 @@ def test_a_replayed_graph_answers_as_the_eager_pass_on_mixed_slots(
     eager, captured = new_engine(bank, dtype, 0), new_engine(bank, dtype, 4)
     artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(7)]
     slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
-    images = list(torch.randint(0, 256, (40, 3, 64, 64), dtype=torch.uint8))
+    images = list(pixels(40, 64))
     for count in (1, 3, 8, 33, 40):
         rows = [slots[row % 7] for row in range(count)]
         expected = answers(eager, images[:count], rows)
@@ -78,7 +77,7 @@ def test_an_adapter_loaded_after_the_capture_is_seen(
 ) -> None:
     bank = new_bank(backbone, torch.float32)
     engine = new_engine(bank, torch.float32, 1)
-    image = [torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)]
+    image = list(pixels(1, 64))
     seen = []
     for seed in range(2):
         artifact = make_artifact(seed, class_count=5)
@@ -99,7 +98,7 @@ def test_compiled_rows_are_the_eager_ones_on_mixed_slots(
     )
     artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(4)]
     slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
-    images = list(torch.randint(0, 256, (9, 3, 64, 64), dtype=torch.uint8))
+    images = list(pixels(9, 64))
     for count in (1, 4, 9):
         rows = [slots[row % 4] for row in range(count)]
         expected = answers(eager, images[:count], rows)
@@ -114,7 +113,7 @@ def test_pictures_staged_on_many_threads_while_batches_run_are_answered_as_they_
     engine = new_engine(bank, torch.float32)
     artifact = make_artifact(1, class_count=5)
     slot = bank.insert(artifact.config, artifact.tensors)
-    images = list(torch.randint(0, 256, (256, 3, 64, 64), dtype=torch.uint8))
+    images = list(pixels(256, 64))
     expected = answers(engine, images, [slot] * len(images))
     with ThreadPoolExecutor(8) as pool:
         # Memory of answered pictures goes back to the threads' streams while later ones are staged.

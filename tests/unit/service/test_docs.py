@@ -1,4 +1,4 @@
-"""The pages for users name what there is."""
+"""The pages for users of the service name what there is."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from service.http.problems import PROBLEMS
 from service.http.routes.classify import CLASSIFY_ERRORS
 from service.metrics import Metrics
 
-DOCS = Path(__file__).resolve().parents[4] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest.mark.parametrize("code", sorted(PROBLEMS[kind].code for kind in CLASSIFY_ERRORS))
