@@ -37,6 +37,7 @@ from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
 
+CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
@@ -61,9 +62,9 @@ class Threads:
     )
 
     def close(self) -> None:
-        """Wait for what runs; what has not begun is dropped."""
-        self.loader.shutdown(cancel_futures=True)
-        self.engine.shutdown(cancel_futures=True)
+        """Drop what has not begun. Nothing waits for what runs: it may be a load from storage that hangs."""
+        self.loader.shutdown(wait=False, cancel_futures=True)
+        self.engine.shutdown(wait=False, cancel_futures=True)
 
 
 def create_service(
@@ -102,7 +103,9 @@ def create_service(
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background
-            await residency.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await residency.close()
             decoder.close()
             threads.close()
 

@@ -64,10 +64,10 @@ class Classifier:
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
         PictureRefused, DeadlineExceeded, InferenceFailed, and what `read` raises.
         """
-        self.lifecycle.require_ready()
+        self.lifecycle.require_admitting()
         self.registry.state(task)  # before `read`: an unknown task costs no upload
         pictures = await read()
-        self.lifecycle.require_ready()
+        self.lifecycle.require_admitting()
         with self.batcher.admit(task, len(pictures)):
             try:
                 async with asyncio.timeout(query.timeout_ms / 1000) as deadline:

@@ -48,8 +48,8 @@ class Decoder:
                 part.cancel()
 
     def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the threads once they have done what they have begun, for which nothing waits."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _fit_all(self, pictures: Sequence[bytes], first: int, config: PreprocessConfig) -> list[Tensor]:
         return [self._fit(data, first + offset, config) for offset, data in enumerate(pictures)]

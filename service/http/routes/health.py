@@ -22,7 +22,7 @@ def add_health_routes(app: FastAPI, guard: Guard, lifecycle: Lifecycle, metrics:
         return _status("ok", "the process is alive")
 
     async def readyz(_: Request) -> Response:
-        """200 while requests are admitted, else 503 with the reason."""
+        """200 while requests are wanted, else 503 with the reason."""
         lifecycle.require_ready()
         return _status(lifecycle.phase, lifecycle.reason)
 
