@@ -22,6 +22,7 @@ from service.shutdown import exit_after, handle_exit_signals
 
 logger = logging.getLogger("service.server")
 BACKLOG = 2048
+CLOSE = (b"connection", b"close")
 EXIT_GRACE_S = 2.0
 """What the end may take beyond the drain: to tell whose answers are cut, and to close."""
 
@@ -83,7 +84,8 @@ class DrainingServer(uvicorn.Server):
             return
         self._lifecycle.leave()
         # Clients that keep a connection are to open their next one elsewhere.
-        self.config.encoded_headers.append((b"connection", b"close"))
+        self.config.encoded_headers.append(CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         asyncio.get_running_loop().call_later(self._shutdown_delay_s, self._lifecycle.drain)
 
     def _hurry(self) -> None:
@@ -109,8 +111,9 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host, port)  # on what is no name at all, create_server would leave its socket open
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, ValueError) as error:  # ValueError: a name that cannot even be looked up
+    except (OSError, ValueError) as error:  # ValueError: no name can look like that
         reason = getattr(error, "strerror", None) or error
         raise CannotListen(f"cannot listen on {host} port {port}: {reason}") from error
 

@@ -23,6 +23,7 @@ from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 
 START_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 60.0
+COMMAND = (sys.executable, "-m", "service.cli")
 LISTENING = re.compile(r" listening host=\S+ port=(\d+)")
 SAMPLE = re.compile(r"^(\w+)(\{.*\})? (\S+)$", re.MULTILINE)
 
@@ -166,20 +167,27 @@ def empty_store(served_backbone: Backbone, tmp_path: Path) -> Store:
 def start(weights: Path) -> Callable[..., Server]:
     """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
 
-    def run(store: Store | Path, *flags: str) -> Server:
+    def run(store: Store | Path, *flags: str, command: Sequence[str] = COMMAND) -> Server:
         location = store.url if isinstance(store, Store) else store
-        return Server(start_process([f"--store={location}", f"--weights={weights}", "--port=0", *flags]))
+        return Server(
+            start_process([f"--store={location}", f"--weights={weights}", "--port=0", *flags], command)
+        )
 
     return run
 
 
 @pytest.fixture(scope="session")
 def serve(start: Callable[..., Server]) -> Serve:
-    """`with serve(store, "--max-batch=8") as server:` runs a server until the block ends."""
+    """`with serve(store, "--max-batch=8") as server:` runs a server until the block ends.
+
+    `command=` names another program that serves.
+    """
 
     @contextmanager
-    def run(store: Store | Path, *flags: str, ready: bool = True) -> Iterator[Server]:
-        server = start(store, *flags)
+    def run(
+        store: Store | Path, *flags: str, ready: bool = True, command: Sequence[str] = COMMAND
+    ) -> Iterator[Server]:
+        server = start(store, *flags, command=command)
         try:
             server.wait_listening()
             if ready:
@@ -191,11 +199,11 @@ def serve(start: Callable[..., Server]) -> Serve:
     return run
 
 
-def start_process(flags: Sequence[str]) -> subprocess.Popen[str]:
+def start_process(flags: Sequence[str], command: Sequence[str] = COMMAND) -> subprocess.Popen[str]:
     """Start `dvpt-serve` with one thread of torch, in float32, looking at its store often."""
     base = ["--precision=fp32", "--device=cpu", "--torch-threads=1", "--watch-interval-s=0.05"]
     return subprocess.Popen(
-        [sys.executable, "-m", "service.cli", *base, *flags],
+        [*command, *base, *flags],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
