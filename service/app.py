@@ -24,6 +24,7 @@ from service.http.guard import Guard, allow_all
 from service.http.handlers import add_problem_handlers
 from service.http.openapi import complete_openapi
 from service.http.request.limits import RequestLimits
+from service.http.request_log import RequestLog
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
@@ -125,6 +126,7 @@ def create_service(
     add_home_route(app, guard)
     add_problem_handlers(app, registry)
     complete_openapi(app)
+    app.add_middleware(RequestLog, access_log=settings.access_log)
     return Service(app, lifecycle)
 
 

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from service.app import Service
 from service.errors import CannotListen
 from service.http.problem_json import http_problem
+from service.http.request_id import new_request_id
 from service.lifecycle import Phase
 from service.logs import log_event
 from service.settings import Settings
@@ -32,8 +33,10 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """The answer to an unreadable request, after which the connection closes."""
-        response = http_problem(400, msg)
-        head = [STATUS_LINE[400], b"connection: close\r\n"]
+        request_id = new_request_id()
+        response = http_problem(400, msg, request_id=request_id)
+        log_event(logger, logging.INFO, "request_failed", id=request_id, status=400, code=response.code)
+        head = [STATUS_LINE[400], b"connection: close\r\nx-request-id: %s\r\n" % request_id.encode()]
         head += [b"%s: %s\r\n" % (name, value) for name, value in response.raw_headers]
         self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))
         self.transport.close()
@@ -126,7 +129,7 @@ def serve(service: Service, settings: Settings) -> int:
         http=ProblemProtocol,
         ws="none",
         log_config=None,
-        access_log=settings.access_log,
+        access_log=False,  # RequestLog has one
         server_header=False,
         timeout_graceful_shutdown=settings.drain_timeout_s,
         proxy_headers=True,
