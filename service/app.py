@@ -31,6 +31,7 @@ from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
+from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
 from service.residents.registry import Registry
 from service.residents.residency import Residency
@@ -77,7 +78,7 @@ def create_service(
 ) -> Service:
     """Wire the service of one store. Raises ConfigError for a device or engine that is not there."""
     silence_pillow()
-    metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
+    metrics, lifecycle, threads = Metrics(settings.metric_tasks), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
@@ -97,10 +98,12 @@ def create_service(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
+        lag = asyncio.create_task(watch_lag(metrics.loop_lag_seconds))
         try:
             yield
         finally:
             batcher.close()
+            lag.cancel()
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background

@@ -45,7 +45,15 @@ class Settings(BaseSettings):
         pattern=r"^(/[^/?#\s]+)*$",
         description="path prefix that a reverse proxy strips, such as /vision",
     )
-    access_log: bool = Field(default=False, description="log one line for each request")
+    access_log: bool = Field(
+        default=False, description="log one line for each request, not only for those that fail"
+    )
+    metric_tasks: int = Field(
+        default=50,
+        ge=0,
+        le=10_000,
+        description="most tasks with series of their own in /metrics; the others share `other`",
+    )
 
     engine: Literal["auto", "torch", "onnx"] = Field(
         default="auto", description="what runs the forward pass: torch, onnx (ONNX Runtime), or auto (torch)"

@@ -1,4 +1,5 @@
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,3 +117,20 @@ async def test_a_damaged_label_is_told_once(
 
     assert [record.message for record in caplog.records].count("store_problems") == 1
     assert registry.state("digits").record.problems
+
+
+async def test_the_last_good_look_is_told(
+    watched: tuple[Watch, Registry, Metrics], store_folder: Path
+) -> None:
+    watch, _, metrics = watched
+    value = metrics.registry.get_sample_value
+    assert value("dvpt_store_last_look_timestamp_seconds") == 0
+
+    await watch.look()
+    seen = value("dvpt_store_last_look_timestamp_seconds")
+    assert seen is not None
+    assert time.time() - seen < 3600
+
+    shutil.move(store_folder, store_folder.with_name("away"))
+    await watch.look()
+    assert value("dvpt_store_last_look_timestamp_seconds") == seen
