@@ -33,7 +33,7 @@ from benchmarks.common.running import running
 
 PORT = 8127
 STAGES = ("backbone_ms", "adapters_ms", "warm_up_ms")
-IMPORTS = "import service.cli, adapters.vit.backbone, adapters.store.store, service.app, service.server"
+IMPORTS = "import service.command, adapters.vit.backbone, adapters.store.store, service.app, service.server"
 WHOLE = ("torch", "timm", "torch._dynamo", "fastapi", "uvicorn", "service.app")
 SLOTS = 1024
 PACKAGES = 12

@@ -31,5 +31,5 @@ ENV PYTHONUNBUFFERED=1 \
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['DVPT_PORT']}/readyz\", timeout=4)"]
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('DVPT_PORT') or 8000}/readyz\", timeout=4)"]
 ENTRYPOINT ["dvpt-serve"]

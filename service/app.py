@@ -27,12 +27,14 @@ from service.http.openapi import complete_openapi
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
+from service.http.request_log import RequestLog
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
+from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
 from service.residents.registry import Registry
 from service.residents.residency import Residency
@@ -40,6 +42,7 @@ from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
 
+CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
@@ -64,9 +67,9 @@ class Threads:
     )
 
     def close(self) -> None:
-        """Wait for what runs; what has not begun is dropped."""
-        self.loader.shutdown(cancel_futures=True)
-        self.engine.shutdown(cancel_futures=True)
+        """Drop what has not begun. Nothing waits for what runs: it may be a load from storage that hangs."""
+        self.loader.shutdown(wait=False, cancel_futures=True)
+        self.engine.shutdown(wait=False, cancel_futures=True)
 
 
 def create_service(
@@ -78,7 +81,7 @@ def create_service(
 ) -> Service:
     """Wire the service of one store. Raises ConfigError for a device or engine that is not there."""
     silence_pillow()
-    metrics, lifecycle, threads = Metrics(), Lifecycle(), Threads()
+    metrics, lifecycle, threads = Metrics(settings.metric_tasks), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
@@ -99,14 +102,18 @@ def create_service(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
+        lag = asyncio.create_task(watch_lag(metrics.loop_lag_seconds))
         try:
             yield
         finally:
             batcher.close()
+            lag.cancel()
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background
-            await residency.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await residency.close()
             decode_threads.close()
             threads.close()
 
@@ -127,6 +134,7 @@ def create_service(
     add_home_route(app, guard)
     add_problem_handlers(app, registry)
     complete_openapi(app)
+    app.add_middleware(RequestLog, access_log=settings.access_log)
     return Service(app, lifecycle)
 
 

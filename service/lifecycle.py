@@ -1,4 +1,4 @@
-"""Whether the service answers: starting → ready → draining, or failed."""
+"""Whether the service answers: starting → ready → lame duck → draining, or failed."""
 
 import logging
 from collections.abc import Callable
@@ -15,6 +15,7 @@ class Phase(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    LAME_DUCK = "lame_duck"
     DRAINING = "draining"
     FAILED = "failed"
 
@@ -37,9 +38,14 @@ class Lifecycle:
         if self.phase is Phase.STARTING:
             self._become(Phase.READY, "answering requests")
 
+    def leave(self) -> None:
+        """Ask for no more requests, and answer those that come all the same."""
+        if self.phase is Phase.READY:
+            self._become(Phase.LAME_DUCK, "the process is about to end; what comes is still answered")
+
     def drain(self) -> None:
         """Admit nothing more; what is admitted will be finished."""
-        if self.phase in (Phase.STARTING, Phase.READY):
+        if self.phase in (Phase.STARTING, Phase.READY, Phase.LAME_DUCK):
             self._become(Phase.DRAINING, "the process is about to end")
 
     def fail(self, reason: str) -> None:
@@ -47,13 +53,18 @@ class Lifecycle:
         if self.phase is not Phase.FAILED:
             self._become(Phase.FAILED, reason)
 
-    def require_ready(self) -> None:
+    def require_admitting(self) -> None:
         """Raise Starting, Draining or DeviceLost unless requests are admitted."""
+        if self.phase is not Phase.LAME_DUCK:
+            self.require_ready()
+
+    def require_ready(self) -> None:
+        """Raise Starting, Draining or DeviceLost unless requests are wanted."""
         if self.phase is Phase.READY:
             return
         if self.phase is Phase.STARTING:
             raise Starting(self.reason)
-        raise Draining(self.reason) if self.phase is Phase.DRAINING else DeviceLost(self.reason)
+        raise DeviceLost(self.reason) if self.phase is Phase.FAILED else Draining(self.reason)
 
     def _become(self, phase: Phase, reason: str) -> None:
         self.phase, self.reason = phase, reason

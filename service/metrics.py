@@ -5,23 +5,32 @@ from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
 
 UNKNOWN_TASK = "unknown"
+OTHER_TASKS = "other"
 ENGINE_LABELS = ("engine", "device", "precision")
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 PICTURES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Metrics:
-    """The service's metrics on a registry of their own, so that two services in a process stay apart."""
+    """The service's metrics on a registry of their own, so that two services in a process stay apart.
 
-    def __init__(self) -> None:
+    The first `most_tasks` that are asked have series of their own; the other tasks share one.
+    """
+
+    def __init__(self, most_tasks: int = 50) -> None:
         self.registry = CollectorRegistry()
+        self._most_tasks = most_tasks
+        self._labelled: set[str] = set()
         # Labels by task only where the tasks are known ones: a client must not be able to add series.
         self.requests = self._counter("requests", "Classify requests answered", "task", "code")
         self.pictures = self._counter("pictures", "Pictures answered", "task")
-        self.request_seconds = self._histogram("request_seconds", "Classify request, head to answer")
+        self.request_seconds = self._histogram(
+            "request_seconds", "Classify request, head to answer", SECONDS, "task"
+        )
         self.decode_seconds = self._histogram("decode_seconds", "Decoding and fitting one request's pictures")
         self.queue_seconds = self._histogram("queue_seconds", "One request waiting for its first batch")
         self.inference_seconds = self._histogram("inference_seconds", "One forward pass")
@@ -51,17 +60,32 @@ class Metrics:
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
+        self.last_look = self._gauge(
+            "store_last_look_timestamp_seconds", "When the store was last seen whole"
+        )
+        self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
         self.engine_info = self._gauge(
             "engine_info", "Always 1; what runs the forward pass stands in the labels", *ENGINE_LABELS
         )
         self._build_info()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
 
     def task_label(self, task: str, known: Collection[str]) -> str:
-        """The task as a label value; unknown ones share a single value."""
-        return task if task in known else UNKNOWN_TASK
+        """The task as a label value; unknown ones share a value, and so do known ones beyond the bound."""
+        if task not in known:
+            return UNKNOWN_TASK
+        if task in self._labelled:
+            return task
+        if len(self._labelled) >= self._most_tasks:
+            return OTHER_TASKS
+        self._labelled.add(task)
+        return task
 
     def forget_task(self, task: str) -> None:
-        """Drop the series of a task that the store no longer has."""
+        """Drop the series of a task that the store no longer has, which leaves room for another's."""
+        self._labelled.discard(task)
+        self.request_seconds.remove_by_labels({"task": task})
         self.requests.remove_by_labels({"task": task})
         self.pictures.remove_by_labels({"task": task})
 
@@ -71,8 +95,10 @@ class Metrics:
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"dvpt_{name}", text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
-        return Histogram(f"dvpt_{name}", text, buckets=buckets, registry=self.registry)
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...] = SECONDS, *labels: str
+    ) -> Histogram:
+        return Histogram(f"dvpt_{name}", text, labels, buckets=buckets, registry=self.registry)
 
     def _build_info(self) -> None:
         info = self._gauge("build_info", "Always 1; the versions stand in the labels", *_VERSIONS)

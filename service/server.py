@@ -3,13 +3,10 @@
 import asyncio
 import gc
 import logging
-import os
 import signal
 import socket
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -18,14 +15,17 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from service.app import Service
 from service.errors import CannotListen
 from service.http.problem_json import http_problem
+from service.http.request_id import new_request_id
 from service.lifecycle import Phase
 from service.logs import log_event
 from service.settings import Settings
+from service.shutdown import exit_after, handle_exit_signals
 
 logger = logging.getLogger("service.server")
 BACKLOG = 2048
-EXIT_GRACE_S = 15.0
-EXIT_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CLOSE = (b"connection", b"close")
+EXIT_GRACE_S = 2.0
+"""What the end may take beyond the drain: to tell whose answers are cut, and to close."""
 
 
 class ProblemProtocol(HttpToolsProtocol):
@@ -33,8 +33,10 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """The answer to an unreadable request, after which the connection closes."""
-        response = http_problem(400, msg)
-        head = [STATUS_LINE[400], b"connection: close\r\n"]
+        request_id = new_request_id()
+        response = http_problem(400, msg, request_id=request_id)
+        log_event(logger, logging.INFO, "request_failed", id=request_id, status=400, code=response.code)
+        head = [STATUS_LINE[400], b"connection: close\r\nx-request-id: %s\r\n" % request_id.encode()]
         head += [b"%s: %s\r\n" % (name, value) for name, value in response.raw_headers]
         self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))
         self.transport.close()
@@ -43,17 +45,16 @@ class ProblemProtocol(HttpToolsProtocol):
 class DrainingServer(uvicorn.Server):
     """Turns readiness off at the first signal, and ends when what was admitted has been answered."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, shutdown_delay_s: float = 0.0) -> None:
         super().__init__(config)
-        self._exit_after_s = (config.timeout_graceful_shutdown or 0) + EXIT_GRACE_S
+        self._shutdown_delay_s = shutdown_delay_s
+        self._drain_s = (config.timeout_graceful_shutdown or 0) + EXIT_GRACE_S
         self._lifecycle = service.lifecycle
-        self._request_drain: Callable[[], object] = self._lifecycle.drain
+        self._told_to_end = False
         self._lifecycle.on_change.append(self._phase_changed)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where: the port may have been left to the system."""
-        # A signal strikes between any two steps of this thread: it only asks the loop to drain.
-        self._request_drain = partial(asyncio.get_running_loop().call_soon_threadsafe, self._lifecycle.drain)
         await super().startup(sockets)
         for server in self.servers if self.started else []:
             for listener in server.sockets:
@@ -63,28 +64,44 @@ class DrainingServer(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Signals drain; one more that comes while the process is already on its way out changes nothing."""
-        for sig in EXIT_SIGNALS:
-            signal.signal(sig, self.handle_exit)
+        loop = asyncio.get_running_loop()
+
+        def handle(number: int, _: FrameType | None) -> None:
+            # A signal strikes between any two steps of this thread: it only asks the loop, which may hang.
+            if not self._told_to_end:
+                self._told_to_end = True
+                exit_after(self._shutdown_delay_s + self._drain_s, lambda: self._lifecycle.exit_code)
+                loop.call_soon_threadsafe(self._leave)
+            elif number == signal.SIGINT:
+                loop.call_soon_threadsafe(self._hurry)
+
+        handle_exit_signals(handle)
         try:
             yield
         finally:
-            for sig in EXIT_SIGNALS:
-                signal.signal(sig, signal.SIG_IGN)
+            handle_exit_signals(signal.SIG_IGN)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM and SIGINT drain; unlike uvicorn's own this ends in an exit, not in the signal again."""
-        del frame
-        self._request_drain()
-        if self.should_exit and sig == signal.SIGINT:
-            self.force_exit = True
-        self.should_exit = True
+    def _leave(self) -> None:
+        if self._lifecycle.phase is not Phase.READY or not self._shutdown_delay_s:
+            self._lifecycle.drain()
+            return
+        self._lifecycle.leave()
+        # Clients that keep a connection are to open their next one elsewhere.
+        self.config.encoded_headers.append(CLOSE)
+        self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
+        asyncio.get_running_loop().call_later(self._shutdown_delay_s, self._lifecycle.drain)
+
+    def _hurry(self) -> None:
+        self.force_exit = self._lifecycle.phase is not Phase.LAME_DUCK
+        self._lifecycle.drain()
 
     def _phase_changed(self, phase: Phase) -> None:
         if phase is Phase.READY:
             freeze_heap()
         if phase in (Phase.DRAINING, Phase.FAILED):
             self.should_exit = True
-            exit_after(self._exit_after_s, self._lifecycle.exit_code or 1)
+        if phase is Phase.FAILED:  # a lost device may never give its thread back
+            exit_after(self._drain_s, lambda: self._lifecycle.exit_code)
 
 
 def freeze_heap() -> None:
@@ -93,20 +110,15 @@ def freeze_heap() -> None:
     gc.freeze()
 
 
-def exit_after(after_s: float, code: int) -> None:
-    """End the process after a while whatever else goes on: a lost device may never give its thread back."""
-    timer = threading.Timer(after_s, os._exit, (code,))
-    timer.daemon = True
-    timer.start()
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host, port)  # on what is no name at all, create_server would leave its socket open
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: no name can look like that
+        reason = getattr(error, "strerror", None) or error
+        raise CannotListen(f"cannot listen on {host} port {port}: {reason}") from error
 
 
 def serve(service: Service, settings: Settings) -> int:
@@ -117,10 +129,11 @@ def serve(service: Service, settings: Settings) -> int:
         http=ProblemProtocol,
         ws="none",
         log_config=None,
-        access_log=settings.access_log,
+        access_log=False,  # RequestLog has one
         server_header=False,
         timeout_graceful_shutdown=settings.drain_timeout_s,
         proxy_headers=True,
     )
-    DrainingServer(config, service).run([listen(settings.host, settings.port)])
+    server = DrainingServer(config, service, settings.shutdown_delay_s)
+    server.run([listen(settings.host, settings.port)])
     return service.lifecycle.exit_code

@@ -7,30 +7,28 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from adapters.environment import cache_folder
 from adapters.pictures.decode import MAX_PIXELS
 from adapters.store.files import Location, as_location
 from service.cores import available_cores
-
-ENV_PREFIX = "DVPT_"
+from service.variables import given
 
 
 def default_onnx_cache() -> Path:
     """`dvpt-serve/onnx` in the user's cache folder."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - no home, no error
-    return Path(caches, "dvpt-serve", "onnx")
+    return cache_folder() / "dvpt-serve" / "onnx"
 
 
 class Settings(BaseSettings):
     """Everything that can be chosen about a running service. Units stand in the names."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
     store: Location = Field(description="directory of the store to serve")
     backbone: str | None = Field(
@@ -47,7 +45,15 @@ class Settings(BaseSettings):
         pattern=r"^(/[^/?#\s]+)*$",
         description="path prefix that a reverse proxy strips, such as /vision",
     )
-    access_log: bool = Field(default=False, description="log one line for each request")
+    access_log: bool = Field(
+        default=False, description="log one line for each request, not only for those that fail"
+    )
+    metric_tasks: int = Field(
+        default=50,
+        ge=0,
+        le=10_000,
+        description="most tasks with series of their own in /metrics; the others share `other`",
+    )
 
     engine: Literal["auto", "torch", "onnx"] = Field(
         default="auto", description="what runs the forward pass: torch, onnx (ONNX Runtime), or auto (torch)"
@@ -114,6 +120,13 @@ class Settings(BaseSettings):
     upload_timeout_ms: int = Field(
         default=30_000, ge=1, description="longest time the body of a request may take to arrive"
     )
+    shutdown_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        description="time between a signal, which turns /readyz off at once, and the drain: what comes "
+        "meanwhile is answered, for load balancers that hear of it late",
+    )
     drain_timeout_s: int = Field(
         default=30, ge=1, le=3600, description="longest time admitted requests may take at shutdown"
     )
@@ -130,8 +143,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags win over the environment, the environment over the file."""
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.config_file)
+        # Not pydantic's own: it knows nothing of variables that orchestrators set, and keeps white space.
+        del env_settings, dotenv_settings, file_secret_settings
+        variables = InitSettingsSource(settings_cls, dict(given(settings_cls.model_fields, os.environ)))
+        return init_settings, variables, TomlConfigSettingsSource(settings_cls, cls.config_file)
 
     @field_validator("store", mode="before")
     @classmethod
@@ -156,12 +171,6 @@ def settings_from(flags: dict[str, Any], config_file: Path | None = None) -> Set
     # A source is given its class alone, so the file's path travels on one of its own.
     with_file = type("Settings", (Settings,), {"config_file": config_file, "__module__": __name__})
     return Settings.model_validate(with_file(**flags).model_dump())
-
-
-def unknown_variables(environ: dict[str, str]) -> list[str]:
-    """`DVPT_*` variables that name no setting: a typing error, or another program's."""
-    known = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields} | {"DVPT_DATA_ROOT"}
-    return sorted(name for name in environ if name.startswith(ENV_PREFIX) and name.upper() not in known)
 
 
 def _require_at_most(low: str, high: str, settings: Settings, *, share: int = 1) -> None:

@@ -5,13 +5,11 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from adapters.command.classify import LocalClassifier
 from adapters.command.listing import (
-    printable,
     shown_version,
     table,
     task_rows,
@@ -20,7 +18,9 @@ from adapters.command.listing import (
     version_text,
 )
 from adapters.command.onnx_export import write_model
+from adapters.command.streams import complain, open_streams, printable
 from adapters.config import STABLE
+from adapters.environment import variable
 from adapters.errors import DvptError, PictureError
 from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact_folder import read_artifact, write_artifact
@@ -32,9 +32,7 @@ PROGRAM = "dvpt-adapters"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well, 1 if something failed, 2 for a usage error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # class and file names may hold what the terminal cannot show
-            stream.reconfigure(errors="backslashreplace")
+    open_streams()
     silence_pillow()
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -163,9 +161,8 @@ def _parser() -> ArgumentParser:
 
     def command(name: str, run: Callable[[Store, Namespace], int], about: str) -> ArgumentParser:
         added = commands.add_parser(name, help=about, description=about)
-        environment = os.environ.get("DVPT_STORE")
         added.add_argument(
-            "--store", metavar="DIR", default=environment or None,
+            "--store", metavar="DIR", default=variable("DVPT_STORE"),
             help="the store's directory (default: DVPT_STORE)",
         )  # fmt: skip
         added.set_defaults(run=run)
@@ -262,9 +259,7 @@ def _count(text: str) -> int:
 
 
 def _complain(error: Exception | str) -> int:
-    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-    print(printable(f"{PROGRAM}: {text}"), file=sys.stderr)
-    return 1
+    return complain(PROGRAM, error)
 
 
 def _json(content: Any) -> str:

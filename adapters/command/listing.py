@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from adapters.command.streams import printable
 from adapters.config import STABLE
 from adapters.errors import DvptError
 from adapters.kinds.adapter_config import AdapterConfig
@@ -117,8 +118,3 @@ def _options(options: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def printable(text: str) -> str:
-    """One line of text: what a terminal would take for a command, or a line's end, is replaced."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -18,6 +17,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from adapters.config import BackboneConfig, Channels
+from adapters.environment import variable
 from adapters.errors import BackboneMismatch, BackboneWeights, UnsupportedBackbone
 from adapters.vit.blocks import class_token_through, reads_class_token_alone, with_prompts
 from adapters.vit.patches import FoldedPatches
@@ -166,7 +166,7 @@ def random_backbone(name: str = EMBEDDED_BACKBONE, *, seed: int = 0, **overrides
 
 def local_weights(name: str) -> Path | None:
     """`$DVPT_DATA_ROOT/backbones/<name>.safetensors`, if it is there."""
-    root = os.environ.get("DVPT_DATA_ROOT")
+    root = variable("DVPT_DATA_ROOT")
     path = Path(root, "backbones", f"{name}.safetensors") if root else None
     return path if path is not None and path.is_file() else None
 

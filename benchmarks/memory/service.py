@@ -103,7 +103,7 @@ def main() -> int:
     """Serve until a signal."""
     notes = Notes()
     notes.add("interpreter")
-    from service.cli import build_parser  # noqa: PLC0415 - each import is a part of its own
+    from service.command import build_parser  # noqa: PLC0415 - each import is a part of its own
     from service.settings import settings_from  # noqa: PLC0415
 
     own = argparse.ArgumentParser(add_help=False)

@@ -76,13 +76,13 @@ class Classifier:
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
         PictureRefused, DeadlineExceeded, InferenceFailed, and what `read` raises.
         """
-        self.lifecycle.require_ready()
+        self.lifecycle.require_admitting()
         self.registry.state(task)  # before `read`: an unknown task costs no upload
         upload = await read()
         try:
             async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
                 pictures = await upload.pictures()
-                self.lifecycle.require_ready()
+                self.lifecycle.require_admitting()
                 with self.batcher.admit(task, len(pictures)):
                     return await self._classify(task, query, upload, pictures, deadline.when() or 0.0)
         except TimeoutError as error:

@@ -1,43 +1,41 @@
 """Whatever goes wrong on the way of a request leaves as a problem, never as a traceback."""
 
-import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from adapters.errors import DvptError
-from service.errors import InferenceFailed
-from service.http.problem_json import http_problem, problem_response
-from service.http.problems import INTERNAL, problem_of
-from service.logs import log_event
+from service.http.problem_json import ProblemResponse, http_problem, problem_response
+from service.http.request_log import Note, note_of
 from service.residents.registry import Registry
-
-logger = logging.getLogger("service.http")
 
 
 def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
-    """Answer every exception of an endpoint, and of the framework itself, by the one table."""
+    """Answer the errors of endpoints and of the framework by the one table; what is left is RequestLog's."""
 
-    async def known(_: Request, error: Exception) -> Response:
-        if problem_of(error) is INTERNAL:
-            logger.error("an error outside the table of problems", exc_info=error)
-        elif isinstance(error, InferenceFailed) and error.__cause__ is not None:
-            log_event(logger, logging.ERROR, "request_failed", error=error, cause=repr(error.__cause__))
-        return problem_response(error, sorted(registry.states))
+    async def known(request: Request, error: Exception) -> Response:
+        note = note_of(request.scope)
+        return _noted(
+            note, error, problem_response(error, sorted(registry.states), request_id=note.request_id)
+        )
 
     async def framework(request: Request, error: Exception) -> Response:
+        note = note_of(request.scope)
         if not isinstance(error, HTTPException):
-            return problem_response(error)
+            return _noted(note, error, problem_response(error, request_id=note.request_id))
         headers = dict(error.headers or {})
-        return http_problem(error.status_code, _detail(request, error, headers), headers)
-
-    async def unforeseen(_: Request, error: Exception) -> Response:
-        return problem_response(error)
+        detail = _detail(request, error, headers)
+        problem = http_problem(error.status_code, detail, headers, request_id=note.request_id)
+        return _noted(note, error, problem)
 
     app.add_exception_handler(DvptError, known)
     app.add_exception_handler(HTTPException, framework)
-    app.add_exception_handler(Exception, unforeseen)
+
+
+def _noted(note: Note, error: Exception, response: ProblemResponse) -> Response:
+    note.code, note.error = response.code, error
+    return response
 
 
 def _detail(request: Request, error: HTTPException, headers: dict[str, str]) -> str:

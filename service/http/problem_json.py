@@ -22,15 +22,18 @@ class ProblemResponse(JSONResponse):
 
     def __init__(self, body: ProblemDetail, headers: dict[str, str]) -> None:
         super().__init__(body, body["status"], headers)
+        self.code = body["code"]
 
 
-def problem_response(error: BaseException, tasks: list[str] | None = None) -> ProblemResponse:
+def problem_response(
+    error: BaseException, tasks: list[str] | None = None, *, request_id: str
+) -> ProblemResponse:
     """An error as the client sees it; faults outside the table say nothing of their cause.
 
     `tasks` are those the service has, told with a 404 of a task.
     """
     problem = problem_of(error)
-    body = _body(problem, "the fault was logged" if problem is INTERNAL else str(error))
+    body = _body(problem, "the fault was logged" if problem is INTERNAL else str(error), request_id)
     if isinstance(error, errors.PictureRefused):
         body["index"] = error.index
     if isinstance(error, domain.TaskNotFound) and tasks is not None:
@@ -39,11 +42,13 @@ def problem_response(error: BaseException, tasks: list[str] | None = None) -> Pr
     return ProblemResponse(body, problem_headers(error, problem.status))
 
 
-def http_problem(status: int, detail: str, headers: dict[str, str] | None = None) -> ProblemResponse:
+def http_problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, *, request_id: str
+) -> ProblemResponse:
     """A problem that the web framework found: an unknown path, a method that a path does not have."""
     phrase = HTTPStatus(status).phrase
-    code = phrase.lower().replace(" ", "_").replace("-", "_")
-    return ProblemResponse(_body(Problem(status, code, phrase), detail), headers or {})
+    problem = Problem(status, phrase.lower().replace(" ", "_").replace("-", "_"), phrase)
+    return ProblemResponse(_body(problem, detail, request_id), headers or {})
 
 
 def problem_headers(error: BaseException, status: int) -> dict[str, str]:
@@ -55,11 +60,12 @@ def problem_headers(error: BaseException, status: int) -> dict[str, str]:
     return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
-def _body(problem: Problem, detail: str) -> ProblemDetail:
+def _body(problem: Problem, detail: str, request_id: str) -> ProblemDetail:
     return {
         "type": f"urn:dvpt:problem:{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "code": problem.code,
         "detail": detail,
+        "request_id": request_id,
     }

@@ -35,4 +35,4 @@ class RequestMetrics:
         finally:
             label = self.metrics.task_label(task, self.registry.states)
             self.metrics.requests.labels(label, code).inc()
-            self.metrics.request_seconds.observe(monotonic() - started_s)
+            self.metrics.request_seconds.labels(label).observe(monotonic() - started_s)

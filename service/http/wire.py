@@ -109,6 +109,7 @@ class ProblemDetail(TypedDict):
     status: int
     code: str
     detail: str
+    request_id: str
     index: NotRequired[int]
     tasks: NotRequired[list[str]]
     task_count: NotRequired[int]

@@ -47,6 +47,7 @@ class Watch:
             return monotonic() - started_s
         took_s = monotonic() - started_s
         self._metrics.scan_seconds.observe(took_s)
+        self._metrics.last_look.set_to_current_time()
         self._report_fault("")
         self._report_problems(records)
         await self._registry.follow(records)

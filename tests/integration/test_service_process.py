@@ -18,6 +18,11 @@ def test_an_empty_store_is_served_on_loopback(empty_store: Store, serve: Serve) 
         response = httpx.post(f"{server.url}/v1/tasks/any/classify", content=b"x")
 
         assert (response.status_code, response.json()["tasks"]) == (404, [])
+        request_id = response.headers["x-request-id"]
+        assert response.json()["request_id"] == request_id
+        server.wait_logged(
+            rf"INFO service.http request_failed id={request_id} method=POST status=404 task=any "
+        )
         assert server.metrics()["dvpt_ready"] == 1
         server.wait_logged(r"INFO service settings store=\S+ .*host=127\.0\.0\.1 port=0")
         server.wait_logged(r"INFO service.startup started .*max_batch=(16|64)\b")

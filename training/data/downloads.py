@@ -1,13 +1,13 @@
 """Catalogue tasks that torchvision downloads, each cut to the size of its benchmark."""
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from adapters.environment import cache_folder
 from training.data.benchmark import TRAIN, VAL, as_benchmark
 from training.data.catalogue import CatalogueTask
 from training.data.departures import AnyDeparture, OwnParts, Redrawn, SplitName
@@ -75,7 +75,7 @@ DOWNLOADS: Mapping[str, Download] = MappingProxyType(
 
 def download_folder() -> Path:
     """`$XDG_CACHE_HOME/dvpt` or `~/.cache/dvpt`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dvpt"
+    return cache_folder() / "dvpt"
 
 
 def download_task(task: CatalogueTask, folder: Path) -> TaskData:

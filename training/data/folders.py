@@ -1,10 +1,10 @@
 """Where a task's folder is looked for, and which reader its layout needs."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from adapters.environment import variable
 from training.data.benchmark import as_benchmark, other_sizes
 from training.data.catalogue import CatalogueTask, task_named
 from training.data.departures import ClassFolders
@@ -72,7 +72,7 @@ def _meant(part: str, name: str) -> CatalogueTask | None:
 
 
 def _roots(config: TrainConfig) -> list[Path]:
-    environment = os.environ.get("DVPT_DATA_ROOT")
+    environment = variable("DVPT_DATA_ROOT")
     return [config.data_root] if config.data_root else [Path(environment)] if environment else []
 
 

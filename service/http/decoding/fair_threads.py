@@ -80,8 +80,8 @@ class FairThreads:
         return job.results
 
     def close(self) -> None:
-        """End the threads once the steps that run have ended."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the threads once the steps that run have ended, for which nothing waits."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, job: _Map) -> None:
         with self._lock:

@@ -36,7 +36,7 @@ def alerts() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("query", [*queries(), *(alert["expr"] for alert in alerts())])
 def test_every_query_names_metrics_of_the_service(query: str) -> None:
-    names = set(re.findall(r"\bdvpt_\w+", query))
+    names = set(re.findall(r"\b(?:dvpt|process)_\w+", query))
     assert names or query.startswith("up{")
     assert names <= series_names()
 
@@ -45,8 +45,11 @@ def test_the_dashboard_shows_what_operators_ask_for() -> None:
     shown = " ".join(queries())
     for name in ("requests_total", "request_seconds_bucket", "queue_pictures", "batch_pictures_sum",
                  "batch_tasks_sum", "decode_seconds_sum", "queue_seconds_sum", "inference_seconds_sum",
-                 "slots_used", "refused_adapters", "adapter_evictions_total", "ready"):  # fmt: skip
+                 "slots_used", "refused_adapters", "adapter_evictions_total", "ready",
+                 "store_last_look_timestamp_seconds", "event_loop_lag_seconds_bucket"):  # fmt: skip
         assert f"dvpt_{name}" in shown
+    for name in ("cpu_seconds_total", "resident_memory_bytes", "open_fds"):
+        assert f"process_{name}" in shown
 
 
 def test_panels_stand_apart_and_ask_the_provisioned_source() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from adapters.store.store import Store
-from service.cli import build_parser, main
+from service.cli import main
+from service.command import build_parser
 from service.settings import Settings
 
 
@@ -84,3 +85,30 @@ def test_an_unknown_backbone_makes_no_store(tmp_path: Path, capsys: pytest.Captu
 
     assert "resnet50" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_variables_of_an_orchestrator_are_ignored_with_a_line(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVPT_PORT", "tcp://10.96.0.12:8000")
+    monkeypatch.setenv("DVPT_SERVICE_HOST", "10.96.0.12")
+    monkeypatch.setenv("DVPT_BACKBONE", "")
+    monkeypatch.setenv("DVPT_STORE", f"{store.url}\n")
+
+    main(["--device", "cuda:77"])
+
+    error = capsys.readouterr().err
+    assert f" settings store={store.url} backbone=None " in error
+    assert " port=8000 " in error
+    assert len([line for line in error.splitlines() if "variables_ignored" in line]) == 1
+    assert 'names="DVPT_PORT, DVPT_SERVICE_HOST"' in error
+    assert "unknown_variable" not in error
+
+
+def test_a_port_that_is_no_number_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVPT_PORT", "tcp:8000")
+
+    assert main(["--store", "s"]) == 2
+    assert "port: " in capsys.readouterr().err

@@ -46,3 +46,19 @@ def test_a_failed_service_stays_failed() -> None:
     assert lifecycle.exit_code == 1
     with pytest.raises(DeviceLost, match="the device is lost"):
         lifecycle.require_ready()
+
+
+def test_a_lame_duck_answers_and_asks_for_no_more() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.leave()
+    assert lifecycle.phase is Phase.STARTING
+    lifecycle.become_ready()
+    lifecycle.leave()
+
+    lifecycle.require_admitting()
+    with pytest.raises(Draining):
+        lifecycle.require_ready()
+
+    lifecycle.drain()
+    with pytest.raises(Draining):
+        lifecycle.require_admitting()

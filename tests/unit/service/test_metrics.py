@@ -1,4 +1,4 @@
-from service.metrics import UNKNOWN_TASK, BatchMetrics, Metrics
+from service.metrics import OTHER_TASKS, UNKNOWN_TASK, BatchMetrics, Metrics
 
 
 def names(metrics: Metrics) -> set[str]:
@@ -12,8 +12,18 @@ def test_two_services_in_a_process_stay_apart() -> None:
     assert second.registry.get_sample_value("dvpt_requests_total", {"task": "digits", "code": "ok"}) is None
 
 
-def test_every_name_has_the_prefix() -> None:
-    assert all(name.startswith("dvpt_") for name in names(Metrics()))
+def test_every_name_has_the_prefix_and_the_usual_ones_of_a_process_are_there() -> None:
+    own = {name for name in names(Metrics()) if not name.startswith(("process_", "python_gc_"))}
+
+    assert all(name.startswith("dvpt_") for name in own)
+    assert {
+        "process_resident_memory_bytes",
+        "process_cpu_seconds",
+        "process_open_fds",
+        "process_max_fds",
+        "process_start_time_seconds",
+        "python_gc_collections",
+    } <= names(Metrics())
 
 
 def test_unknown_tasks_share_one_value() -> None:
@@ -23,12 +33,22 @@ def test_unknown_tasks_share_one_value() -> None:
     assert metrics.task_label("made up", {"digits"}) == UNKNOWN_TASK
 
 
+def test_tasks_beyond_the_bound_share_one_value_until_there_is_room() -> None:
+    metrics, known = Metrics(most_tasks=2), {"a", "b", "c"}
+
+    assert [metrics.task_label(task, known) for task in "abcab"] == ["a", "b", OTHER_TASKS, "a", "b"]
+
+    metrics.forget_task("a")
+    assert metrics.task_label("c", known) == "c"
+
+
 def test_a_task_that_is_gone_leaves_no_series() -> None:
     metrics = Metrics()
     for task in ("digits", "pets"):
         metrics.requests.labels(task, "ok").inc()
         metrics.requests.labels(task, "overloaded").inc()
         metrics.pictures.labels(task).inc()
+        metrics.request_seconds.labels(task).observe(0.1)
 
     metrics.forget_task("digits")
 

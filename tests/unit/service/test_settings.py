@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.pictures import decode
-from service.settings import Settings, settings_from, unknown_variables
+from service.settings import Settings, settings_from
 
 
 @pytest.fixture(autouse=True)
@@ -87,12 +87,6 @@ def test_settings_are_frozen() -> None:
 def test_values_out_of_range_are_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError):
         settings_from({"store": "s", name: value})
-
-
-def test_variables_that_name_no_setting_are_found() -> None:
-    environ = {"DVPT_PORT": "1", "DVPT_DATA_ROOT": "/d", "DVPT_PROT": "1", "HOME": "/"}
-
-    assert unknown_variables(environ) == ["DVPT_PROT"]
 
 
 def test_the_pixel_limit_is_that_of_decoding() -> None:

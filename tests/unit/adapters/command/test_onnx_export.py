@@ -37,7 +37,7 @@ def trees(
     for count in (1, 3):
         options = DvptOptions(count=count, meta_net="specific", dynamic_layers="all")
         store.publish("digits", make_artifact(options, head_layers=2))
-    monkeypatch.setenv("DVPT_STORE", store.url)
+    monkeypatch.setenv("DVPT_STORE", f"{store.url}\n")
     monkeypatch.setattr("adapters.command.cli.open_backbone", lambda *_, **__: backbone)
     return store
 

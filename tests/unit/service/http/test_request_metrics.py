@@ -33,7 +33,7 @@ def test_a_request_counts_once_and_is_timed(metrics: Metrics, requests: RequestM
         assert count(metrics, "digits", "ok") is None
 
     assert count(metrics, "digits", "ok") == 1
-    assert metrics.registry.get_sample_value("dvpt_request_seconds_count") == 1
+    assert metrics.registry.get_sample_value("dvpt_request_seconds_count", {"task": "digits"}) == 1
 
 
 @pytest.mark.parametrize(("error", "code"), [(BadQuery("x"), "bad_query"), (ValueError("x"), "internal")])

@@ -1,5 +1,6 @@
 import asyncio
 import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
@@ -131,3 +132,17 @@ async def test_it_looks_again_and_again(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_the_last_good_look_is_told(watch: Watch, metrics: Metrics, store_folder: Path) -> None:
+    value = metrics.registry.get_sample_value
+    assert value("dvpt_store_last_look_timestamp_seconds") == 0
+
+    await watch.look()
+    seen = value("dvpt_store_last_look_timestamp_seconds")
+    assert seen is not None
+    assert time.time() - seen < 3600
+
+    shutil.move(store_folder, store_folder.with_name("away"))
+    await watch.look()
+    assert value("dvpt_store_last_look_timestamp_seconds") == seen
