@@ -40,23 +40,21 @@ def eight_bits(picture: Image.Image) -> Converter:
     Raises PictureDamaged where no value is finite.
     """
     tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
-    read = _read_unsigned if picture.mode == "I" and _is_unsigned(tags) else _read
     inverted = bool(tags) and tags.get(PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO) == WHITE_IS_ZERO
-    key = picture.info.get("transparency")
     if picture.mode.startswith("I;16") or (picture.mode == "I" and not tags):
         bits = tags.get(BITSPERSAMPLE, (16,))[0]
-        least, most = 0.0, float(2**bits - 1)
-    else:
-        least, most = _range(picture, read)
+        return _by_table(bits, picture.info.get("transparency"), inverted=inverted)
+    read = _read_unsigned if picture.mode == "I" and _is_unsigned(tags) else _read
+    least, most = _range(picture, read)
+    return lambda band: Image.fromarray(_levels(read(band), least, most, inverted=inverted), "L")
 
-    def convert(band: Image.Image) -> Image.Image:
-        values = read(band)
-        levels = _levels(values, least, most, inverted=inverted)
-        if isinstance(key, int):
-            levels[values == key] = 255  # transparency is laid on white
-        return Image.fromarray(levels, "L")
 
-    return convert
+def _by_table(bits: int, key: object, *, inverted: bool) -> Converter:
+    """16 bits, or as many of them as are in use; `key` is the value that is transparent: laid on white."""
+    table = _levels(np.arange(1 << 16), 0.0, 2.0**bits - 1, inverted=inverted)
+    if isinstance(key, int) and 0 <= key < len(table):
+        table[key] = 255
+    return lambda band: Image.fromarray(table[np.asarray(band)], "L")
 
 
 def _is_unsigned(tags: Mapping[int, Any]) -> bool:
@@ -87,9 +85,14 @@ def _range(picture: Image.Image, read: Callable[[Image.Image], NDArray[np.generi
 
 
 def _levels(values: NDArray[np.generic], least: float, most: float, *, inverted: bool) -> NDArray[np.uint8]:
-    scaled = (values.astype(np.float64) - least) * (255.0 / ((most - least) or 1.0))
-    finite = np.isfinite(scaled)
-    levels = np.clip(np.where(finite, scaled, 0.0), 0, 255).round()
+    scaled = values.astype(np.float64)
+    scaled -= least
+    scaled /= (most - least) or 1.0
+    np.clip(scaled, 0.0, 1.0, out=scaled)
     if inverted:
-        levels = 255 - levels
-    return np.where(finite, levels, 0).astype(np.uint8)
+        np.subtract(1.0, scaled, out=scaled)
+    scaled *= 255.0
+    np.rint(scaled, out=scaled)
+    if values.dtype.kind == "f":
+        scaled[~np.isfinite(values)] = 0.0
+    return scaled.astype(np.uint8)

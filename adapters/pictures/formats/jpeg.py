@@ -29,9 +29,9 @@ MAX_SEGMENTS = 20_000
 MAX_SCANS = 100
 COEFFICIENT_BYTES = 2
 BLOCK = 64
-NS_A_SAMPLE = 4.5
+NS_A_SAMPLE = 4.0
 NS_A_BYTE = 9.0
-NS_A_COEFFICIENT_SCAN = 0.55
+NS_A_COEFFICIENT_SCAN = 0.1
 NS_A_ARITHMETIC_BYTE = 60.0
 # Follows data without an end, to see whether any of it is read as pixels: anything but a marker.
 FILLER = bytes(each if each != 0xFF else 0 for each in hashlib.shake_128(b"dvpt").digest(4096))

@@ -17,7 +17,7 @@ HEAD = struct.Struct(">IIBBBBB")
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 GREY, COLOUR, PALETTE = 0, 2, 3
 MAX_CHUNKS = 65_536
-NS_A_BYTE = 6.0
+NS_A_BYTE = 4.5
 NS_A_PIXEL = 2.0
 NS_A_PIXEL_INTERLACED = 12.0
 

@@ -15,7 +15,7 @@ HEAD = re.compile(rb"P(?:[14]%b\d+%b\d+|[2356f]%b\d+%b\d+%b[-+.\deE]+)\s" % ((SP
 MAX_HEAD_BYTES = 65_536
 MAX_COMMENTS = 1_000
 NS_A_PIXEL = 5.0
-NUMBER_NS_A_SAMPLE = 450.0
+NUMBER_NS_A_SAMPLE = 320.0
 NUMBER_NS_A_BYTE = 30.0
 NUMBER_BYTES_A_SAMPLE = 12.0
 

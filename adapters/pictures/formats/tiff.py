@@ -166,13 +166,13 @@ def open_tiff(data: bytes, budget: Budget) -> Source:
     if compression not in NS_A_BYTE:
         name = COMPRESSION_INFO.get(compression, str(compression))
         raise PictureFormat(f"TIFF compressed by {name} is not read; send it with LZW or deflate, or as PNG")
+    head, tail = directory.head_and_tail()
     work = _work(directory, width, height, compression, len(data))
-    what = f"a TIFF of {width}x{height} pixels"
-    budget.check_work(work, what)
+    budget.check_work(work, f"a TIFF of {width}x{height} pixels")
     if compression in JPEG:
         check_count(data.count(b"\xff\xda"), directory.count(OFFSETS) * 100, "JPEG scans")
     orientation = directory.value(ORIENTATION, 1)
-    picture = TiffImageFile(_Spliced(data, *directory.head_and_tail()))
+    picture = TiffImageFile(_Spliced(data, head, tail))
     return Source(picture, work, orientation if 1 <= orientation <= 8 else None)
 
 

@@ -19,7 +19,7 @@ PIXELS = (b"ALPH", b"VP8 ", b"VP8L", b"ANMF")
 MAX_CHUNKS = 20_000
 # libwebp's reader of animations holds two pictures, and Pillow copies one; lossless decoding holds one more.
 BYTES_A_PIXEL = 9.0
-NS_A_PIXEL = 25.0
+NS_A_PIXEL = 32.0
 NS_A_PIXEL_LOSSLESS = 45.0
 
 
@@ -51,7 +51,7 @@ def open_webp(data: bytes, budget: Budget) -> Source:
     budget.check_size(width, height)
     lossless = b"VP8L" in (chunks.pixels[:4], chunks.pixels[24:28]) or bool(chunks.alpha)
     work = Work(
-        width * height * BYTES_A_PIXEL + 2 * len(plain),
+        width * height * BYTES_A_PIXEL + 3 * len(plain),
         width * height * (NS_A_PIXEL_LOSSLESS if lossless else NS_A_PIXEL) / 1e9,
     )
     # Pillow's own decoded pixels come on top of it; they must be bounded before its reader takes memory.
