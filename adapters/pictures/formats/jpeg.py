@@ -27,9 +27,10 @@ SCAN, APP1 = 0xDA, 0xE1
 SEGMENT_OR_END = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")
 MAX_SEGMENTS = 20_000
 MAX_SCANS = 100
+MAX_STRAY_BYTES = 1 << 20
 COEFFICIENT_BYTES = 2
 BLOCK = 64
-NS_A_SAMPLE = 4.0
+NS_A_SAMPLE = 2.5
 NS_A_BYTE = 9.0
 NS_A_COEFFICIENT_SCAN = 0.1
 NS_A_ARITHMETIC_BYTE = 60.0
@@ -103,11 +104,12 @@ def open_jpeg(data: bytes, budget: Budget) -> Source:
     """Raises PictureTooLarge, PictureFormat and PictureDamaged."""
     header = _read_header(data)
     budget.check_size(header.width, header.height)
-    ended = data.find(END, max(header.scan_at, len(data) - 2)) >= 0 or data.rfind(END, header.scan_at) >= 0
+    ended = data.rfind(END, header.scan_at) >= 0
     picture = _Jpeg(data, header)
     held, passes = 0.0, 1.0
     seconds = header.coefficients * NS_A_SAMPLE + len(data) * NS_A_BYTE
     if header.many_scans:
+        check_count(data.count(b"\xff\xff", header.scan_at), MAX_STRAY_BYTES, "fill bytes")
         levels = _Levels(header)
         for at in _scans(data, header):
             levels.add(data, at)
@@ -125,7 +127,7 @@ def open_jpeg(data: bytes, budget: Budget) -> Source:
 
 def _read_header(data: bytes) -> Header:
     header = Header()
-    for count, (at, marker, length) in enumerate(_segments(data, 2)):
+    for count, (at, marker, length) in enumerate(_segments(data, 2, MAX_STRAY_BYTES)):
         if marker in FRAMES and not header.frame:
             _read_frame(header, marker, data[at : at + length])
         elif marker == APP1 and header.orientation is None and data.startswith(b"Exif\0\0", at):
@@ -154,9 +156,9 @@ def _read_frame(header: Header, marker: int, body: bytes) -> None:
     header.frame, header.components = marker, sampling
 
 
-def _segments(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
-    """(Where its body begins, marker, bytes of the body) of every segment, over scans and junk."""
-    while found := SEGMENT_OR_END.search(data, at):
+def _segments(data: bytes, at: int, reach: int) -> Iterator[tuple[int, int, int]]:
+    """(Where its body begins, marker, bytes of the body) of each segment, over `reach` other bytes."""
+    while found := SEGMENT_OR_END.search(data, at, at + reach):
         at = found.end()
         marker = data[at - 1]
         if marker == END[1] or at + 2 > len(data):
@@ -169,7 +171,7 @@ def _segments(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
 def _scans(data: bytes, header: Header) -> Iterator[int]:
     """Where the header of each scan begins; metadata between them is stepped over, and not searched."""
     yield header.scan_at
-    for count, (at, marker, _) in enumerate(_segments(data, header.scan_end)):
+    for count, (at, marker, _) in enumerate(_segments(data, header.scan_end, len(data))):
         check_count(count, MAX_SEGMENTS, "segments")
         if marker == SCAN:
             yield at

@@ -16,6 +16,7 @@ MAX_HEAD_BYTES = 65_536
 MAX_COMMENTS = 1_000
 NS_A_PIXEL = 5.0
 NUMBER_NS_A_SAMPLE = 320.0
+DIGIT_NS_A_SAMPLE = 60.0  # of P1, where each is one character
 NUMBER_NS_A_BYTE = 30.0
 NUMBER_BYTES_A_SAMPLE = 12.0
 
@@ -33,5 +34,6 @@ def open_ppm(data: bytes, budget: Budget) -> Source:
     if decoder == "ppm_plain":
         check_count(data.count(b"#"), MAX_COMMENTS, "comments")
     samples = pixels * len(picture.getbands())
-    seconds = (samples * NUMBER_NS_A_SAMPLE + len(data) * NUMBER_NS_A_BYTE) / 1e9
+    sample_ns = DIGIT_NS_A_SAMPLE if picture.mode == "1" else NUMBER_NS_A_SAMPLE
+    seconds = (samples * sample_ns + len(data) * NUMBER_NS_A_BYTE) / 1e9
     return Source(picture, Work(samples * NUMBER_BYTES_A_SAMPLE + 30e6, seconds))

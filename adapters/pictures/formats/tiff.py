@@ -3,6 +3,7 @@
 import io
 import struct
 from dataclasses import dataclass
+from typing import IO, cast
 
 from PIL.TiffImagePlugin import COMPRESSION_INFO, TiffImageFile
 
@@ -43,9 +44,10 @@ MAX_PIECES = 65_536
 RAW, LZW, FAX = 1, 5, (2, 3, 4)
 JPEG = (6, 7)
 # ns a byte of unpacked rows. Others that Pillow could read are refused: they say nothing of what they take.
-NS_A_BYTE = {RAW: 1.5, LZW: 6.0, 8: 5.0, 32946: 5.0, 32773: 2.0, 6: 12.0, 7: 12.0, 2: 60.0, 3: 60.0, 4: 60.0}
+NS_A_BYTE = {RAW: 1.5, LZW: 6.0, 8: 5.0, 32946: 5.0, 32773: 2.0, 6: 5.0, 7: 5.0, 2: 60.0, 3: 60.0, 4: 60.0}
 NS_A_PIXEL = 6.0
 NS_A_PIECE = 12_000.0
+NS_A_FILE_BYTE = 10.0
 PIECE_BYTES = 700
 
 
@@ -172,7 +174,7 @@ def open_tiff(data: bytes, budget: Budget) -> Source:
     if compression in JPEG:
         check_count(data.count(b"\xff\xda"), directory.count(OFFSETS) * 100, "JPEG scans")
     orientation = directory.value(ORIENTATION, 1)
-    picture = TiffImageFile(_Spliced(data, head, tail))
+    picture = TiffImageFile(cast("IO[bytes]", _Spliced(data, head, tail)))
     return Source(picture, work, orientation if 1 <= orientation <= 8 else None)
 
 
@@ -184,11 +186,16 @@ def _work(directory: _Directory, width: int, height: int, compression: int, file
     piece_pixels = rows * width
     if OFFSETS[1] in directory.entries:
         piece_pixels = directory.value(TILE_WIDTH, width) * directory.value(TILE_HEIGHT, height)
-    held = pieces * PIECE_BYTES
+    held: float = pieces * PIECE_BYTES
     if compression != RAW:
         wide = 32 if directory.value(PHOTOMETRIC, 0) == YCBCR else 0
         coefficients = 2 * bits if compression in JPEG else 0  # of a progressive one: two bytes for each
         held += file_bytes + piece_pixels * (bits + wide + coefficients) / 8
     unpacked_bytes = max(width * height, pieces and piece_pixels) * bits / 8
-    ns = unpacked_bytes * NS_A_BYTE[compression] + width * height * NS_A_PIXEL + pieces * NS_A_PIECE
+    ns = (
+        unpacked_bytes * NS_A_BYTE[compression]
+        + width * height * NS_A_PIXEL
+        + pieces * NS_A_PIECE
+        + file_bytes * NS_A_FILE_BYTE * (compression != RAW)
+    )
     return Work(held, ns / 1e9)

@@ -56,6 +56,18 @@ def test_metadata_is_not_the_picture(segments: list[bytes], data: bytes) -> None
     assert torch.equal(pixels(with_segments(data, *segments)), pixels(data))
 
 
+@pytest.mark.parametrize("data", [BASELINE, PROGRESSIVE])
+def test_stray_bytes_without_end_are_not_read(data: bytes) -> None:
+    with pytest.raises(PictureDamaged, match="a JPEG without a frame"):
+        pixels(data[:2] + b"\xff" * 2_000_000 + data[2:])
+
+
+def test_fill_between_scans_without_end_is_not_read() -> None:
+    last = PROGRESSIVE.rindex(b"\xff\xda")
+    with pytest.raises(PictureTooLarge, match="fill bytes; at most 1048576 are read"):
+        pixels(PROGRESSIVE[:last] + b"\xff" * 3_000_000 + PROGRESSIVE[last:])
+
+
 def test_orientation_is_read_beside_what_cannot_be() -> None:
     turned = with_segments(BASELINE, segment(0xE1, b"Exif\0\0garbage"), segment(0xE1, EXIF))
     assert torch.equal(pixels(turned), pixels(BASELINE).transpose(1, 2).flip(2))
@@ -82,7 +94,7 @@ def _colour_scans() -> bytes:
     """A progressive colour picture whose last scan comes forty times."""
     flat = encoded(Image.new("RGB", (1024, 1024), (9, 99, 199)), "JPEG", progressive=True, subsampling=0)
     last = flat.rindex(b"\xff\xda")
-    return flat[:last] + flat[last:-2] * 85 + flat[-2:]
+    return flat[:last] + flat[last:-2] * 88 + flat[-2:]
 
 
 @pytest.mark.parametrize("hidden", [b"\xff\xd9", b"\xff\xda\0\x08\1\1\0\1\x3f\0"])
