@@ -14,7 +14,6 @@ SCREEN_BYTES = 13
 EXTENSION, IMAGE, CONTROL = 0x21, 0x2C, 0xF9
 MAX_BLOCKS = 200_000
 NS_A_PIXEL = 12.0
-END = b"\0;"  # an empty block after the pixels, and the trailer
 
 
 def open_gif(data: bytes, budget: Budget) -> Source:
@@ -26,7 +25,7 @@ def open_gif(data: bytes, budget: Budget) -> Source:
     control, image = _first_image(data, screen_end)
     left, top, image_width, image_height = struct.unpack_from("<HHHH", data, image + 1)
     budget.check_size(max(width, left + image_width), max(height, top + image_height))
-    picture = GifImageFile(io.BytesIO(b"".join([data[:screen_end], control, memoryview(data)[image:], END])))
+    picture = GifImageFile(io.BytesIO(b"".join([data[:screen_end], control, memoryview(data)[image:]])))
     pixels = picture.width * picture.height
     return Source(picture, Work(len(data), pixels * NS_A_PIXEL / 1e9))
 

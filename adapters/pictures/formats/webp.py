@@ -14,7 +14,6 @@ from adapters.pictures.orientation import exif_orientation
 SIGNATURE = b"RIFF"
 KIND = b"WEBP"
 HEAD_BYTES = 12
-ALPHA, ANIMATED = 0x10, 0x02
 PIXELS = (b"ALPH", b"VP8 ", b"VP8L", b"ANMF")
 MAX_CHUNKS = 20_000
 # libwebp's reader of animations holds two pictures, and Pillow copies one; lossless decoding holds one more.
@@ -103,8 +102,7 @@ def _plain(chunks: _Chunks) -> bytes:
     """The WebP of these chunks alone; of an animation, of one frame."""
     parts = [KIND]
     if chunks.extended:
-        flags = chunks.extended[8] & (ALPHA | ANIMATED) if len(chunks.extended) > 8 else 0
-        parts += [chunks.extended[:8], bytes([flags]), chunks.extended[9:], chunks.animation]
+        parts += [chunks.extended, chunks.animation]
     for each in (chunks.alpha if chunks.extended else b"", chunks.pixels):
         parts += [each, bytes(len(each) % 2)]
     body = b"".join(parts)
