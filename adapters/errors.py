@@ -18,7 +18,7 @@ DvptError
 │   └── StoreConflict         the state of the store forbids it
 ├── PictureError           bytes that are no usable picture
 │   ├── PictureFormat         a format that is not read
-│   ├── PictureTooLarge       more bytes or pixels than allowed
+│   ├── PictureTooLarge       more bytes, pixels or work than allowed
 │   └── PictureDamaged        not decodable
 ├── ExportFailed           an exported model does not answer as its adapter
 └── BankFull               no free slot
@@ -98,7 +98,7 @@ class PictureFormat(PictureError):
 
 
 class PictureTooLarge(PictureError):
-    """More bytes or pixels than allowed."""
+    """More bytes, pixels, parts, memory or time to decode than allowed."""
 
 
 class PictureDamaged(PictureError):

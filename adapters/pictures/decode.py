@@ -1,58 +1,66 @@
-"""Bytes → an RGB picture: every format and mode that is read, and a reason for what is not."""
+"""Bytes → a picture whose cost is known, by its first bytes; a reason for what is not read."""
 
-import io
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from adapters.errors import PictureDamaged, PictureFormat, PictureTooLarge
+from adapters.errors import PictureDamaged, PictureError, PictureFormat, PictureTooLarge
+from adapters.pictures import budget as budgets
+from adapters.pictures.budget import Budget, Work
+from adapters.pictures.formats import bmp, gif, jpeg, png, ppm, tiff, webp
+from adapters.pictures.formats.source import Source, pixel_bytes
+from adapters.pictures.unread import unread_format
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = budgets.MAX_PIXELS
+NS_A_CONVERTED_PIXEL = 8.0
+# Width and height that a picture's pixels cover: the last column and row may count in part.
+Extent = tuple[float, float]
+Opener = Callable[[bytes, Budget], Source]
+OPENERS: tuple[tuple[bytes | tuple[bytes, ...], Opener], ...] = (
+    (jpeg.SIGNATURE, jpeg.open_jpeg),
+    (png.SIGNATURE, png.open_png),
+    (webp.SIGNATURE, webp.open_webp),
+    (gif.SIGNATURES, gif.open_gif),
+    (bmp.SIGNATURE, bmp.open_bmp),
+    (tiff.SIGNATURES, tiff.open_tiff),
+)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A picture that can be loaded within its budget, and what its header says beside the pixels."""
+
+    picture: Image.Image
+    extent: Extent
+    orientation: int | None
 
 
 @contextmanager
-def opened(data: bytes, max_pixels: int) -> Generator[Image.Image]:
+def opened(data: bytes, max_pixels: int = MAX_PIXELS, least_px: int | None = None) -> Generator[Opened]:
     """A picture whose header has been read, and whose pixels are to be decoded inside of the context.
 
-    Of an animation that is the first frame.
+    Of an animation that is the first frame. With `least_px`, a JPEG is decoded smaller (docs/adr/0018),
+    but not below as many pixels a side.
 
-    Raises PictureFormat for a format that is not read, PictureTooLarge beyond `max_pixels`, and
-    PictureDamaged for bytes that do not decode.
+    Raises PictureFormat for a format that is not read, PictureTooLarge for more pixels than `max_pixels`
+    or more work than they may cost, and PictureDamaged for bytes that do not decode.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
-            if picture.width * picture.height > max_pixels:
-                raise PictureTooLarge(
-                    f"{picture.width}x{picture.height} pixels; at most {max_pixels} are read"
-                )
-            yield picture
-    except PictureTooLarge:
+        budget = Budget(max_pixels)
+        source = _opener(data)(data, budget)
+        extent = _draft(source.picture, least_px)
+        _check(source, budget)
+        yield Opened(source.picture, extent, source.orientation)
+    except PictureError:
         raise
-    except UnidentifiedImageError as error:
-        raise _not_identified(data) from error
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"more than the {max_pixels} pixels that are read") from error
     except Exception as error:  # Pillow's decoders raise whatever their format's parser met
         raise PictureDamaged(f"the picture does not decode: {error}") from error
-
-
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """Any Pillow mode → RGB, the picture itself where it is that already; decodes it.
-
-    16-bit values are scaled, transparency is laid on white.
-    """
-    picture.load()
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        picture = _deep_grey(picture)
-    if picture.has_transparency_data:
-        colours = picture.convert("RGBA")
-        white = Image.new("RGBA", colours.size, "white")
-        return Image.alpha_composite(white, colours).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def silence_pillow() -> None:
@@ -65,22 +73,35 @@ def silence_pillow() -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def _deep_grey(picture: Image.Image) -> Image.Image:
-    values = np.asarray(picture, dtype=np.float64)
-    top = 65535.0 if picture.mode != "F" else max(float(values.max(initial=0.0)), 1.0)
-    return Image.fromarray(np.clip(values / top * 255.0, 0, 255).round().astype(np.uint8), "L")
+def _opener(data: bytes) -> Opener:
+    for signatures, opener in OPENERS:
+        if data.startswith(signatures) and (opener is not webp.open_webp or data[8:12] == webp.KIND):
+            return opener
+    if ppm.SIGNATURE.match(data):
+        return ppm.open_ppm
+    raise _unread(data)
 
 
-def _not_identified(data: bytes) -> PictureFormat | PictureDamaged:
-    """Name the formats that people do send, so that the answer says more than 'unknown'."""
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"):
-        return PictureFormat("HEIC is not read; send JPEG, PNG or WebP")
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
-        return PictureFormat("AVIF is not read; send JPEG, PNG or WebP")
-    if data[128:132] == b"DICM":
-        return PictureFormat("DICOM is not read; export the frame as PNG")
-    if data[:5] == b"%PDF-":
-        return PictureFormat("PDF is not read; send JPEG, PNG or WebP")
-    if data[:256].lstrip()[:5].lower() in (b"<?xml", b"<svg ", b"<svg>"):
-        return PictureFormat("SVG is not read; send JPEG, PNG or WebP")
-    return PictureDamaged(f"{len(data)} bytes that are no picture in any of {', '.join(FORMATS)}")
+def _draft(picture: Image.Image, least_px: int | None) -> Extent:
+    """Let a JPEG's decoder leave out high frequencies while at least `least_px` a side are left."""
+    drafted = None if least_px is None else picture.draft(None, (least_px, least_px))
+    return picture.size if drafted is None else drafted[1][2:]
+
+
+def _check(source: Source, budget: Budget) -> None:
+    picture, pixels = source.picture, source.picture.width * source.picture.height
+    converted_ns = 0.0 if picture.mode in ("L", "RGB") else NS_A_CONVERTED_PIXEL * pixels
+    work = Work(
+        source.work.held_bytes + pixels * pixel_bytes(picture.mode),
+        source.work.seconds + converted_ns / 1e9,
+    )
+    budget.check_work(
+        work, f"a {picture.format} of {picture.width}x{picture.height} pixels, mode {picture.mode},"
+    )
+
+
+def _unread(data: bytes) -> PictureFormat | PictureDamaged:
+    if not data:
+        return PictureDamaged("the picture is empty: 0 bytes")
+    known = unread_format(data)
+    return known or PictureDamaged(f"{len(data)} bytes that are no picture in any of {', '.join(FORMATS)}")

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.pictures.decode import MAX_PIXELS, opened, to_rgb
+from adapters.pictures.convert import Factors, to_rgb
+from adapters.pictures.decode import MAX_PIXELS, Extent, opened
+from adapters.pictures.deep import Box
 
 RESIZE_GAP = 2
+MOST_UNEVEN = 4
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 # EXIF orientation → whether rows become columns, and then along which axes of [3, H, W] to flip.
 TURNS: dict[int, tuple[bool, tuple[int, ...]]] = {
@@ -26,8 +29,6 @@ TURNS: dict[int, tuple[bool, tuple[int, ...]]] = {
     7: (True, (1, 2)),
     8: (True, (1,)),
 }
-# Width and height that a picture's pixels cover: the last column and row may count in part.
-Extent = tuple[float, float]
 
 
 def preprocess(picture: Image.Image, config: PreprocessConfig, image_size: int) -> Tensor:
@@ -41,14 +42,16 @@ def to_pixels(
     """Bytes of a picture → upright pixels [3, H, W] uint8 with H = W = `image_size`.
 
     A picture far larger than that is made smaller on the way (docs/adr/0018), and turned when it is small.
+    Takes no more memory and time than `adapters.pictures.budget.Budget` allows (docs/adr/0023).
     Raises PictureFormat, PictureTooLarge and PictureDamaged as `adapters.pictures.decode.opened`.
     """
     least_px = least_side_px(config, image_size)
-    with opened(data, max_pixels) as picture:
-        extent = _draft(picture, least_px)
-        rgb = to_rgb(picture)
-        orientation = picture.getexif().get(ExifTags.Base.Orientation)
-    return _turn(_fit(*_reduced(rgb, extent, least_px), config, image_size), orientation)
+    with opened(data, max_pixels, least_px) as source:
+        factors = _factors(source.extent, config, least_px)
+        box, extent = _box(source.picture, source.extent, factors, config, image_size)
+        rgb = to_rgb(source.picture, factors, box)
+    extent = (extent[0] / factors[0], extent[1] / factors[1])
+    return _turn(_fit(rgb, extent, config, image_size), source.orientation)
 
 
 def read_pixels(path: Path, config: PreprocessConfig, image_size: int) -> Tensor:
@@ -65,18 +68,29 @@ def least_side_px(config: PreprocessConfig, image_size: int) -> int:
     return RESIZE_GAP * short
 
 
-def _draft(picture: Image.Image, least_px: int) -> Extent:
-    """Let a JPEG's decoder leave out high frequencies while at least `least_px` a side are left."""
-    drafted = picture.draft(None, (least_px, least_px))
-    return picture.size if drafted is None else drafted[1][2:]
+def _factors(extent: Extent, config: PreprocessConfig, least_px: int) -> Factors:
+    """Sides of the blocks of pixels to average, so that at least `least_px` a side are left.
+
+    They are as wide as high, but for a squashed picture of extreme sides, which would stay as large as it is.
+    """
+    across, down = (max(int(side // least_px), 1) for side in extent)
+    if config.fit == "squash" and max(across, down) > MOST_UNEVEN * min(across, down):
+        return across, down
+    least = min(across, down)
+    return least, least
 
 
-def _reduced(picture: Image.Image, extent: Extent, least_px: int) -> tuple[Image.Image, Extent]:
-    """Average blocks of pixels while at least `least_px` a side are left."""
-    factor = int(min(extent) // least_px)
-    if factor < 2:
-        return picture, extent
-    return picture.reduce(factor), (extent[0] / factor, extent[1] / factor)
+def _box(
+    picture: Image.Image, extent: Extent, factors: Factors, config: PreprocessConfig, image_size: int
+) -> tuple[Box | None, Extent]:
+    """The middle of a picture of extreme sides, as far as a crop may look at it, and its extent."""
+    short = min(extent)
+    if config.fit == "squash" or max(extent) <= MOST_UNEVEN * short:
+        return None, extent
+    reach = short / 2 + 3 * short / image_size + 2 * factors[0]  # bicubic looks at two pixels of the result
+    first = [max(int((side / 2 - reach) // factors[0]), 0) * factors[0] for side in extent]
+    last = [min(math.ceil(extent[axis] - first[axis]), picture.size[axis]) for axis in (0, 1)]
+    return (first[0], first[1], last[0], last[1]), (extent[0] - 2 * first[0], extent[1] - 2 * first[1])
 
 
 def _fit(picture: Image.Image, extent: Extent, config: PreprocessConfig, size: int) -> Tensor:

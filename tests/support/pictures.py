@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from adapters.pictures.decode import MAX_PIXELS, opened, to_rgb
+from adapters.pictures.convert import to_rgb
+from adapters.pictures.decode import MAX_PIXELS, opened
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -46,6 +47,7 @@ def gradient(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image
 
 def decoded(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The whole picture, upright: what a large one looks like that is not made smaller."""
-    with opened(data, max_pixels) as picture:
-        ImageOps.exif_transpose(picture, in_place=True)
-        return to_rgb(picture)
+    with opened(data, max_pixels) as source:
+        rgb = to_rgb(source.picture)
+    rgb.getexif()[ExifTags.Base.Orientation] = source.orientation or 1
+    return ImageOps.exif_transpose(rgb)
