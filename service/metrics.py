@@ -33,6 +33,7 @@ class Metrics:
         )
         self.admitted_pictures = self._gauge("admitted_pictures", "Pictures admitted and not yet answered")
         self.queue_pictures = self._gauge("queue_pictures", "Pictures waiting for a forward pass")
+        self.connections = self._gauge("connections", "Open connections")
         self.ready = self._gauge("ready", "1 while the service answers requests")
         self.tasks = self._gauge("tasks", "Tasks that the service answers")
         self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout")

@@ -11,13 +11,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.app import Service
 from service.errors import CannotListen
-from service.http.problem_json import http_problem
+from service.http.edge.protocol import EdgeProtocol
 from service.lifecycle import Phase
 from service.logs import log_event
 from service.settings import Settings
@@ -26,18 +26,6 @@ logger = logging.getLogger("service.server")
 BACKLOG = 2048
 EXIT_GRACE_S = 15.0
 EXIT_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class ProblemProtocol(HttpToolsProtocol):
-    """Answers bytes that are no HTTP as a problem too."""
-
-    def send_400_response(self, msg: str) -> None:
-        """The answer to an unreadable request, after which the connection closes."""
-        response = http_problem(400, msg)
-        head = [STATUS_LINE[400], b"connection: close\r\n"]
-        head += [b"%s: %s\r\n" % (name, value) for name, value in response.raw_headers]
-        self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))
-        self.transport.close()
 
 
 class DrainingServer(uvicorn.Server):
@@ -101,10 +89,11 @@ def exit_after(after_s: float, code: int) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises CannotListen."""
+    """A listening socket; `::` listens to IPv4 as well. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except OSError as error:
         raise CannotListen(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
 
@@ -114,7 +103,7 @@ def serve(service: Service, settings: Settings) -> int:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the service tells of itself
     config = uvicorn.Config(
         service.app,
-        http=ProblemProtocol,
+        http=cast("type[asyncio.Protocol]", partial(EdgeProtocol, service.connections)),
         ws="none",
         log_config=None,
         access_log=settings.access_log,

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from adapters.errors import DvptError
 from service.errors import InferenceFailed
@@ -29,8 +30,9 @@ def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
     async def framework(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             return problem_response(error)
-        headers = dict(error.headers or {})
-        return http_problem(error.status_code, _detail(request, error, headers), headers)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED or request.scope.get("raw_path") == b"*":
+            return _other_method(request)
+        return http_problem(error.status_code, _detail(request, error), dict(error.headers or {}))
 
     async def unforeseen(_: Request, error: Exception) -> Response:
         return problem_response(error)
@@ -40,10 +42,21 @@ def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
     app.add_exception_handler(Exception, unforeseen)
 
 
-def _detail(request: Request, error: HTTPException, headers: dict[str, str]) -> str:
+def _other_method(request: Request) -> Response:
+    """What a path takes: asked with OPTIONS, or told to whoever tried something else."""
+    methods = {"OPTIONS"}
+    for route in request.app.routes:  # the framework tells those of the first only
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    allow = ", ".join(sorted(methods))
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allow})
     path = request.url.path
+    detail = f"{path} does not take {request.method}; it takes {allow}"
+    return http_problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allow})
+
+
+def _detail(request: Request, error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return f"there is nothing at {path}; /docs lists the endpoints"
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"{path} does not take {request.method}; it takes {headers.get('Allow', 'something else')}"
+        return f"there is nothing at {request.url.path}; /docs lists the endpoints"
     return str(error.detail)

@@ -166,9 +166,10 @@ def empty_store(served_backbone: Backbone, tmp_path: Path) -> Store:
 def start(weights: Path) -> Callable[..., Server]:
     """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
 
-    def run(store: Store | Path, *flags: str) -> Server:
+    def run(store: Store | Path, *flags: str, open_files: int | None = None) -> Server:
         location = store.url if isinstance(store, Store) else store
-        return Server(start_process([f"--store={location}", f"--weights={weights}", "--port=0", *flags]))
+        given = [f"--store={location}", f"--weights={weights}", "--port=0", *flags]
+        return Server(start_process(given, open_files))
 
     return run
 
@@ -178,8 +179,10 @@ def serve(start: Callable[..., Server]) -> Serve:
     """`with serve(store, "--max-batch=8") as server:` runs a server until the block ends."""
 
     @contextmanager
-    def run(store: Store | Path, *flags: str, ready: bool = True) -> Iterator[Server]:
-        server = start(store, *flags)
+    def run(
+        store: Store | Path, *flags: str, ready: bool = True, open_files: int | None = None
+    ) -> Iterator[Server]:
+        server = start(store, *flags, open_files=open_files)
         try:
             server.wait_listening()
             if ready:
@@ -191,11 +194,12 @@ def serve(start: Callable[..., Server]) -> Serve:
     return run
 
 
-def start_process(flags: Sequence[str]) -> subprocess.Popen[str]:
+def start_process(flags: Sequence[str], open_files: int | None = None) -> subprocess.Popen[str]:
     """Start `dvpt-serve` with one thread of torch, in float32, looking at its store often."""
+    limit = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"']
     base = ["--precision=fp32", "--device=cpu", "--torch-threads=1", "--watch-interval-s=0.05"]
     return subprocess.Popen(
-        [sys.executable, "-m", "service.cli", *base, *flags],
+        [*limit, sys.executable, "-m", "service.cli", *base, *flags],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
