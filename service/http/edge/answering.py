@@ -113,10 +113,7 @@ class AnsweringProtocol(HttpToolsProtocol):
         else:
             self._wait(self._limits.keep_alive_s)
 
-    def _exchange(self, *, keep_alive: bool) -> Exchange:
-        expects = self.scope["http_version"] != "1.0" and any(
-            name == b"expect" and value.lower() == b"100-continue" for name, value in self.scope["headers"]
-        )
+    def _exchange(self, *, keep_alive: bool, expects_continue: bool = False) -> Exchange:
         return Exchange(
             scope=self.scope,
             transport=self.transport,
@@ -126,7 +123,7 @@ class AnsweringProtocol(HttpToolsProtocol):
             access_log=self.access_log,
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
-            expect_100_continue=expects,
+            expect_100_continue=expects_continue,
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
@@ -193,7 +190,7 @@ class AnsweringProtocol(HttpToolsProtocol):
 
     def _end_reading(self) -> None:
         self._reading = Reading.DISCARDED
-        self._deadline_s = self._send_deadline_s = self._last_deadline_s = inf
+        self._deadline_s = self._last_deadline_s = inf
 
     def _close_after(self, exchange: Exchange) -> None:
         self.pipeline.clear()

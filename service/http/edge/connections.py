@@ -1,10 +1,14 @@
 """All open connections of the service: how many, and which of them wait for their client."""
 
 import asyncio
+import logging
 from typing import Protocol
 
 from service.http.edge.limits import EdgeLimits
+from service.logs import log_event
 
+logger = logging.getLogger("service.http")
+COMPLAINTS_S = 10.0
 SWEEPS = 4
 """Looks at each connection within the shortest of the timeouts."""
 TURNED_AWAY = 32
@@ -30,6 +34,7 @@ class Connections:
         self._turned_away: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}
         self._sweeping = False
+        self._complain_s = 0.0
         timeouts = (limits.head_timeout_s, limits.keep_alive_s, limits.send_timeout_s)
         self._interval_s = max(0.02, min(1.0, min(timeouts) / SWEEPS))
 
@@ -47,6 +52,7 @@ class Connections:
 
     def turn_away(self, connection: Connection) -> bool:
         """Whether a connection that was not admitted can still be told."""
+        self._complain()
         if len(self._turned_away) >= TURNED_AWAY:
             return False
         self._turned_away.add(connection)
@@ -75,6 +81,12 @@ class Connections:
         self.remove(oldest)
         oldest.evict()
         return True
+
+    def _complain(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s >= self._complain_s:
+            self._complain_s = now_s + COMPLAINTS_S
+            log_event(logger, logging.WARNING, "connections_full", limit=self.limits.connections)
 
     def _sweep_on(self) -> None:
         if not self._sweeping:  # one look at all costs less than a timer for each request

@@ -9,8 +9,8 @@ Fields = Sequence[tuple[bytes, bytes]]
 UPGRADE = frozenset({b"upgrade", b"http2-settings"})
 
 
-def check_head(version: str, fields: Fields) -> None:
-    """Raise UnreadHttpVersion, UnreadTransferCoding or RequestError."""
+def check_head(version: str, fields: Fields) -> list[bytes]:
+    """The names of the fields. Raises UnreadHttpVersion, UnreadTransferCoding and RequestError."""
     if version not in {"1.1", "1.0"}:
         raise UnreadHttpVersion(f"HTTP/{version} is not spoken here; use HTTP/1.1")
     names = [name for name, _ in fields]
@@ -18,6 +18,7 @@ def check_head(version: str, fields: Fields) -> None:
         raise RequestError("a request has one Host header")
     if b"transfer-encoding" in names:
         _check_coding(version, [value for name, value in fields if name == b"transfer-encoding"])
+    return names
 
 
 def declared_length(fields: Fields) -> int | None:
@@ -25,6 +26,11 @@ def declared_length(fields: Fields) -> int | None:
     if any(name == b"transfer-encoding" for name, _ in fields):
         return None
     return next((int(value) for name, value in fields if name == b"content-length"), 0)
+
+
+def expects_continue(fields: Fields) -> bool:
+    """Whether the client waits to be asked for the body."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in fields)
 
 
 def head_without_upgrade(method: bytes, url: bytes, version: str, fields: Fields) -> bytes:

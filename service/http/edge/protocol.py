@@ -26,7 +26,7 @@ from service.errors import (
 )
 from service.http.edge.answering import AnsweringProtocol, Reading
 from service.http.edge.connections import Connections
-from service.http.edge.heads import check_head, head_without_upgrade
+from service.http.edge.heads import check_head, expects_continue, head_without_upgrade
 from service.http.edge.limits import LINGER_IDLE_S, MAX_FIELDS, MAX_PIPELINED
 from service.http.problem_json import problem_response
 
@@ -120,11 +120,13 @@ class EdgeProtocol(AnsweringProtocol):
             return
         self._head_bytes = 0
         version = parser.get_http_version()
-        check_head(version, self.headers)
+        names = check_head(version, self.headers)
         if len(self.pipeline) >= MAX_PIPELINED:
             raise RequestError(f"more than {MAX_PIPELINED} requests wait on this connection")
         self._complete_scope(parser.get_method().decode("ascii"), version)
-        self.cycle = self._exchange(keep_alive=version != "1.0" and parser.should_keep_alive())
+        expects = b"expect" in names and version != "1.0" and expects_continue(self.headers)
+        keep_alive = version != "1.0" and parser.should_keep_alive()
+        self.cycle = self._exchange(keep_alive=keep_alive, expects_continue=expects)
         self._reading, self._deadline_s = Reading.BODY, inf
         self._all.busy(self)
         self._start(self.cycle, self.app)
