@@ -15,12 +15,15 @@ from adapters.kinds.layout import Layout
 from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
 from service.batching.batcher import Batcher
+from service.descriptors import connection_limit
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Engine, Probabilities
 from service.http.classifier import Classifier
 from service.http.decoding.decoder import Decoder
 from service.http.decoding.fair_threads import FairThreads
+from service.http.edge.connections import Connections
+from service.http.edge.limits import EdgeLimits
 from service.http.guard import Guard, allow_all
 from service.http.handlers import add_problem_handlers
 from service.http.openapi import complete_openapi
@@ -29,6 +32,7 @@ from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
 from service.http.request_log import RequestLog
 from service.http.request_metrics import RequestMetrics
+from service.http.root_path import RootPath, check_root_path
 from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
@@ -49,10 +53,11 @@ NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engi
 
 @dataclass(frozen=True)
 class Service:
-    """An application and the lifecycle that whoever runs it must follow."""
+    """An application, and the lifecycle and the limits of connections that whoever runs it must keep."""
 
     app: FastAPI
     lifecycle: Lifecycle
+    connections: Connections = field(default_factory=lambda: Connections(EdgeLimits()))
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,10 @@ def create_service(
     *,
     guard: Guard = allow_all,
 ) -> Service:
-    """Wire the service of one store. Raises ConfigError for a device or engine that is not there."""
+    """Wire the service of one store.
+
+    Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route.
+    """
     silence_pillow()
     metrics, lifecycle, threads = Metrics(settings.metric_tasks), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
@@ -121,7 +129,6 @@ def create_service(
         title="DVPT Serve",
         summary="Many image-classification tasks on one frozen Vision Transformer",
         version=distribution_version(),
-        root_path=settings.root_path,
         redirect_slashes=False,
         lifespan=lifespan,
     )
@@ -134,8 +141,13 @@ def create_service(
     add_home_route(app, guard)
     add_problem_handlers(app, registry)
     complete_openapi(app)
+    if settings.root_path:
+        check_root_path(settings.root_path, app.routes)
+        app.add_middleware(RootPath, root_path=settings.root_path, routes=app.routes)
     app.add_middleware(RequestLog, access_log=settings.access_log)
-    return Service(app, lifecycle)
+    connections = Connections(edge_limits(settings))
+    metrics.connections.set_function(lambda: len(connections))
+    return Service(app, lifecycle, connections)
 
 
 def request_limits(settings: Settings) -> RequestLimits:
@@ -156,6 +168,18 @@ def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> 
     metrics.decodes_running.set_function(lambda: threads.running)
     metrics.decodes_waiting.set_function(lambda: threads.waiting)
     return BodyReader(request_limits(settings), budget, threads)
+
+
+def edge_limits(settings: Settings) -> EdgeLimits:
+    """The limits of connections, as the settings and the system have them."""
+    return EdgeLimits(
+        head_bytes=settings.max_head_bytes,
+        head_timeout_s=settings.head_timeout_s,
+        keep_alive_s=settings.keep_alive_s,
+        send_timeout_s=settings.send_timeout_s,
+        half_closed_grace_s=settings.half_closed_grace_s,
+        connections=connection_limit(settings.max_connections),
+    )
 
 
 def _engine(

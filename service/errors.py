@@ -8,6 +8,12 @@ ServiceError
 │   ├── UnreadMediaType       a content type or coding that is not read
 │   ├── RequestTooLarge       too many bytes or pictures
 │   ├── UploadTooSlow         the body did not arrive in time
+│   ├── HeadTooLarge          more bytes or fields than a head may have
+│   ├── UrlTooLong
+│   ├── HeadTooSlow           the head did not arrive in time
+│   ├── UnreadHttpVersion     another HTTP than 1.1 and 1.0
+│   ├── UnreadTransferCoding  another transfer coding than chunks
+│   ├── UnreadMethod          a method for proxies
 │   └── ClientGone            the client closed the connection
 ├── PictureRefused         one picture of the request is unusable; wraps the PictureError
 ├── Overloaded             more pictures wait, or bytes are held, than the service admits
@@ -16,6 +22,7 @@ ServiceError
 ├── NotReady               the service does not answer now
 │   ├── Starting
 │   └── Draining
+├── TooManyConnections     there is no place for another connection
 ├── CannotListen           the address is taken or is not this machine's
 └── InferenceFailed        the forward pass gave no usable answer
     ├── OutputNotFinite       NaN or infinity in one row
@@ -62,6 +69,30 @@ class UploadTooSlow(RequestError):
     """The body did not arrive in time."""
 
 
+class HeadTooLarge(RequestError):
+    """More bytes or fields than the head of a request, or the framing of its body, may have."""
+
+
+class UrlTooLong(RequestError):
+    """A URL that alone is more than a head may have."""
+
+
+class HeadTooSlow(RequestError):
+    """The head did not arrive in time."""
+
+
+class UnreadHttpVersion(RequestError):
+    """A version of HTTP that is not spoken."""
+
+
+class UnreadTransferCoding(RequestError):
+    """A transfer coding that is not read."""
+
+
+class UnreadMethod(RequestError):
+    """A method for proxies."""
+
+
 class ClientGone(RequestError):
     """The client closed the connection before its answer."""
 
@@ -101,6 +132,10 @@ class Starting(NotReady):
 
 class Draining(NotReady):
     """The process is about to end and admits no further request."""
+
+
+class TooManyConnections(ServiceError):
+    """There is no place for another connection."""
 
 
 class CannotListen(ServiceError):

@@ -47,6 +47,7 @@ class Metrics:
             "decodes_running", "Pictures being decoded, and large bodies being taken apart"
         )
         self.decodes_waiting = self._gauge("decodes_waiting", "Pictures and large bodies waiting for that")
+        self.connections = self._gauge("connections", "Open connections")
         self.ready = self._gauge("ready", "1 while the service answers requests")
         self.tasks = self._gauge("tasks", "Tasks that the service answers")
         self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout")

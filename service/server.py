@@ -7,15 +7,15 @@ import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.app import Service
 from service.errors import CannotListen
-from service.http.problem_json import http_problem
-from service.http.request_id import new_request_id
+from service.http.edge.protocol import EdgeProtocol
 from service.lifecycle import Phase
 from service.logs import log_event
 from service.settings import Settings
@@ -26,20 +26,6 @@ BACKLOG = 2048
 CLOSE = (b"connection", b"close")
 EXIT_GRACE_S = 2.0
 """What the end may take beyond the drain: to tell whose answers are cut, and to close."""
-
-
-class ProblemProtocol(HttpToolsProtocol):
-    """Answers bytes that are no HTTP as a problem too."""
-
-    def send_400_response(self, msg: str) -> None:
-        """The answer to an unreadable request, after which the connection closes."""
-        request_id = new_request_id()
-        response = http_problem(400, msg, request_id=request_id)
-        log_event(logger, logging.INFO, "request_failed", id=request_id, status=400, code=response.code)
-        head = [STATUS_LINE[400], b"connection: close\r\nx-request-id: %s\r\n" % request_id.encode()]
-        head += [b"%s: %s\r\n" % (name, value) for name, value in response.raw_headers]
-        self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))
-        self.transport.close()
 
 
 class DrainingServer(uvicorn.Server):
@@ -111,11 +97,12 @@ def freeze_heap() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises CannotListen."""
+    """A listening socket; `::` listens to IPv4 as well. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
         socket.getaddrinfo(host, port)  # on what is no name at all, create_server would leave its socket open
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     except (OSError, ValueError) as error:  # ValueError: no name can look like that
         reason = getattr(error, "strerror", None) or error
         raise CannotListen(f"cannot listen on {host} port {port}: {reason}") from error
@@ -126,7 +113,7 @@ def serve(service: Service, settings: Settings) -> int:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the service tells of itself
     config = uvicorn.Config(
         service.app,
-        http=ProblemProtocol,
+        http=cast("type[asyncio.Protocol]", partial(EdgeProtocol, service.connections)),
         ws="none",
         log_config=None,
         access_log=False,  # RequestLog has one

@@ -127,6 +127,40 @@ class Settings(BaseSettings):
         description="time between a signal, which turns /readyz off at once, and the drain: what comes "
         "meanwhile is answered, for load balancers that hear of it late",
     )
+    max_head_bytes: int = Field(
+        default=65_536,
+        ge=1024,
+        le=1_048_576,
+        description="largest head of a request: its line and its fields",
+    )
+    head_timeout_s: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description="longest time until a client begins a request, and then its head",
+    )
+    keep_alive_s: float = Field(
+        default=75.0,
+        gt=0,
+        le=3600,
+        description="how long a connection is kept after an answer; more than a proxy in front keeps it",
+    )
+    send_timeout_s: float = Field(
+        default=60.0, gt=0, le=3600, description="longest time a client may leave its answer unread"
+    )
+    half_closed_grace_s: float = Field(
+        default=1.0,
+        ge=0,
+        le=3600,
+        description="time for the answer to a client that closed its writing side, as one that left "
+        "does too; 0 takes all of them for gone",
+    )
+    max_connections: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="most open connections; 0 takes 4096, or fewer where the process may open few files",
+    )
     drain_timeout_s: int = Field(
         default=30, ge=1, le=3600, description="longest time admitted requests may take at shutdown"
     )

@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from adapters.errors import DvptError
 from service.http.problem_json import ProblemResponse, http_problem, problem_response
@@ -24,8 +25,9 @@ def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
         note = note_of(request.scope)
         if not isinstance(error, HTTPException):
             return _noted(note, error, problem_response(error, request_id=note.request_id))
-        headers = dict(error.headers or {})
-        detail = _detail(request, error, headers)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED or request.scope.get("raw_path") == b"*":
+            return _other_method(request, note, error)
+        headers, detail = dict(error.headers or {}), _detail(request, error)
         problem = http_problem(error.status_code, detail, headers, request_id=note.request_id)
         return _noted(note, error, problem)
 
@@ -38,10 +40,24 @@ def _noted(note: Note, error: Exception, response: ProblemResponse) -> Response:
     return response
 
 
-def _detail(request: Request, error: HTTPException, headers: dict[str, str]) -> str:
+def _other_method(request: Request, note: Note, error: Exception) -> Response:
+    """What a path takes: asked with OPTIONS, or told to whoever tried something else."""
+    methods = {"OPTIONS"}
+    for route in request.app.routes:  # the framework tells those of the first only
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    allow = ", ".join(sorted(methods))
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": allow})
     path = request.url.path
+    detail = f"{path} does not take {request.method}; it takes {allow}"
+    problem = http_problem(
+        HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allow}, request_id=note.request_id
+    )
+    return _noted(note, error, problem)
+
+
+def _detail(request: Request, error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return f"there is nothing at {path}; /docs lists the endpoints"
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"{path} does not take {request.method}; it takes {headers.get('Allow', 'something else')}"
+        return f"there is nothing at {request.url.path}; /docs lists the endpoints"
     return str(error.detail)

@@ -75,9 +75,15 @@ def empty_store(served_backbone: Backbone, tmp_path: Path) -> Store:
 def start(weights: Path) -> Start:
     """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
 
-    def run(store: Store | Path, *flags: str, command: Sequence[str] = COMMAND) -> Server:
+    def run(
+        store: Store | Path,
+        *flags: str,
+        command: Sequence[str] = COMMAND,
+        open_files: int | None = None,
+    ) -> Server:
         location = store.url if isinstance(store, Store) else store
-        return start_server([f"--store={location}", f"--weights={weights}", *flags], command)
+        limit = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"']
+        return start_server([f"--store={location}", f"--weights={weights}", *flags], [*limit, *command])
 
     return run
 
@@ -87,8 +93,12 @@ def serve(start: Start) -> Serve:
     """`with serve(store, "--max-batch=8") as server:` runs a server until the block ends."""
 
     def run(
-        store: Store | Path, *flags: str, ready: bool = True, command: Sequence[str] = COMMAND
+        store: Store | Path,
+        *flags: str,
+        ready: bool = True,
+        command: Sequence[str] = COMMAND,
+        open_files: int | None = None,
     ) -> AbstractContextManager[Server]:
-        return running(start(store, *flags, command=command), ready=ready)
+        return running(start(store, *flags, command=command, open_files=open_files), ready=ready)
 
     return run

@@ -28,7 +28,7 @@ def server(module_store: Store, make_artifact: MakeArtifact, serve: Serve) -> It
     for seed, task in enumerate(("flood", "a", "b", "c")):
         module_store.publish(task, make_artifact(seed))
     limits = (f"--max-pictures-per-request={FLOOD_PICTURES}", "--max-queued-pictures=250", "--max-batch=32")
-    with serve(module_store, *limits) as running:
+    with serve(module_store, *limits, "--half-closed-grace-s=0.05") as running:
         yield running
 
 

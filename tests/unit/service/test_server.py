@@ -27,6 +27,13 @@ def test_a_free_port_is_found() -> None:
         assert listener.getsockname()[1] > 0
 
 
+def test_all_addresses_of_both_families_are_listened_to() -> None:
+    with listen("::", 0) as listener:
+        port = listener.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port), timeout=60).close()
+
+
 @pytest.mark.parametrize(
     "host", ["203.0.113.7", "2001:db8::7", "no-such-host.invalid", "a..b", "a" * 300, "a\0b"]
 )
