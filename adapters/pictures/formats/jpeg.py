@@ -89,7 +89,7 @@ class _Endless(_Jpeg):
 
     def load_prepare(self) -> None:
         if _digest(self._as_if(FILLER)) != _digest(self._as_if(b"")):
-            raise PictureDamaged("the picture is cut: its pixels end before it does")
+            raise PictureDamaged("the picture does not decode: it is cut within its pixels")
         self.fp = io.BytesIO(self._data + END)
         super().load_prepare()
 
@@ -117,7 +117,7 @@ def open_jpeg(data: bytes, budget: Budget) -> Source:
         held += header.coefficients * COEFFICIENT_BYTES
         seconds += levels.scans * header.coefficients * NS_A_COEFFICIENT_SCAN
         if not ended and not levels.complete:
-            raise PictureDamaged("the picture is cut: scans are missing")
+            raise PictureDamaged("the picture does not decode: it is cut, scans are missing")
     if header.frame in ARITHMETIC:
         seconds += len(data) * NS_A_ARITHMETIC_BYTE
     if not ended:
