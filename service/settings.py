@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -181,6 +181,15 @@ class Settings(BaseSettings):
         del env_settings, dotenv_settings, file_secret_settings
         variables = InitSettingsSource(settings_cls, dict(given(settings_cls.model_fields, os.environ)))
         return init_settings, variables, TomlConfigSettingsSource(settings_cls, cls.config_file)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("no name or path holds a NUL")
+        if value == "" and info.field_name != "root_path":
+            raise ValueError("is empty")
+        return value
 
     @field_validator("store", mode="before")
     @classmethod

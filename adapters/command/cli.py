@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     silence_pillow()
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.store is None:
+    if not options.store:
         parser.error("say which store: --store DIR, or DVPT_STORE in the environment")
     try:
         code: int = options.run(Store.open(options.store), options)

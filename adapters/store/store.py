@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 from adapters.config import STABLE, BackboneConfig
 from adapters.errors import (
+    ArtifactDamaged,
     ArtifactError,
     BackboneMismatch,
     ConfigError,
     LabelNotFound,
     StoreConflict,
+    StoreError,
     StoreNotFound,
     TaskNotFound,
     VersionNotFound,
@@ -76,10 +78,16 @@ class Store:
 
     @classmethod
     def create(cls, location: Location, backbone: BackboneConfig) -> "Store":
-        """Make a store for `backbone`, or open the one there is. Raises BackboneMismatch for another's."""
+        """Make a store for `backbone`, or open the one there is.
+
+        Raises BackboneMismatch for another's, StoreError where none can be made, and what `open` raises.
+        """
         files = open_files(location)
         if not files.exists(BACKBONE_FILE):
-            files.put_exclusive(BACKBONE_FILE, backbone.model_dump_json(indent=2).encode() + b"\n")
+            try:
+                files.put_exclusive(BACKBONE_FILE, backbone.model_dump_json(indent=2).encode() + b"\n")
+            except OSError as error:
+                raise StoreError(f"cannot make a store at {files.url}: {error.strerror or error}") from error
         store = cls.open(location)
         # The same weights may have come from a file here and from the hub there.
         if store.backbone.model_copy(update={"revision": backbone.revision}) != backbone:
@@ -92,8 +100,8 @@ class Store:
     def open(cls, location: Location) -> "Store":
         """Open the store at a path or a URL.
 
-        Raises StoreNotFound, ArtifactFormat for an unreadable `backbone.json`, and ConfigError for a URL that
-        cannot be used.
+        Raises StoreNotFound, StoreError where it cannot be read, ArtifactFormat for a `backbone.json` that
+        makes no sense, and ConfigError for a URL that cannot be used.
         """
         files = open_files(location)
         return cls(files.url, _read_backbone(files), files)
@@ -305,6 +313,8 @@ def _read_backbone(files: Files) -> BackboneConfig:
         data = files.read(BACKBONE_FILE)
     except FileNotFoundError as error:
         raise StoreNotFound(f"there is no store at {files.url}: it has no {BACKBONE_FILE}") from error
+    except ArtifactDamaged as error:
+        raise StoreError(f"the store {files.url} cannot be read: {error}") from error
     return parse_json(BackboneConfig, data, f"{files.url}/{BACKBONE_FILE}")
 
 
