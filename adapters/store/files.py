@@ -13,7 +13,7 @@ from adapters.errors import ConfigError
 from adapters.store.local_files import LocalFiles
 
 Location = Path | str
-Fingerprint = frozenset[tuple[str, int, int | str]]
+Fingerprint = frozenset[tuple[str | int, ...]]
 
 
 class Files(Protocol):
@@ -54,7 +54,7 @@ class Files(Protocol):
         """Names of the files in a folder, in no order; none where it is missing."""
 
     def fingerprint(self, folder: str) -> Fingerprint:
-        """Name, size and time (or tag) of each file in a folder: differs once one was written or removed.
+        """Name, size and times (or tag) of each file in a folder: differs once one or its mode was changed.
 
         Costs no reading of the files; may miss a write of equal length within one tick of the clock. Empty
         where the folder is missing or cannot be looked at.

@@ -1,5 +1,6 @@
 """The backend for a local directory: renames, hard links and `flock`. The contract is that of files.py."""
 
+import errno
 import os
 import secrets
 import time
@@ -15,6 +16,9 @@ from adapters.errors import ArtifactDamaged, ConfigError
 from adapters.store.names import check_key
 
 LOCK_FILE = ".lock"
+EXCLUSIVE_LOCK_FILE = ".exclusive.lock"
+NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 LOCK_POLL_S = 0.01
 
 
@@ -61,13 +65,12 @@ class LocalFiles:
         path = self._path(key)
         temporary = _write_temporary(path, data)
         try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
+            placed = _place_exclusively(temporary, path)
         finally:
-            temporary.unlink()
-        _sync_directory(path.parent)
-        return True
+            temporary.unlink(missing_ok=True)
+        if placed:
+            _sync_directory(path.parent)
+        return placed
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
@@ -89,8 +92,8 @@ class LocalFiles:
         """Names of the files in a folder, with those of symbolic links."""
         return [name for name, is_folder in self._entries(folder) if not is_folder]
 
-    def fingerprint(self, folder: str) -> frozenset[tuple[str, int, int]]:
-        """Names, sizes and times in nanoseconds of the files in a folder."""
+    def fingerprint(self, folder: str) -> frozenset[tuple[str | int, ...]]:
+        """Names, sizes and times in nanoseconds of a folder's files; a change of mode is one of times."""
         try:
             with os.scandir(self._folder(folder)) as entries:
                 stats = [
@@ -100,7 +103,7 @@ class LocalFiles:
                 ]
         except OSError:
             return frozenset()
-        return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+        return frozenset((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats)
 
     def age_s(self, folder: str) -> float:
         """Seconds since the last change of anything in a folder, 0 where there is no such folder."""
@@ -125,8 +128,7 @@ class LocalFiles:
     def lock(self, folder: str) -> Iterator[None]:
         """Hold a folder by `flock` on a file in it, which stays."""
         path = self._inside(check_key(folder) if folder else "", LOCK_FILE)
-        # Where there is no flock, filelock would else take to a file that outlives a killed process.
-        with FileLock(path, poll_interval=LOCK_POLL_S, fallback_to_soft=False):
+        with _flock(path):
             yield
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
@@ -155,6 +157,46 @@ class LocalFiles:
             if path.is_symlink():
                 raise ArtifactDamaged(f"{path.relative_to(self.root)} is a symbolic link; a store holds none")
         return path / name
+
+
+@contextmanager
+def _flock(path: Path) -> Iterator[None]:
+    # Where there is no flock, filelock would else take to a file that outlives a killed process.
+    lock = FileLock(path, poll_interval=LOCK_POLL_S, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
+        raise ConfigError(
+            f"{path.parent} is on a file system without locks (flock), which a store needs"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _place_exclusively(temporary: Path, path: Path) -> bool:
+    """Give a whole file its name unless something has it; whether it got it.
+
+    Where there are no hard links (exFAT, some network shares) those who want the name take turns. Every
+    writer of one place finds the same there, so nobody links while another holds the lock.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+    else:
+        return True
+    with _flock(path.with_name(EXCLUSIVE_LOCK_FILE)):
+        if os.path.lexists(path):
+            return False
+        temporary.replace(path)
+        return True
 
 
 def _write_temporary(path: Path, data: bytes) -> Path:
