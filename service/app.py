@@ -82,8 +82,14 @@ def create_service(
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
     residency = _residency(bank, engine, batcher, threads, metrics)
     registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
-    interval_s = settings.watch_interval_s
-    watch = Watch(store, registry, interval_s=interval_s, loader=threads.loader, metrics=metrics)
+    watch = Watch(
+        store,
+        registry,
+        interval_s=settings.watch_interval_s,
+        forget_after_s=settings.forget_after_s,
+        loader=threads.loader,
+        metrics=metrics,
+    )
     decoder = Decoder(
         threads=settings.decode_threads,
         image_size=store.backbone.image_size,

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     watch_interval_s: float = Field(
         default=1.0, gt=0, le=3600, description="time between two looks at the store"
     )
+    forget_after_s: float = Field(
+        default=30.0, ge=0, le=86_400, description="how long a task missing from the store is still answered"
+    )
 
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="largest request body")
     max_picture_bytes: int = Field(default=32_000_000, ge=1, description="largest encoded picture")

@@ -13,6 +13,7 @@ from adapters.errors import ConfigError
 from adapters.store.local_files import LocalFiles
 
 Location = Path | str
+Stamp = tuple[str | int, ...]
 Fingerprint = frozenset[tuple[str | int, ...]]
 
 
@@ -29,6 +30,12 @@ class Files(Protocol):
     def url(self) -> str:
         """What `open_files` opens this place by, and messages call it."""
 
+    def identity(self) -> Stamp:
+        """What tells this place from another one that took its name (a mount, a swapped link).
+
+        Raises OSError where nothing is.
+        """
+
     def read(self, key: str) -> bytes:
         """The bytes of a file: those of one whole write, whoever writes meanwhile.
 
@@ -43,6 +50,9 @@ class Files(Protocol):
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file. True after the `put` of any process, False after its `remove`."""
+
+    def stamp(self, key: str) -> Stamp | None:
+        """Size and times (or tag) of a file, another one once it was changed; None where there is none."""
 
     def remove(self, key: str) -> None:
         """Remove a file, durably on return; nothing happens where there is none."""

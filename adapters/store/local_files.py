@@ -17,6 +17,7 @@ from adapters.store.names import check_key
 
 LOCK_FILE = ".lock"
 EXCLUSIVE_LOCK_FILE = ".exclusive.lock"
+NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 LOCK_POLL_S = 0.01
@@ -40,6 +41,11 @@ class LocalFiles:
     def url(self) -> str:
         """The path, as it was given."""
         return str(self.root)
+
+    def identity(self) -> tuple[int, int]:
+        """Device and number of the directory. Raises FileNotFoundError."""
+        found = os.stat(self.root)  # noqa: PTH116
+        return found.st_dev, found.st_ino
 
     def read(self, key: str) -> bytes:
         """The bytes of a file. Raises FileNotFoundError, and ArtifactDamaged for a symbolic link."""
@@ -74,8 +80,18 @@ class LocalFiles:
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
-        # A watcher asks this for every version of every task: a Path would cost more than the call.
         return os.path.exists(f"{self.root}/{check_key(key)}")  # noqa: PTH110
+
+    def stamp(self, key: str) -> tuple[int, int, int] | None:
+        """Size and times in nanoseconds. Raises OSError where it cannot be told whether the file is there."""
+        # A watcher asks this for every version of every task: a Path would cost more than the call.
+        try:
+            found = os.stat(f"{self.root}/{check_key(key)}")  # noqa: PTH116
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                return None
+            raise
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def remove(self, key: str) -> None:
         """Remove a file, on the disk before returning; nothing happens where there is none."""
