@@ -43,7 +43,7 @@ class TaskRecord:
 
     `stamps` are those of the configurations. What is in neither `versions` nor `labels` is in `buried` if
     it was seen to be deleted, in `unclear` if nothing could be told of it, and else merely absent: a folder
-    that is missing now tells nothing of what was in it. `folders` are the task's, None if it cannot be listed.
+    that is missing now tells nothing of what was in it. `folders`: the task's, None if it cannot be listed.
     """
 
     name: str
