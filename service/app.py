@@ -95,9 +95,16 @@ def create_service(
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
     residency = _residency(bank, engine, batcher, threads, metrics)
-    registry = Registry(store, residency, loader=threads.loader, metrics=metrics)
-    interval_s = settings.watch_interval_s
-    watch = Watch(store, registry, interval_s=interval_s, loader=threads.loader, metrics=metrics)
+    spare = settings.host_adapters or settings.slots_per_layout
+    registry = Registry(store, residency, host_adapters=spare, loader=threads.loader, metrics=metrics)
+    watch = Watch(
+        store,
+        registry,
+        interval_s=settings.watch_interval_s,
+        forget_after_s=settings.forget_after_s,
+        loader=threads.loader,
+        metrics=metrics,
+    )
     decode_threads = FairThreads(settings.decode_threads)
     decoder = Decoder(
         decode_threads,

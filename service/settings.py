@@ -99,8 +99,16 @@ class Settings(BaseSettings):
     slots_per_layout: int = Field(
         default=1024, ge=1, le=100_000, description="most adapters of one layout on the device at a time"
     )
+    host_adapters: int = Field(
+        default=0,
+        ge=0,
+        description="most adapters kept in host memory that no label serves; 0 takes slots_per_layout",
+    )
     watch_interval_s: float = Field(
         default=1.0, gt=0, le=3600, description="time between two looks at the store"
+    )
+    forget_after_s: float = Field(
+        default=30.0, ge=0, le=86_400, description="how long a task missing from the store is still answered"
     )
 
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="largest request body")

@@ -13,7 +13,8 @@ from adapters.errors import ConfigError
 from adapters.store.local_files import LocalFiles
 
 Location = Path | str
-Fingerprint = frozenset[tuple[str, int, int | str]]
+Stamp = tuple[str | int, ...]
+Fingerprint = frozenset[tuple[str | int, ...]]
 
 
 class Files(Protocol):
@@ -28,6 +29,12 @@ class Files(Protocol):
     @property
     def url(self) -> str:
         """What `open_files` opens this place by, and messages call it."""
+
+    def identity(self) -> Stamp:
+        """What tells this place from another one that took its name (a mount, a swapped link).
+
+        Raises OSError where nothing is.
+        """
 
     def read(self, key: str) -> bytes:
         """The bytes of a file: those of one whole write, whoever writes meanwhile.
@@ -44,6 +51,9 @@ class Files(Protocol):
     def exists(self, key: str) -> bool:
         """Whether there is such a file. True after the `put` of any process, False after its `remove`."""
 
+    def stamp(self, key: str) -> Stamp | None:
+        """Size and times (or tag) of a file, another one once it was changed; None where there is none."""
+
     def remove(self, key: str) -> None:
         """Remove a file, durably on return; nothing happens where there is none."""
 
@@ -54,7 +64,7 @@ class Files(Protocol):
         """Names of the files in a folder, in no order; none where it is missing."""
 
     def fingerprint(self, folder: str) -> Fingerprint:
-        """Name, size and time (or tag) of each file in a folder: differs once one was written or removed.
+        """Name, size and times (or tag) of each file in a folder: differs once one or its mode was changed.
 
         Costs no reading of the files; may miss a write of equal length within one tick of the clock. Empty
         where the folder is missing or cannot be looked at.

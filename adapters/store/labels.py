@@ -10,6 +10,7 @@ from adapters.store.files import Files
 from adapters.store.names import is_label_name
 from adapters.store.strict_json import parse_json
 
+LABELS_FOLDER = "labels"
 HISTORY_LIMIT = 100
 
 
@@ -36,7 +37,7 @@ class LabelFile(StrictModel):
 
 def label_key(task: str, label: str) -> str:
     """Where a label's file is in the store."""
-    return f"{task}/labels/{label}"
+    return f"{task}/{LABELS_FOLDER}/{label}"
 
 
 def read_label(files: Files, task: str, label: str) -> LabelFile | None:
@@ -56,7 +57,7 @@ def read_labels(files: Files, task: str) -> tuple[dict[str, LabelFile], dict[str
     """Every label of a task, and what is wrong with those that cannot be read."""
     labels: dict[str, LabelFile] = {}
     damaged: dict[str, str] = {}
-    for name in sorted(files.files(f"{task}/labels")):
+    for name in sorted(files.files(f"{task}/{LABELS_FOLDER}")):
         if not is_label_name(name):
             continue
         try:

@@ -1,5 +1,6 @@
 """The backend for a local directory: renames, hard links and `flock`. The contract is that of files.py."""
 
+import errno
 import os
 import secrets
 import time
@@ -15,6 +16,10 @@ from adapters.errors import ArtifactDamaged, ConfigError
 from adapters.store.names import check_key
 
 LOCK_FILE = ".lock"
+EXCLUSIVE_LOCK_FILE = ".exclusive.lock"
+NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
+NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 LOCK_POLL_S = 0.01
 
 
@@ -36,6 +41,11 @@ class LocalFiles:
     def url(self) -> str:
         """The path, as it was given."""
         return str(self.root)
+
+    def identity(self) -> tuple[int, int]:
+        """Device and number of the directory. Raises FileNotFoundError."""
+        found = os.stat(self.root)  # noqa: PTH116
+        return found.st_dev, found.st_ino
 
     def read(self, key: str) -> bytes:
         """The bytes of a file. Raises FileNotFoundError, and ArtifactDamaged for a symbolic link."""
@@ -61,18 +71,27 @@ class LocalFiles:
         path = self._path(key)
         temporary = _write_temporary(path, data)
         try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
+            placed = _place_exclusively(temporary, path)
         finally:
-            temporary.unlink()
-        _sync_directory(path.parent)
-        return True
+            temporary.unlink(missing_ok=True)
+        if placed:
+            _sync_directory(path.parent)
+        return placed
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
-        # A watcher asks this for every version of every task: a Path would cost more than the call.
         return os.path.exists(f"{self.root}/{check_key(key)}")  # noqa: PTH110
+
+    def stamp(self, key: str) -> tuple[int, int, int] | None:
+        """Size and times in nanoseconds. Raises OSError where it cannot be told whether the file is there."""
+        # A watcher asks this for every version of every task: a Path would cost more than the call.
+        try:
+            found = os.stat(f"{self.root}/{check_key(key)}")  # noqa: PTH116
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                return None
+            raise
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def remove(self, key: str) -> None:
         """Remove a file, on the disk before returning; nothing happens where there is none."""
@@ -89,8 +108,8 @@ class LocalFiles:
         """Names of the files in a folder, with those of symbolic links."""
         return [name for name, is_folder in self._entries(folder) if not is_folder]
 
-    def fingerprint(self, folder: str) -> frozenset[tuple[str, int, int]]:
-        """Names, sizes and times in nanoseconds of the files in a folder."""
+    def fingerprint(self, folder: str) -> frozenset[tuple[str | int, ...]]:
+        """Names, sizes and times in nanoseconds of a folder's files; a change of mode is one of times."""
         try:
             with os.scandir(self._folder(folder)) as entries:
                 stats = [
@@ -100,7 +119,7 @@ class LocalFiles:
                 ]
         except OSError:
             return frozenset()
-        return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+        return frozenset((name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats)
 
     def age_s(self, folder: str) -> float:
         """Seconds since the last change of anything in a folder, 0 where there is no such folder."""
@@ -125,8 +144,7 @@ class LocalFiles:
     def lock(self, folder: str) -> Iterator[None]:
         """Hold a folder by `flock` on a file in it, which stays."""
         path = self._inside(check_key(folder) if folder else "", LOCK_FILE)
-        # Where there is no flock, filelock would else take to a file that outlives a killed process.
-        with FileLock(path, poll_interval=LOCK_POLL_S, fallback_to_soft=False):
+        with _flock(path):
             yield
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
@@ -155,6 +173,46 @@ class LocalFiles:
             if path.is_symlink():
                 raise ArtifactDamaged(f"{path.relative_to(self.root)} is a symbolic link; a store holds none")
         return path / name
+
+
+@contextmanager
+def _flock(path: Path) -> Iterator[None]:
+    # Where there is no flock, filelock would else take to a file that outlives a killed process.
+    lock = FileLock(path, poll_interval=LOCK_POLL_S, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
+        raise ConfigError(
+            f"{path.parent} is on a file system without locks (flock), which a store needs"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _place_exclusively(temporary: Path, path: Path) -> bool:
+    """Give a whole file its name unless something has it; whether it got it.
+
+    Where there are no hard links (exFAT, some network shares) those who want the name take turns. Every
+    writer of one place finds the same there, so nobody links while another holds the lock.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_HARD_LINKS:
+            raise
+    else:
+        return True
+    with _flock(path.with_name(EXCLUSIVE_LOCK_FILE)):
+        if os.path.lexists(path):
+            return False
+        temporary.replace(path)
+        return True
 
 
 def _write_temporary(path: Path, data: bytes) -> Path:

@@ -29,7 +29,7 @@ from adapters.store.artifact import (
     encode_artifact,
     parse_config,
 )
-from adapters.store.files import Files, Fingerprint, Location, open_files
+from adapters.store.files import Files, Fingerprint, Location, Stamp, open_files
 from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
 from adapters.store.names import check_label_name, check_task_name, is_task_name
 from adapters.store.strict_json import parse_json
@@ -41,12 +41,21 @@ READ_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """What the store has of one task: published versions in order, labels, and what cannot be read."""
+    """What the store has of one task: published versions in order, labels, and what cannot be read.
+
+    `stamps` are those of the configurations. What is in neither `versions` nor `labels` is in `buried` if
+    it was seen to be deleted, in `unclear` if nothing could be told of it, and else merely absent: a folder
+    that is missing now tells nothing of what was in it. `folders`: the task's, None if it cannot be listed.
+    """
 
     name: str
     versions: tuple[int, ...]
     labels: Mapping[str, int]
     problems: tuple[str, ...] = ()
+    stamps: Mapping[int, Stamp] = field(default_factory=dict)
+    buried: frozenset[int] = frozenset()
+    unclear: frozenset[int | str] = frozenset()
+    folders: frozenset[str] | None = None
 
     def require_version(self, version: int) -> int:
         """The version. Raises VersionNotFound, which names the versions there are."""
@@ -118,6 +127,23 @@ class Store:
         """Every task by name. Cheap enough to be polled, and one damaged task does not hide the others."""
         found = [self._record(name) for name in self.task_folders()]
         return {record.name: record for record in found if record.versions or record.problems}
+
+    def look(self) -> dict[str, TaskRecord]:
+        """The record of every task folder, for those who look again and again: also of what was deleted.
+
+        Raises what `check_backbone` raises where the store was not the same place from begin to end, however
+        short: a listing that was cut off has no error of its own.
+        """
+        self.check_backbone()
+        place, found = self._place(), {}
+        for task in self.task_folders():
+            found[task] = self._record(task)
+            if self._place() != place:
+                break
+        self.check_backbone()
+        if self._place() != place:
+            raise StoreNotFound(f"the store {self.url} was replaced during a look at it")
+        return found
 
     def tasks(self) -> list[str]:
         """The names of all tasks, in order."""
@@ -275,15 +301,32 @@ class Store:
             try:
                 # Labels first: a version published in between is then only missing, not dangling.
                 labels, damaged = read_labels(self._files, task)
-                versions = self._versions.published(task)
+                folders = self._files.folders(task)
+                seen = self._versions.seen(task, folders)
             except OSError as error:
                 return TaskRecord(task, (), {}, (f"task {task!r} cannot be read: {error.strerror}",))
-            lost = [name for name, label in labels.items() if label.version not in versions]
+            lost = [name for name, label in labels.items() if label.version not in seen.stamps]
             if not lost:  # else a version may have gone after its label moved on: look again
                 break
         dangling = (_dangling(task, name, labels[name].version) for name in lost)
         named = {name: label.version for name, label in labels.items() if name not in lost}
-        return TaskRecord(task, versions, named, (*damaged.values(), *dangling))
+        faults = (f"version {at} of {task!r} cannot be read: {fault}" for at, fault in seen.faults.items())
+        return TaskRecord(
+            task,
+            tuple(seen.stamps),
+            named,
+            (*damaged.values(), *dangling, *faults),
+            stamps=seen.stamps,
+            buried=seen.buried,
+            unclear=frozenset({*damaged, *lost, *seen.faults}),
+            folders=frozenset(folders),
+        )
+
+    def _place(self) -> Stamp:
+        try:
+            return self._files.identity()
+        except OSError as error:
+            raise StoreNotFound(f"the store {self.url} went away during a look at it") from error
 
     def _read(self, task: str, version: int, names: Sequence[str]) -> dict[str, bytes]:
         check_task_name(task)

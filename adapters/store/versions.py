@@ -9,13 +9,22 @@ from dataclasses import dataclass
 
 from adapters.errors import StoreConflict
 from adapters.store.artifact import CARD_FILE, CONFIG_FILE
-from adapters.store.files import Files, Fingerprint
+from adapters.store.files import Files, Fingerprint, Stamp
 
 CLAIM_FILE = "claim"
 TOMBSTONE_FILE = "tombstone"
 REMAINS = {CLAIM_FILE, TOMBSTONE_FILE}
 FOLDER = re.compile(r"[1-9][0-9]{0,8}")
 DEAD_AFTER_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class VersionsSeen:
+    """What exists, in order, with stamps of the configurations; what tombstones tell; what cannot be told."""
+
+    stamps: Mapping[int, Stamp]
+    buried: frozenset[int]
+    faults: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,23 @@ class VersionFolders:
 
     def published(self, task: str) -> tuple[int, ...]:
         """The versions that exist, in order."""
-        return tuple(version for version in self._numbers(task) if self.exists(task, version))
+        return tuple(self.seen(task, self.files.folders(task)).stamps)
+
+    def seen(self, task: str, folders: Sequence[str]) -> VersionsSeen:
+        """What one look tells of the versions among a task's folders."""
+        stamps: dict[int, Stamp] = {}
+        buried: set[int] = set()
+        faults: dict[int, str] = {}
+        for version in sorted(int(name) for name in folders if FOLDER.fullmatch(name)):
+            try:
+                stamp = self.files.stamp(f"{task}/{version}/{CONFIG_FILE}")
+                if stamp is not None:
+                    stamps[version] = stamp
+                elif self.files.exists(f"{task}/{version}/{TOMBSTONE_FILE}"):
+                    buried.add(version)
+            except OSError as error:
+                faults[version] = error.strerror or str(error)
+        return VersionsSeen(stamps, frozenset(buried), faults)
 
     def exists(self, task: str, version: int) -> bool:
         """Whether the version is published and not deleted."""

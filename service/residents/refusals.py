@@ -1,11 +1,15 @@
-"""Versions that could not be taken into service, and when to try them again."""
+"""Versions that could not be taken into service, and when to try them again.
+
+There is no last attempt: a disk may heal without a change of the files, and a version is tried only while a
+label names it or a request asks for it.
+"""
 
 from dataclasses import dataclass
 
 from adapters.store.files import Fingerprint
 
-MAX_ATTEMPTS = 5
 FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -19,15 +23,13 @@ class Refusal:
     fingerprint: Fingerprint
 
     def may_retry(self, now_s: float, fingerprint: Fingerprint) -> bool:
-        """True once the pause is over, a few times only; and whenever the files have changed."""
-        if fingerprint != self.fingerprint:
-            return True
-        return self.attempts < MAX_ATTEMPTS and now_s >= self.retry_at_s
+        """True once the pause is over, and whenever the files have changed."""
+        return fingerprint != self.fingerprint or now_s >= self.retry_at_s
 
 
 def next_refusal(before: Refusal | None, error: Exception, now_s: float, fingerprint: Fingerprint) -> Refusal:
-    """The refusal after one more failed attempt; pauses double, and changed files start anew."""
+    """The refusal after one more failed attempt; pauses double up to a minute, changed files start anew."""
     same = before is not None and before.fingerprint == fingerprint
     attempts = before.attempts + 1 if same and before else 1
-    retry_at_s = now_s + FIRST_PAUSE_S * 2 ** (attempts - 1)
-    return Refusal(type(error).__name__, str(error), attempts, retry_at_s, fingerprint)
+    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempts - 1, 10))
+    return Refusal(type(error).__name__, str(error), attempts, now_s + pause_s, fingerprint)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -51,11 +52,23 @@ class TaskState:
 class Registry:
     """Follows the store and hands out leases. All methods belong to the event loop's thread."""
 
-    def __init__(self, store: Store, residency: Residency, *, loader: Executor, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        residency: Residency,
+        *,
+        loader: Executor,
+        metrics: Metrics,
+        host_adapters: int = 1024,
+    ) -> None:
         self._store = store
         self._residency = residency
         self._loader = loader
         self._metrics = metrics
+        self._host_adapters = host_adapters
+        self._spare: OrderedDict[Resident, None] = (
+            OrderedDict()
+        )  # no label serves them; least recently used first
         self._states: dict[str, TaskState] = {}
         self._loads: dict[tuple[str, int], asyncio.Task[Resident]] = {}
 
@@ -79,12 +92,19 @@ class Registry:
         AdapterUnavailable for a version that was refused.
         """
         state = self.state(task)
-        if version is not None:
-            resident = await self._version(state, version)
-        else:
-            resident = state.serving.get(label or STABLE) or await self._first_serving(state, label or STABLE)
+        resident = await self._asked_for(state, version, label or STABLE)
+        while resident.gone:  # it left memory between its load and this moment
+            resident = await self._asked_for(self.state(task), version, label or STABLE)
+        if resident in self._spare:
+            self._spare.move_to_end(resident)
         async with self._residency.lease(resident) as slot:
+            self._forget_spare()
             yield Lease(task, resident.version, resident.config, slot)
+
+    async def _asked_for(self, state: TaskState, version: int | None, label: str) -> Resident:
+        if version is not None:
+            return await self._version(state, version)
+        return state.serving.get(label) or await self._first_serving(state, label)
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
         """Take in what the store has now: new versions, moved labels, and what is gone."""
@@ -96,6 +116,7 @@ class Registry:
         turn = asyncio.Semaphore(LOADS_AT_ONCE)
         behind = [state for state in self._states.values() if not _up_to_date(state)]
         await asyncio.gather(*(self._catch_up(state, turn) for state in behind))
+        self._forget_spare()
         self._metrics.tasks.set(len(self._states))
         self._metrics.refused_adapters.set(sum(len(state.refusals) for state in self._states.values()))
 
@@ -110,7 +131,7 @@ class Registry:
         """Let every label in use, and `stable`, serve the version it names, once that is ready."""
         for label in [label for label in state.serving if label not in state.record.labels]:
             if not state.record.problems:  # a label that cannot be read now is not one that was removed
-                del state.serving[label]
+                self._keep_spare(state, [state.serving.pop(label)])
                 log_event(logger, logging.INFO, "label_gone", task=state.record.name, label=label)
         for label in {STABLE, *state.serving} & state.record.labels.keys():
             version = state.record.labels[label]
@@ -125,6 +146,7 @@ class Registry:
     def _serve(self, state: TaskState, label: str, resident: Resident) -> None:
         before = state.serving.get(label)
         state.serving[label] = resident
+        self._spare.pop(resident, None)
         if before is not None:
             self._metrics.serving_changes.inc()
         log_event(
@@ -136,7 +158,11 @@ class Registry:
             version=resident.version,
             before=before.version if before else "none",
         )
-        if before is not None and before.version not in state.record.labels.values():
+        if before is None:
+            return
+        if before.version in state.record.labels.values():
+            self._keep_spare(state, [before])
+        else:
             self._retire(state, [before])
 
     def _retire(self, state: TaskState, residents: Iterable[Resident]) -> None:
@@ -144,7 +170,22 @@ class Registry:
         for resident in residents:
             if resident not in state.serving.values():
                 state.residents.pop(resident.version, None)
+                self._spare.pop(resident, None)
                 self._residency.retire(resident)
+
+    def _keep_spare(self, state: TaskState, residents: Iterable[Resident]) -> None:
+        """Keep versions for which no label serves any more for as long as there is room."""
+        for resident in residents:
+            if resident not in state.serving.values():
+                self._spare[resident] = None
+
+    def _forget_spare(self) -> None:
+        """Let the least recently used go that no label serves, where host memory has too many of them."""
+        if len(self._spare) <= self._host_adapters:
+            return
+        on_host = [each for each in self._spare if each.slot is None and not each.leases]
+        for resident in on_host[: max(0, len(on_host) - self._host_adapters)]:
+            self._retire(self._states[resident.task], [resident])
 
     def _retire_task(self, task: str) -> None:
         state = self._states.pop(task)
@@ -186,8 +227,13 @@ class Registry:
         try:
             artifact: Artifact = await loop.run_in_executor(self._loader, self._store.load, task, version)
             resident = await self._residency.add(task, version, artifact)
-        except (TaskNotFound, VersionNotFound):
-            raise  # deleted between the listing and the load
+        except (
+            TaskNotFound,
+            VersionNotFound,
+        ) as error:  # gone since the look; the next will tell if for good
+            raise AdapterUnavailable(
+                f"version {version} of task {task!r} cannot be read now: {error}"
+            ) from error
         except Exception as error:  # whatever it is, it refuses this version and harms no other
             raise self._refuse(state, version, error, fingerprint) from error
         return self._accept(state, resident, monotonic() - started_s)
@@ -198,6 +244,7 @@ class Registry:
             raise _no_task(resident.task)
         state.refusals.pop(resident.version, None)
         state.residents[resident.version] = resident
+        self._spare[resident] = None
         self._metrics.loads.labels("ok").inc()
         self._metrics.load_seconds.observe(seconds)
         log_event(

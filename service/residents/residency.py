@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -16,12 +16,17 @@ from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import Artifact
 from service.metrics import Metrics
 
+TURN_S = 0.25
+"""How long an adapter waits for a slot that nobody uses before one in use must make way: a few batches."""
+
 
 @dataclass(eq=False, slots=True)
 class Resident:
     """One version of a task in memory. Only `Residency` changes it.
 
-    `tensors` are empty while it is in a slot: the bank's rows are then the only copy.
+    `tensors` are empty while it is in a slot: the bank's rows are then the only copy. `leases` counts those
+    that wait for the slot too, `held_back` those that wait because it makes way for another (`makes_way` is
+    set once it has). `granted` numbers the times when residents of the bank got their slots.
     """
 
     task: str
@@ -30,9 +35,22 @@ class Resident:
     layout: Layout
     tensors: dict[str, Tensor]
     slot: Slot | None = None
+    granted: int = 0
     leases: int = 0
+    held_back: int = 0
     retired: bool = False
     returning: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    makes_way: asyncio.Event | None = field(default=None, repr=False)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether somebody has a lease who is not held back."""
+        return self.leases > self.held_back
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.retired and self.slot is None and not self.tensors
 
 
 class Residency:
@@ -56,6 +74,7 @@ class Residency:
         self._settled = settled
         self._metrics = metrics
         self._warm: set[Layout] = set()
+        self._grants = 0
         self._in_slots: dict[Layout, OrderedDict[Resident, None]] = {}
         self._on_host: set[Resident] = set()
         self._return_locks: dict[Layout, asyncio.Lock] = {}
@@ -64,12 +83,16 @@ class Residency:
         metrics.host_adapters.set_function(lambda: len(self._on_host))
 
     async def add(self, task: str, version: int, artifact: Artifact) -> Resident:
-        """Take a checked adapter in: into a free slot, or into host memory where none is free."""
+        """Take a checked adapter in: into a free slot, or into host memory where none is free.
+
+        While others wait for a slot of its layout, the next free one is theirs.
+        """
         layout = self._bank.layout_of(artifact.config)
         resident = Resident(task, version, artifact.config, layout, artifact.tensors)
         self._on_host.add(resident)
         try:
-            await self._insert(resident)
+            if not self._return_lock(layout).locked():
+                await self._insert(resident)
         except BankFull:
             pass
         except BaseException:
@@ -80,18 +103,26 @@ class Residency:
     @asynccontextmanager
     async def lease(self, resident: Resident) -> AsyncIterator[Slot]:
         """Hold an adapter in its slot, after bringing it back from host memory if need be."""
-        resident.leases += 1  # before any wait, so that nothing frees it on the way
-        try:
-            while resident.slot is None:
-                await self._returned(resident)
+        with self._held(resident):  # before any wait, so that nothing frees it on the way
+            while resident.slot is None or resident.makes_way is not None:
+                if resident.makes_way is not None:
+                    await self._made_way(resident, resident.makes_way)
+                else:
+                    await self._returned(resident)
             self._in_slots[resident.layout].move_to_end(resident)
             yield resident.slot
+
+    @contextmanager
+    def _held(self, resident: Resident) -> Iterator[None]:
+        resident.leases += 1
+        try:
+            yield
         finally:
             resident.leases -= 1
-            if not resident.leases:
+            if not resident.in_use:
                 self._slot_available.set()
-                if resident.retired:
-                    self.retire(resident)
+            if not resident.leases and resident.retired:
+                self.retire(resident)
 
     def retire(self, resident: Resident) -> None:
         """Let an adapter go for good: now, or once its last lease has ended."""
@@ -110,6 +141,13 @@ class Residency:
         """Wait for the slots that are being freed."""
         await asyncio.gather(*self._freeing, return_exceptions=True)
 
+    async def _made_way(self, resident: Resident, has_made_way: asyncio.Event) -> None:
+        resident.held_back += 1
+        try:
+            await has_made_way.wait()
+        finally:
+            resident.held_back -= 1
+
     async def _returned(self, resident: Resident) -> None:
         """Wait for one shared return, which a request that gives up does not end for the others."""
         if resident.returning is None:
@@ -117,14 +155,14 @@ class Residency:
         await asyncio.shield(resident.returning)
 
     async def _return(self, resident: Resident) -> None:
-        lock = self._return_locks.setdefault(resident.layout, asyncio.Lock())
+        overdue_s = asyncio.get_running_loop().time() + TURN_S
         try:
-            async with lock:  # first come, first in
+            async with self._return_lock(resident.layout):  # first come, first in
                 while resident.slot is None:
                     try:
                         await self._insert(resident)
                     except BankFull:
-                        await self._evict(resident.layout)
+                        await self._make_room(resident.layout, overdue_s)
             self._metrics.returns.inc()
         finally:
             resident.returning = None
@@ -144,23 +182,50 @@ class Residency:
         self._on_host.discard(resident)
         self._residents_in_slots(resident.layout)[resident] = None
         resident.slot, resident.tensors = slot, {}
+        self._grants += 1
+        resident.granted = self._grants
         self._slot_available.set()  # it has no lease yet
 
-    async def _evict(self, layout: Layout) -> None:
-        """Send the least recently used adapter without a lease to host memory, or wait for a lease to end."""
+    async def _make_room(self, layout: Layout, overdue_s: float) -> None:
+        """Send an adapter of a layout to host memory: the least recently used of those not in use.
+
+        From `overdue_s` on (in the event loop's time) the one that has had its slot for longest takes no new
+        leases until it has gone, or another has: with more adapters in demand than slots all get their turns.
+        """
         residents = self._residents_in_slots(layout)
-        idle = next((resident for resident in residents if not resident.leases), None)
-        if idle is None:
-            self._slot_available.clear()
-            await self._slot_available.wait()
+        makes_way: Resident | None = None
+        try:
+            while True:
+                idle = next((resident for resident in residents if not resident.in_use), None)
+                overdue = asyncio.get_running_loop().time() >= overdue_s
+                if overdue and makes_way is None and residents:
+                    makes_way = idle or min(residents, key=lambda resident: resident.granted)
+                    makes_way.makes_way = asyncio.Event()
+                if idle is not None:
+                    await self._evict(idle)
+                    return
+                self._slot_available.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(None if overdue else overdue_s):
+                        await self._slot_available.wait()
+        finally:
+            if makes_way is not None and makes_way.makes_way is not None:
+                makes_way.makes_way.set()
+                makes_way.makes_way = None
+
+    async def _evict(self, idle: Resident) -> None:
+        """Send an adapter to host memory, unless it is wanted again meanwhile."""
+        slot = idle.slot
+        if slot is None:
             return
-        async with self.lease(idle) as slot:  # so that nothing frees it meanwhile
+        with self._held(idle):  # so that nothing frees it meanwhile
             loop = asyncio.get_running_loop()
             tensors = await loop.run_in_executor(self._loader, self._bank.read, idle.config, slot)
-        if idle.leases or idle.slot is None:
+            wanted = idle.leases - idle.held_back > 1
+        if wanted or idle.slot is None:
             return  # wanted again, or gone for good
         idle.slot, idle.tensors = None, tensors
-        del residents[idle]
+        del self._residents_in_slots(idle.layout)[idle]
         self._on_host.add(idle)
         self._metrics.evictions.inc()
         await self._free(slot)
@@ -170,6 +235,9 @@ class Residency:
         await self._settled()
         await asyncio.get_running_loop().run_in_executor(self._loader, self._bank.remove, slot)
         self._slot_available.set()
+
+    def _return_lock(self, layout: Layout) -> asyncio.Lock:
+        return self._return_locks.setdefault(layout, asyncio.Lock())
 
     def _write(self, resident: Resident) -> Slot:
         slot = self._bank.insert(resident.config, resident.tensors)

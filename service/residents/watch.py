@@ -9,6 +9,7 @@ from adapters.errors import DvptError
 from adapters.store.store import Store, TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
+from service.residents.absences import Absences
 from service.residents.registry import Registry
 
 logger = logging.getLogger("service.watch")
@@ -24,31 +25,41 @@ class Watch:
     """Polls: that works on a disk, on a network share and on an object store alike."""
 
     def __init__(
-        self, store: Store, registry: Registry, *, interval_s: float, loader: Executor, metrics: Metrics
+        self,
+        store: Store,
+        registry: Registry,
+        *,
+        interval_s: float,
+        forget_after_s: float,
+        loader: Executor,
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._registry = registry
         self._interval_s = interval_s
         self._loader = loader
         self._metrics = metrics
+        self._absences = Absences(forget_after_s)
         self._last_fault = ""
         self._last_problems: dict[str, tuple[str, ...]] = {}
 
     async def look(self) -> float:
         """Look once, and return only when the registry has followed; seconds the look itself took.
 
-        A store that cannot be read leaves everything as it is.
+        A store that cannot be read leaves everything as it is, and what it merely lacks stays for a while.
         """
         started_s = monotonic()
         try:
-            records = await asyncio.get_running_loop().run_in_executor(self._loader, self._scan)
+            looked = await asyncio.get_running_loop().run_in_executor(self._loader, self._store.look)
         except (DvptError, OSError) as error:
+            self._absences.interrupted()
             self._report_fault(str(error))
             return monotonic() - started_s
         took_s = monotonic() - started_s
         self._metrics.scan_seconds.observe(took_s)
         self._metrics.last_look.set_to_current_time()
         self._report_fault("")
+        records = self._absences.complete(looked)
         self._report_problems(records)
         await self._registry.follow(records)
         return took_s
@@ -59,11 +70,6 @@ class Watch:
         while True:
             await asyncio.sleep(pause_s(self._interval_s, took_s))
             took_s = await self.look()
-
-    def _scan(self) -> dict[str, TaskRecord]:
-        # An empty listing must mean an empty store, not a share that is not mounted just now.
-        self._store.check_backbone()
-        return self._store.records()
 
     def _report_fault(self, fault: str) -> None:
         if fault:

@@ -165,6 +165,32 @@ def test_a_fingerprint_differs_after_every_change(files: Files) -> None:
     assert files.fingerprint("a") in seen
 
 
+def test_a_stamp_differs_after_every_change_and_none_is_of_nothing(files: Files) -> None:
+    assert files.stamp("a/one") is None
+    seen = set()
+    for data in (b"1", b"22", b"333"):
+        files.put("a/one", data)
+        assert files.stamp("a/one") == files.stamp("a/one")
+        seen.add(files.stamp("a/one"))
+    assert len(seen) == 3
+    assert None not in seen
+    files.remove("a/one")
+    assert files.stamp("a/one") is None
+
+
+def test_a_place_keeps_its_identity_whatever_is_put_there(files: Files, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="place"):
+        files.identity()
+    files.put("a/one", b"1")
+    before = files.identity()
+    files.put("b/two", b"2")
+    files.remove("a/one")
+    assert files.identity() == before
+    other = open_files(tmp_path / "other")
+    other.put("a/one", b"1")
+    assert other.identity() != before
+
+
 def test_a_folder_that_changed_now_is_young(files: Files) -> None:
     files.put("a/b", b"")
     assert 0 <= files.age_s("a") < 3600

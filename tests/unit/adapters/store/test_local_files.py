@@ -1,15 +1,21 @@
 """What only a directory can hold: links, temporary files of dead processes, locks of dead processes."""
 
+import errno
+import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from filelock import FileLock, Timeout
 
-from adapters.errors import ArtifactDamaged
+from adapters.errors import ArtifactDamaged, ConfigError
 from adapters.store.local_files import LOCK_FILE, LocalFiles
+from adapters.store.store import Store
+from adapters.vit.backbone import Backbone
 from tests.support.processes import holding
 
 DAY_S = 24 * 3600
@@ -97,6 +103,75 @@ def test_a_change_of_equal_length_shows_in_the_fingerprint(files: LocalFiles) ->
     (files.root / "a" / "b").write_bytes(b"INSIDE")
     os.utime(files.root / "a" / "b", (1, 1))
     assert files.fingerprint("a") != before
+
+
+def test_a_changed_permission_shows_in_the_fingerprint(files: LocalFiles) -> None:
+    (files.root / "a" / "b").chmod(0o600)
+    before = files.fingerprint("a")
+    (files.root / "a" / "b").chmod(0o644)
+    assert files.fingerprint("a") != before
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_of_exclusive_puts_without_hard_links_one_wins_and_nobody_sees_half(
+    files: LocalFiles, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    for turn in range(20):
+        start, key = threading.Barrier(8), f"{turn}/claim"
+        datas = [bytes([number]) * 100_000 for number in range(8)]
+
+        def put(data: bytes, start: threading.Barrier = start, key: str = key) -> tuple[bool, bytes]:
+            start.wait()
+            return files.put_exclusive(key, data), files.read(key)
+
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(put, datas))
+        winner = datas[[won for won, _ in results].index(True)]
+        assert [won for won, _ in results].count(True) == 1
+        assert {read for _, read in results} == {winner}
+        assert files.files(f"{turn}") == ["claim"]
+
+
+def test_without_hard_links_a_link_in_the_way_is_left_alone(
+    files: LocalFiles, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (files.root / "a" / "link").symlink_to(outside / "missing")
+    assert not files.put_exclusive("a/link", b"own")
+    assert (files.root / "a" / "link").is_symlink()
+
+
+def test_a_full_disk_is_not_taken_for_one_without_hard_links(
+    files: LocalFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="full"):
+        files.put_exclusive("a/c", b"")
+    assert [path.name for path in (files.root / "a").iterdir()] == ["b"]
+
+
+def test_a_store_is_not_made_where_there_are_neither_hard_links_nor_locks(
+    tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    said = r"store is on a file system without locks \(flock\), which a store needs"
+    with pytest.raises(ConfigError, match=said):
+        Store.create(tmp_path / "store", backbone.config)
+    assert not (tmp_path / "store" / "backbone.json").exists()
 
 
 HOLDER = """

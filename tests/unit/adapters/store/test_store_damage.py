@@ -203,6 +203,11 @@ class Meddled(LocalFiles):
             self.meddle()
         return super().exists(key)
 
+    def stamp(self, key: str) -> tuple[int, int, int] | None:
+        if key == self.key:
+            self.meddle()
+        return super().stamp(key)
+
 
 def once(action: Callable[[], object]) -> Callable[[], object]:
     actions = [action]

@@ -1,4 +1,4 @@
-from service.residents.refusals import MAX_ATTEMPTS, Refusal, next_refusal
+from service.residents.refusals import LONGEST_PAUSE_S, Refusal, next_refusal
 
 FILES = frozenset({("adapter_model.safetensors", 100, 1)})
 OTHER_FILES = frozenset({("adapter_model.safetensors", 100, 2)})
@@ -25,20 +25,23 @@ def test_it_tells_what_the_error_was() -> None:
     assert (refusal.kind, refusal.error) == ("ValueError", "bad")
 
 
-def test_pauses_double_from_two_seconds() -> None:
-    refusals = [failed(times) for times in range(1, MAX_ATTEMPTS)]
+def test_pauses_double_from_two_seconds_to_a_minute() -> None:
+    refusals = [failed(times) for times in range(1, 9)]
 
-    assert [refusal.retry_at_s - now_s for refusal, now_s in refusals] == [2.0, 4.0, 8.0, 16.0]
+    pauses_s = [refusal.retry_at_s - now_s for refusal, now_s in refusals]
+    assert pauses_s == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
 
-def test_attempts_are_bounded() -> None:
-    refusal, _ = failed(MAX_ATTEMPTS)
+def test_no_attempt_is_the_last() -> None:
+    refusal, now_s = failed(2000)
 
-    assert not refusal.may_retry(1e12, FILES)
+    assert refusal.attempts == 2000
+    assert not refusal.may_retry(now_s, FILES)
+    assert refusal.may_retry(now_s + LONGEST_PAUSE_S, FILES)
 
 
 def test_changed_files_are_tried_at_once_and_start_anew() -> None:
-    refusal, now_s = failed(MAX_ATTEMPTS)
+    refusal, now_s = failed(7)
 
     assert refusal.may_retry(now_s, OTHER_FILES)
     assert next_refusal(refusal, ValueError("still bad"), now_s, OTHER_FILES).attempts == 1

@@ -1,7 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,13 @@ class Follower:
         async with self.registry.lease(task, version, label) as lease:
             assert lease.slot in self.bank.slots
             return lease
+
+    def bounded(self, host_adapters: int) -> Registry:
+        """Another registry, with a bound for the adapters that no label serves."""
+        loader = ThreadPoolExecutor(2)
+        return Registry(
+            self.store, self.residency, loader=loader, metrics=self.metrics, host_adapters=host_adapters
+        )
 
     def value(self, name: str) -> float | None:
         return self.metrics.registry.get_sample_value(name)
@@ -192,6 +199,68 @@ async def test_one_load_serves_all_that_wait_for_it(follower: Follower, make_art
 
     assert {lease.version for lease in leases} == {1}
     assert follower.value("dvpt_adapter_load_seconds_count") == 2
+
+
+async def test_versions_asked_for_by_number_leave_memory_again(
+    follower: Follower, make_artifact: MakeArtifact, bank: AdapterBank
+) -> None:
+    registry = follower.registry = follower.bounded(2)
+    for seed in range(12):
+        follower.store.publish("digits", make_artifact(seed))
+    follower.store.publish("pets", make_artifact(1))
+    await follower.follow()
+    for version in range(1, 12):
+        assert (await follower.ask("digits", version=version)).version == version
+    await follower.follow()
+
+    residents = registry.state("digits").residents
+    assert {10, 11, 12} <= set(residents)
+    assert len(residents) <= 1 + 2 + 3
+    assert (follower.value("dvpt_host_adapters") or 0) <= 2 + 2  # and those that labels serve
+    assert len(bank.slots) <= 3
+    assert (await follower.ask("digits", version=1)).version == 1
+    assert (await follower.ask("pets")).version == 1
+    leases = await asyncio.gather(*(follower.ask("digits", version=1 + at % 12) for at in range(60)))
+    assert [lease.version for lease in leases] == [1 + at % 12 for at in range(60)]
+    assert all(not resident.retired for resident in residents.values())
+
+
+async def test_a_version_that_a_label_serves_never_leaves_memory(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    registry = follower.registry = Registry(
+        follower.store,
+        follower.residency,
+        loader=ThreadPoolExecutor(2),
+        metrics=follower.metrics,
+        host_adapters=1,
+    )
+    for task in range(8):
+        follower.store.publish(f"task{task}", make_artifact(task))
+    await follower.follow()
+    before = [dict(state.residents) for state in registry.states.values()]
+    for _ in range(3):
+        for task in range(8):
+            await follower.ask(f"task{task}")
+        await follower.follow()
+
+    assert [state.residents for state in registry.states.values()] == before
+    assert follower.value("dvpt_adapter_load_seconds_count") == 8
+
+
+async def test_a_version_that_cannot_be_found_just_now_is_unavailable_and_not_unknown(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    for seed in (1, 2):
+        follower.store.publish("digits", make_artifact(seed))
+    await follower.follow()
+    away = store_folder.with_name("away")
+    store_folder.rename(away)  # noqa: ASYNC240 - nothing else runs
+    with pytest.raises(AdapterUnavailable, match="version 1 of task 'digits' cannot be read now"):
+        await follower.ask("digits", version=1)
+    away.rename(store_folder)
+
+    assert (await follower.ask("digits", version=1)).version == 1
 
 
 async def test_what_is_not_there_is_named(follower: Follower, make_artifact: MakeArtifact) -> None:

@@ -350,6 +350,100 @@ async def test_adapters_in_slots_and_in_host_memory_are_counted_at_every_moment(
     await two_slots.residency.close()
 
 
+async def always_ask(two_slots: TwoSlots, resident: Resident, lease_s: float) -> None:
+    """Clients enough for one task that it has a lease at every moment, until cancelled."""
+
+    async def client(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        while True:
+            async with two_slots.residency.lease(resident):
+                await asyncio.sleep(lease_s)
+
+    async with asyncio.TaskGroup() as clients:
+        for number in range(4):
+            clients.create_task(client(number * lease_s / 4))
+
+
+async def cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_waits_for_a_slot_gets_one_though_all_are_always_in_use(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    *hot, third, fourth = [await two_slots.add(make_artifact(seed)) for seed in range(4)]
+    other = await two_slots.add(make_artifact(5, options=DvptOptions(count=1)))
+    asking = [asyncio.create_task(always_ask(two_slots, each, 0.02)) for each in (*hot, other)]
+    await tick()
+
+    for _ in range(3):
+        for waiting in (third, fourth):
+            await asyncio.wait_for(two_slots.use(waiting), timeout=60)
+
+    assert other.slot is not None
+    assert other.granted < third.granted  # its layout was left alone
+    await cancel(asking)
+    assert len(two_slots.bank.slots) == SLOTS + 1
+    assert all(not each.leases and not each.held_back and each.makes_way is None for each in (*hot, third))
+
+
+async def test_more_adapters_in_demand_than_slots_all_get_their_turns(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    residents = [await two_slots.add(make_artifact(seed)) for seed in range(5)]
+    asking = [asyncio.create_task(always_ask(two_slots, each, 0.01)) for each in residents]
+    before = [0] * 5
+
+    for _ in range(2):  # all five got another slot, twice
+        for number, resident in enumerate(residents):
+            for _ in range(6000):
+                if resident.granted > before[number]:
+                    break
+                await asyncio.sleep(0.01)
+            assert resident.granted > before[number]
+        before = [resident.granted for resident in residents]
+    await cancel(asking)
+
+
+async def test_one_that_makes_way_serves_on_when_who_waited_is_gone(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    asking = [asyncio.create_task(always_ask(two_slots, each, 0.02)) for each in (first, second)]
+    waiting = asyncio.create_task(two_slots.use(third))
+    await tick()
+    two_slots.residency.retire(third)
+    waiting.cancel()
+
+    for resident in (first, second, first, second):
+        await asyncio.wait_for(two_slots.use(resident), timeout=60)
+    await cancel(asking)
+    await two_slots.residency.close()
+
+
+async def test_an_adapter_retired_while_it_makes_way_answers_those_it_held_back(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    async with two_slots.residency.lease(first), two_slots.residency.lease(second):
+        waiting = asyncio.create_task(two_slots.use(third))
+        for _ in range(6000):
+            if first.makes_way is not None:
+                break
+            await asyncio.sleep(0.01)
+        held_back = asyncio.create_task(two_slots.use(first))
+        await tick()
+        assert first.held_back == 1
+        two_slots.residency.retire(first)
+    await asyncio.wait_for(asyncio.gather(waiting, held_back), timeout=60)
+    await two_slots.residency.close()
+
+    assert first.gone
+    assert two_slots.bank.slots == {each.slot for each in (second, third) if each.slot}
+
+
 STEPS = st.lists(st.tuples(st.sampled_from(["use", "retire", "pause"]), st.integers(0, 4)), max_size=25)
 
 

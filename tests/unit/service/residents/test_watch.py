@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.store.artifact import Artifact
+from adapters.store.local_files import LocalFiles
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone, random_backbone
 from service.metrics import Metrics
@@ -22,7 +23,7 @@ MakeArtifact = Callable[..., Artifact]
 
 @pytest.fixture
 def watch(store: Store, registry: Registry, loader: Executor, metrics: Metrics) -> Watch:
-    return Watch(store, registry, interval_s=0.01, loader=loader, metrics=metrics)
+    return Watch(store, registry, interval_s=0.01, forget_after_s=0.0, loader=loader, metrics=metrics)
 
 
 async def test_a_look_takes_in_what_is_there(
@@ -60,6 +61,38 @@ async def test_a_store_that_is_gone_takes_nothing_away(
     store.delete_task("digits")
     await watch.look()
     assert set(registry.states) == set()
+
+
+async def test_a_store_that_goes_while_it_is_looked_at_takes_nothing_away(
+    watch: Watch,
+    registry: Registry,
+    store: Store,
+    make_artifact: MakeArtifact,
+    store_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Away in the middle, there again at the end, look after look: every listing ends without an error."""
+    tasks = {"birds", "cars", "digits", "pets"}
+    for task in tasks:
+        store.publish(task, make_artifact(1))
+    await watch.look()
+    away, read = store_folder.with_name("away"), LocalFiles.files
+
+    def read_while_it_goes(files: LocalFiles, folder: str) -> list[str]:
+        if folder == "cars/labels":
+            store_folder.rename(away)
+        if folder == "pets/labels" and away.exists():
+            away.rename(store_folder)
+        return read(files, folder)
+
+    monkeypatch.setattr(LocalFiles, "files", read_while_it_goes)
+    for _ in range(4):
+        await watch.look()
+        if away.exists():
+            away.rename(store_folder)
+
+    assert set(registry.states) == tasks
+    assert all(state.record.versions for state in registry.states.values())
 
 
 async def test_another_backbone_s_store_in_its_place_takes_nothing_away(
