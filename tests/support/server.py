@@ -78,6 +78,7 @@ class Server:
                 self._listening.set()
             if " service.lifecycle ready " in line:
                 self._ready.set()
+        self.process.wait()  # it closes its log a moment before it is gone
         self._listening.set()
         self._ready.set()
 
