@@ -106,7 +106,9 @@ def test_bodies(body: bytes, content_type: str, status: int, code: str, client: 
 def test_more_pictures_than_allowed(client: httpx.Client, picture: bytes) -> None:
     files = [("images", ("x", picture))] * 4
 
-    assert "than the 3 pictures" in check(client.post(CLASSIFY, files=files), 413, "request_too_large")["detail"]
+    assert (
+        "than the 3 pictures" in check(client.post(CLASSIFY, files=files), 413, "request_too_large")["detail"]
+    )
 
 
 def test_a_body_compressed_as_nobody_reads_it_is_refused(client: httpx.Client, picture: bytes) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
@@ -59,18 +60,18 @@ class FairThreads:
         if not items:
             return []
         loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
+        ended: asyncio.Future[None] = loop.create_future()
         job = _Map(
             task,
             len(items),
             function=function,
             items=list(items),
             results=[None] * len(items),
-            ended=lambda: loop.call_soon_threadsafe(ended.set),
+            ended=partial(loop.call_soon_threadsafe, _end_wait, ended),
         )
         self._start(job)
         try:
-            await ended.wait()
+            await ended
         finally:
             with self._lock:
                 self._turns.discard(job)
@@ -126,3 +127,8 @@ class FairThreads:
         if is_last:
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
                 job.ended()
+
+
+def _end_wait(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
