@@ -94,39 +94,44 @@ class FairThreads:
 
     def _work(self) -> None:
         """Run steps until none waits."""
-        while (begun := self._begin()) is not None:
+        with self._lock:
+            begun = self._begin()
+        while begun is not None:
             job, step, item = begun
             started_s = self._clock()
+            errors: dict[int, BaseException] = {}
             try:
                 job.results[step] = job.function(item)
             except BaseException as error:  # it is the caller's, who waits on the event loop
-                self._end(job, self._clock() - started_s, {step: error})
-            else:
-                self._end(job, self._clock() - started_s, {})
+                errors[step] = error
             del begun, item
+            seconds = self._clock() - started_s
+            with self._lock:
+                is_last = self._end(job, seconds, errors)
+                begun = self._begin()
+            if is_last:
+                with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                    job.ended()
 
     def _begin(self) -> tuple[_Map, int, Any] | None:
-        with self._lock:
-            taken = self._turns.take()
-            if taken is None:
-                self._busy_threads -= 1
-                return None
-            job, step = taken
-            job.running += 1
-            item, job.items[step] = job.items[step], None
-            return job, step, item
+        """The next step; without one the thread is free. The lock is held."""
+        taken = self._turns.take()
+        if taken is None:
+            self._busy_threads -= 1
+            return None
+        job, step = taken
+        job.running += 1
+        item, job.items[step] = job.items[step], None
+        return job, step, item
 
-    def _end(self, job: _Map, seconds: float, errors: dict[int, BaseException]) -> None:
-        with self._lock:
-            job.running -= 1
+    def _end(self, job: _Map, seconds: float, errors: dict[int, BaseException]) -> bool:
+        """A step has ended; whether that was the last of its request. The lock is held."""
+        job.running -= 1
+        if errors:
             job.errors |= errors
-            if errors:
-                self._turns.discard(job)
-            self._turns.ended(job.task, seconds)
-            is_last = not job.running and not job.waiting
-        if is_last:
-            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-                job.ended()
+            self._turns.discard(job)
+        self._turns.ended(job.task, seconds)
+        return not job.running and not job.waiting
 
 
 def _end_wait(ended: asyncio.Future[None]) -> None:
