@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from time import monotonic
 from typing import Any, TypeVar
@@ -59,18 +60,18 @@ class FairThreads:
         if not items:
             return []
         loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
+        ended: asyncio.Future[None] = loop.create_future()
         job = _Map(
             task,
             len(items),
             function=function,
             items=list(items),
             results=[None] * len(items),
-            ended=lambda: loop.call_soon_threadsafe(ended.set),
+            ended=partial(loop.call_soon_threadsafe, _end_wait, ended),
         )
         self._start(job)
         try:
-            await ended.wait()
+            await ended
         finally:
             with self._lock:
                 self._turns.discard(job)
@@ -93,36 +94,46 @@ class FairThreads:
 
     def _work(self) -> None:
         """Run steps until none waits."""
-        while (begun := self._begin()) is not None:
+        with self._lock:
+            begun = self._begin()
+        while begun is not None:
             job, step, item = begun
             started_s = self._clock()
+            errors: dict[int, BaseException] = {}
             try:
                 job.results[step] = job.function(item)
             except BaseException as error:  # it is the caller's, who waits on the event loop
-                self._end(job, self._clock() - started_s, {step: error})
-            else:
-                self._end(job, self._clock() - started_s, {})
+                errors[step] = error
             del begun, item
+            seconds = self._clock() - started_s
+            with self._lock:
+                is_last = self._end(job, seconds, errors)
+                begun = self._begin()
+            if is_last:
+                with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                    job.ended()
 
     def _begin(self) -> tuple[_Map, int, Any] | None:
-        with self._lock:
-            taken = self._turns.take()
-            if taken is None:
-                self._busy_threads -= 1
-                return None
-            job, step = taken
-            job.running += 1
-            item, job.items[step] = job.items[step], None
-            return job, step, item
+        """The next step; without one the thread is free. The lock is held."""
+        taken = self._turns.take()
+        if taken is None:
+            self._busy_threads -= 1
+            return None
+        job, step = taken
+        job.running += 1
+        item, job.items[step] = job.items[step], None
+        return job, step, item
 
-    def _end(self, job: _Map, seconds: float, errors: dict[int, BaseException]) -> None:
-        with self._lock:
-            job.running -= 1
+    def _end(self, job: _Map, seconds: float, errors: dict[int, BaseException]) -> bool:
+        """A step has ended; whether that was the last of its request. The lock is held."""
+        job.running -= 1
+        if errors:
             job.errors |= errors
-            if errors:
-                self._turns.discard(job)
-            self._turns.ended(job.task, seconds)
-            is_last = not job.running and not job.waiting
-        if is_last:
-            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-                job.ended()
+            self._turns.discard(job)
+        self._turns.ended(job.task, seconds)
+        return not job.running and not job.waiting
+
+
+def _end_wait(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)

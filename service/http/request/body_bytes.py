@@ -1,7 +1,5 @@
 """How many bytes of bodies are in memory, of all requests and of each task."""
 
-from collections import Counter
-
 from service.errors import Overloaded
 
 RETRY_AFTER_S = 1.0
@@ -16,7 +14,7 @@ class BodyBytes:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._by_task: Counter[str] = Counter()
+        self._by_task: dict[str, int] = {}
         self.held = 0
 
     def hold(self, task: str) -> "HeldBytes":
@@ -27,14 +25,14 @@ class BodyBytes:
         """Take bytes for a task. Raises Overloaded."""
         self.require_room(task, size)
         self.held += size
-        self._by_task[task] += size
+        self._by_task[task] = self._by_task.get(task, 0) + size
 
     def give_back(self, task: str, size: int) -> None:
         """Those bytes are no longer in memory."""
         self.held -= size
-        self._by_task[task] -= size
-        if not self._by_task[task]:
-            del self._by_task[task]
+        left = self._by_task.pop(task, 0) - size
+        if left:
+            self._by_task[task] = left
 
     def require_room(self, task: str, size: int) -> None:
         """Raise Overloaded where so many more bytes would not fit now; takes nothing."""

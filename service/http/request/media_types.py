@@ -37,9 +37,9 @@ def form_of(content_type: str, start: bytes) -> Form:
 
     Raises UnreadMediaType, which says what is read.
     """
-    media_type = media_type_of(content_type)
     if is_picture(start) or is_data_url(start):
         return Form.PICTURE
+    media_type = media_type_of(content_type)
     if media_type == "multipart/form-data":
         return Form.MULTIPART
     if _is_json(media_type):

@@ -131,24 +131,24 @@ async def test_whatever_a_step_raises_reaches_who_waits(threads: FairThreads) ->
         await threads.map("a", leave, [1])
 
 
-async def test_items_go_as_they_are_done(threads: FairThreads) -> None:
+async def test_items_go_as_they_are_done_and_not_with_the_last() -> None:
     class Item:
         """Something that can be seen to go."""
 
-    gone, gate = threading.Event(), Gate()
-    items = [Item(), Item()]
+    threads, gone, gate = FairThreads(1), threading.Event(), Gate()
+    items: list[Item] = [Item(), Item()]
     weakref.finalize(items[0], gone.set)
+    last = weakref.ref(items[1])
 
-    def step(item: Item | None) -> None:
-        del item
+    def step(item: Item) -> None:
+        if item is last():
+            gate.step(item)
 
-    async with asyncio.TaskGroup() as group:
-        blocked = group.create_task(threads.map("x", gate.step, [1]))
-        await gate.wait_begun(1)
-        result = group.create_task(threads.map("a", step, items))
-        await asyncio.sleep(0)
-        items.clear()
-        await result
-        assert gone.wait(60)
-        gate.opened.set()
-        await blocked
+    mapped = asyncio.create_task(threads.map("a", step, items))
+    await asyncio.sleep(0)
+    items.clear()
+    await gate.wait_begun(1)
+    assert gone.is_set()
+    gate.opened.set()
+    await mapped
+    threads.close()

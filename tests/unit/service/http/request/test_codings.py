@@ -46,6 +46,16 @@ def test_what_was_compressed_comes_back(kind: str, data: bytes, chunk: int) -> N
 
 
 @pytest.mark.parametrize("kind", CODERS)
+@given(count=st.integers(0, 3000), byte=st.binary(min_size=1, max_size=2), chunk=st.integers(2, 50))
+def test_what_waits_within_the_inflater_comes_too(kind: str, count: int, byte: bytes, chunk: int) -> None:
+    coding, compress = CODERS[kind]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codings, "PIECE_BYTES", 7)
+
+        assert inflate(coding, compress(byte * count), chunk) == byte * count
+
+
+@pytest.mark.parametrize("kind", CODERS)
 @pytest.mark.parametrize("size", [codings.PIECE_BYTES, codings.PIECE_BYTES + 1, 5_000_000])
 def test_a_large_one_comes_in_pieces(kind: str, size: int) -> None:
     coding, compress = CODERS[kind]
