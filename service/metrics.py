@@ -46,6 +46,7 @@ class Metrics:
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
+        self.slow_store_reads = self._gauge("slow_store_reads", "Reads of the store that hang or take long")
         self.engine_info = self._gauge(
             "engine_info", "Always 1; what runs the forward pass stands in the labels", *ENGINE_LABELS
         )
