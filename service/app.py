@@ -42,12 +42,14 @@ from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
 from service.residents.registry import Registry
 from service.residents.residency import Residency
+from service.residents.storage_threads import StorageThreads
 from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
 
 CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
+LOADER_THREADS = 8
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
 
@@ -62,18 +64,23 @@ class Service:
 
 @dataclass(frozen=True)
 class Threads:
-    """The engine's one thread, and those that read the store and write the bank."""
+    """The engine's one thread, those that write the bank, and those that load from the store and look at it.
+
+    Storage that hangs holds the last two for ever, and nobody else.
+    """
 
     engine: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="engine")
     )
-    loader: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="loader")
-    )
+    bank: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="bank"))
+    loader: StorageThreads = field(default_factory=lambda: StorageThreads(LOADER_THREADS, "loader"))
+    look: StorageThreads = field(default_factory=lambda: StorageThreads(1, "look"))
 
     def close(self) -> None:
         """Drop what has not begun. Nothing waits for what runs: it may be a load from storage that hangs."""
-        self.loader.shutdown(wait=False, cancel_futures=True)
+        self.look.shutdown()
+        self.loader.shutdown()
+        self.bank.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown(wait=False, cancel_futures=True)
 
 
@@ -102,7 +109,7 @@ def create_service(
         registry,
         interval_s=settings.watch_interval_s,
         forget_after_s=settings.forget_after_s,
-        loader=threads.loader,
+        loader=threads.look,
         metrics=metrics,
     )
     decode_threads = FairThreads(settings.decode_threads)
@@ -231,7 +238,7 @@ def _residency(
 
     return Residency(
         bank,
-        loader=threads.loader,
+        loader=threads.bank,
         warm=warm,
         settled=batcher.settled,
         metrics=metrics,

@@ -65,6 +65,7 @@ class Metrics:
             "store_last_look_timestamp_seconds", "When the store was last seen whole"
         )
         self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
+        self.slow_store_reads = self._gauge("slow_store_reads", "Reads of the store that hang or take long")
         self.engine_info = self._gauge(
             "engine_info", "Always 1; what runs the forward pass stands in the labels", *ENGINE_LABELS
         )

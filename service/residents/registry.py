@@ -3,27 +3,33 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
+from typing import TypeVar
 
 from adapters.config import STABLE
 from adapters.errors import DvptError, TaskNotFound, VersionNotFound
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
 from adapters.store.artifact import Artifact
-from adapters.store.files import Fingerprint
+from adapters.store.files import Fingerprint, Stamp
 from adapters.store.store import Store, TaskRecord
 from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
 from service.residents.refusals import Refusal, next_refusal
 from service.residents.residency import Residency, Resident
+from service.residents.storage_threads import read_store
 
 logger = logging.getLogger("service.registry")
+R = TypeVar("R")
 LOADS_AT_ONCE = 4
+PATIENCE_S = 5.0
+"""How long following the store waits for one read of it before it goes on with other tasks."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,20 @@ class TaskState:
     """What is known of one task: the store's record, what is in memory, what was refused.
 
     `serving` is what answers for each label: the version it names, or the one before until that is ready.
+    `stamps` are those of the versions in memory when they were read.
     """
 
     record: TaskRecord
     residents: dict[int, Resident] = field(default_factory=dict)
     serving: dict[str, Resident] = field(default_factory=dict)
     refusals: dict[int, Refusal] = field(default_factory=dict)
+    stamps: dict[int, Stamp | None] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> list[int]:
+        """The versions in memory whose files were changed under the same number since they were read."""
+        now = self.record.stamps
+        return [at for at in self.residents if at in now and now[at] != self.stamps.get(at)]
 
 
 class Registry:
@@ -71,6 +85,7 @@ class Registry:
         )  # no label serves them; least recently used first
         self._states: dict[str, TaskState] = {}
         self._loads: dict[tuple[str, int], asyncio.Task[Resident]] = {}
+        self._reads: dict[tuple[str, int], float] = {}  # since when the store has been read for them
 
     @property
     def states(self) -> Mapping[str, TaskState]:
@@ -123,6 +138,9 @@ class Registry:
     async def _catch_up(self, state: TaskState, turn: asyncio.Semaphore) -> None:
         async with turn:
             await self._follow_labels(state)
+            for version in state.changed:
+                with suppress(DvptError):  # reported where it was found; what was read before stays
+                    await self._patiently(state, version)
             versions = state.record.versions
             state.refusals = {at: refusal for at, refusal in state.refusals.items() if at in versions}
             self._retire(state, [each for each in state.residents.values() if each.version not in versions])
@@ -139,7 +157,8 @@ class Registry:
             if before is not None and before.version == version:
                 continue
             try:
-                self._serve(state, label, await self._version(state, version))
+                resident = state.residents.get(version) or await self._patiently(state, version)
+                self._serve(state, label, resident)
             except DvptError:
                 continue  # reported where it was found; the old version stays
 
@@ -170,6 +189,7 @@ class Registry:
         for resident in residents:
             if resident not in state.serving.values():
                 state.residents.pop(resident.version, None)
+                state.stamps.pop(resident.version, None)
                 self._spare.pop(resident, None)
                 self._residency.retire(resident)
 
@@ -205,46 +225,77 @@ class Registry:
         return resident
 
     async def _version(self, state: TaskState, version: int) -> Resident:
-        resident = state.residents.get(version)
-        if resident is not None:
-            return resident
+        return state.residents.get(version) or await self._read(state, version)
+
+    async def _patiently(self, state: TaskState, version: int) -> Resident:
+        """Read a version; but where storage hangs, go on without it, and let it come in when it does."""
+        key = state.record.name, version
+        if self._hangs(key) or sum(map(self._hangs, self._reads)) >= LOADS_AT_ONCE:
+            raise _not_read(*key)
+        reading = asyncio.ensure_future(self._read(state, version))
+        try:
+            while not (await asyncio.wait({reading}, timeout=PATIENCE_S))[0]:
+                if self._hangs(key):
+                    raise _not_read(*key)
+            return reading.result()
+        finally:
+            reading.cancel()
+
+    def _hangs(self, key: tuple[str, int]) -> bool:
+        return key in self._reads and monotonic() - self._reads[key] >= PATIENCE_S
+
+    async def _read(self, state: TaskState, version: int) -> Resident:
+        """Read a version, also one that is in memory; those who want it at once share one read."""
         task = state.record.name
         state.record.require_version(version)
         load = self._loads.get((task, version))
         if load is None:
             load = asyncio.create_task(self._load(state, version))
             self._loads[task, version] = load
-            load.add_done_callback(lambda _: self._loads.pop((task, version)))
+            load.add_done_callback(lambda done: self._loaded(task, version, done))
         return await asyncio.shield(load)
 
+    def _loaded(self, task: str, version: int, load: asyncio.Task[Resident]) -> None:
+        del self._loads[task, version]
+        if not load.cancelled():
+            load.exception()  # nobody may be left to take it; it has been logged
+
     async def _load(self, state: TaskState, version: int) -> Resident:
-        task, started_s = state.record.name, monotonic()
-        loop = asyncio.get_running_loop()
-        fingerprint = await loop.run_in_executor(self._loader, self._store.fingerprint, task, version)
+        key, started_s = (state.record.name, version), monotonic()
+        stamp = state.record.stamps.get(version)
+        fingerprint: Fingerprint = await self._from_store(key, self._store.fingerprint)
         refusal = state.refusals.get(version)
         if refusal is not None and not refusal.may_retry(monotonic(), fingerprint):
-            raise _unavailable(task, version, refusal)
+            raise _unavailable(*key, refusal)
         try:
-            artifact: Artifact = await loop.run_in_executor(self._loader, self._store.load, task, version)
-            resident = await self._residency.add(task, version, artifact)
-        except (
-            TaskNotFound,
-            VersionNotFound,
-        ) as error:  # gone since the look; the next will tell if for good
-            raise AdapterUnavailable(
-                f"version {version} of task {task!r} cannot be read now: {error}"
-            ) from error
+            artifact: Artifact = await self._from_store(key, self._store.load)
+            before = state.residents.get(version)
+            same = before is not None and before.config == artifact.config
+            resident = before if before and same else await self._residency.add(*key, artifact)
+        except (TaskNotFound, VersionNotFound) as error:  # gone since the look; if for good, the next tells
+            raise _not_read(*key) from error
         except Exception as error:  # whatever it is, it refuses this version and harms no other
             raise self._refuse(state, version, error, fingerprint) from error
-        return self._accept(state, resident, monotonic() - started_s)
+        state.stamps[version] = stamp
+        state.refusals.pop(version, None)
+        return resident if same else self._accept(state, resident, monotonic() - started_s)
+
+    async def _from_store(self, key: tuple[str, int], read: Callable[[str, int], R]) -> R:
+        self._reads[key] = monotonic()
+        try:
+            return await read_store(self._loader, self._metrics, f"{key[0]}/{key[1]}", partial(read, *key))
+        finally:
+            del self._reads[key]
 
     def _accept(self, state: TaskState, resident: Resident, seconds: float) -> Resident:
         if self._states.get(resident.task) is not state:
             self._residency.retire(resident)  # the task went while its adapter came in
             raise _no_task(resident.task)
-        state.refusals.pop(resident.version, None)
+        before = state.residents.get(resident.version)
         state.residents[resident.version] = resident
         self._spare[resident] = None
+        if before is not None:
+            self._replace(state, before, resident)
         self._metrics.loads.labels("ok").inc()
         self._metrics.load_seconds.observe(seconds)
         log_event(
@@ -258,6 +309,24 @@ class Registry:
             load_ms=1000 * seconds,
         )
         return resident
+
+    def _replace(self, state: TaskState, before: Resident, after: Resident) -> None:
+        """Serve what the files of a version hold now; requests under way end with what they began with."""
+        log_event(
+            logger,
+            logging.WARNING,
+            "adapter_changed",
+            task=after.task,
+            version=after.version,
+            digest=after.config.tensors_sha256,
+            before=before.config.tensors_sha256,
+        )
+        for label in [label for label, serving in state.serving.items() if serving is before]:
+            state.serving[label] = after
+            self._spare.pop(after, None)
+            self._metrics.serving_changes.inc()
+        self._spare.pop(before, None)
+        self._residency.retire(before)
 
     def _refuse(
         self, state: TaskState, version: int, error: Exception, fingerprint: Fingerprint
@@ -284,11 +353,19 @@ def _up_to_date(state: TaskState) -> bool:
     labels, serving = state.record.labels, state.serving
     wanted = {label: at for label, at in labels.items() if label in serving or label == STABLE}
     served = {label: resident.version for label, resident in serving.items()}
-    return served == wanted and {*state.residents, *state.refusals}.issubset(state.record.versions)
+    return (
+        served == wanted
+        and not state.changed
+        and {*state.residents, *state.refusals}.issubset(state.record.versions)
+    )
 
 
 def _no_task(task: str) -> TaskNotFound:
     return TaskNotFound(f"there is no task {task!r}")
+
+
+def _not_read(task: str, version: int) -> AdapterUnavailable:
+    return AdapterUnavailable(f"version {version} of task {task!r} cannot be read from the store now")
 
 
 def _unavailable(task: str, version: int, refusal: Refusal) -> AdapterUnavailable:

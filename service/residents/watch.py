@@ -11,6 +11,7 @@ from service.logs import log_event
 from service.metrics import Metrics
 from service.residents.absences import Absences
 from service.residents.registry import Registry
+from service.residents.storage_threads import read_store
 
 logger = logging.getLogger("service.watch")
 MAX_BUSY_SHARE = 0.1
@@ -50,7 +51,7 @@ class Watch:
         """
         started_s = monotonic()
         try:
-            looked = await asyncio.get_running_loop().run_in_executor(self._loader, self._store.look)
+            looked = await read_store(self._loader, self._metrics, "look", self._store.look)
         except (DvptError, OSError) as error:
             self._absences.interrupted()
             self._report_fault(str(error))

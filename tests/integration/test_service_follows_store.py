@@ -1,5 +1,6 @@
 """The running service follows its store: hot load, swap, rollback, refusal, deletion, under traffic."""
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -238,3 +239,133 @@ def test_a_store_out_of_sight_takes_nothing_away(
 
     away.rename(module_folder)
     server.wait_logged("store_readable_again")
+
+
+def test_a_store_that_comes_and_goes_fails_no_request(
+    client: httpx.Client,
+    module_store: Store,
+    make_artifact: MakeArtifact,
+    picture: bytes,
+    module_folder: Path,
+) -> None:
+    tasks = [f"many{index}" for index in range(40)]
+    for task in tasks:
+        module_store.publish(task, make_artifact(1))
+    for task in tasks:
+        until(client, f"/v1/tasks/{task}", serves(1))
+    away, ending = module_folder.with_name("away"), threading.Event()
+
+    def come_and_go() -> None:
+        while not ending.wait(0.007):
+            module_folder.rename(away)
+            threading.Event().wait(0.02)
+            away.rename(module_folder)
+
+    going = threading.Thread(target=come_and_go)
+    going.start()
+    try:
+        statuses = Counter(
+            client.post(f"/v1/tasks/{task}/classify", content=picture).status_code for task in tasks * 10
+        )
+    finally:
+        ending.set()
+        going.join()
+
+    assert statuses == {200: 400}
+    module_store.delete_task("many0")
+    until(client, "/v1/tasks/many0", lambda response: response.status_code == 404)
+    for task in tasks[1:]:
+        module_store.delete_task(task)
+
+
+def test_more_hot_tasks_than_slots_starve_nobody(
+    serve: Serve,
+    empty_store: Store,
+    make_artifact: MakeArtifact,
+    picture: bytes,
+) -> None:
+    for index, task in enumerate("abc"):
+        empty_store.publish(task, make_artifact(index))
+    with (
+        serve(empty_store, "--slots-per-layout=2") as server,
+        Traffic(server.url, "a", picture, clients=6) as hot_a,
+        Traffic(server.url, "b", picture, clients=6) as hot_b,
+    ):
+        for traffic in (hot_a, hot_b):
+            traffic.wait_for(1)
+        for _ in range(3):
+            response = httpx.post(f"{server.url}/v1/tasks/c/classify", content=picture, timeout=TIMEOUT_S)
+            assert response.status_code == 200
+            for traffic in (hot_a, hot_b):
+                traffic.wait_for(1)
+    assert set(hot_a.statuses) == set(hot_b.statuses) == {200}
+
+
+def test_versions_asked_for_by_number_leave_memory_again(
+    client: httpx.Client,
+    server: Server,
+    module_store: Store,
+    make_artifact: MakeArtifact,
+    picture: bytes,
+) -> None:
+    for seed in range(30):
+        module_store.publish("numbered", make_artifact(seed))
+    until(client, "/v1/tasks/numbered", serves(30))
+    for version in range(1, 31):
+        asked = client.post(f"/v1/tasks/numbered/classify?version={version}", content=picture)
+        assert asked.json()["version"] == version
+
+    versions = client.get("/v1/tasks/numbered").json()["versions"]
+    assert sum(each["place"] != "store" for each in versions) <= 1 + 4 + 4
+    tasks = len(client.get("/v1/tasks").json()["tasks"])
+    assert server.metrics()["dvpt_host_adapters"] <= tasks + 4
+    module_store.delete_task("numbered")
+
+
+def test_a_restored_version_is_read_anew(
+    client: httpx.Client,
+    server: Server,
+    module_store: Store,
+    make_artifact: MakeArtifact,
+    module_folder: Path,
+    tmp_path: Path,
+    picture: bytes,
+) -> None:
+    other = Store.create(tmp_path / "other", module_store.backbone)
+    for store, seed in ((module_store, 1), (other, 2)):
+        store.publish("restored", make_artifact(seed))
+    until(client, "/v1/tasks/restored", serves(1))
+    (module_folder / "restored").rename(tmp_path / "before")
+    (tmp_path / "other" / "restored").rename(module_folder / "restored")
+
+    digest = module_store.config("restored", 1).tensors_sha256
+    until(
+        client,
+        "/v1/tasks/restored",
+        lambda response: response.json()["serving"]["stable"]["digest"] == digest,
+    )
+    server.wait_logged("adapter_changed")
+    client.post("/v1/tasks/restored/classify", content=picture).raise_for_status()
+
+
+def test_a_read_that_hangs_holds_up_no_other_task(
+    serve: Serve,
+    empty_store: Store,
+    make_artifact: MakeArtifact,
+    picture: bytes,
+    tmp_path: Path,
+) -> None:
+    for task in ("hangs", "steady"):
+        empty_store.publish(task, make_artifact(1))
+    tensors = tmp_path / "store" / "hangs" / "1" / TENSORS_FILE
+    tensors.unlink()
+    os.mkfifo(tensors)
+    with serve(empty_store) as server, httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
+        server.wait_logged("store_slow")
+        client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
+        slow = client.post("/v1/tasks/hangs/classify?timeout_ms=200", content=picture)
+        assert slow.status_code == 504
+        empty_store.publish("late", make_artifact(2))
+        until(client, "/v1/tasks/late", serves(1))
+        assert server.metrics()["dvpt_slow_store_reads"] >= 1
+        assert server.stop() == 0

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,6 +18,7 @@ from service.errors import AdapterUnavailable
 from service.metrics import Metrics
 from service.residents.registry import Lease, Registry
 from service.residents.residency import Residency
+from service.residents.storage_threads import StorageThreads
 
 pytestmark = pytest.mark.anyio
 MakeArtifact = Callable[..., Artifact]
@@ -256,11 +259,125 @@ async def test_a_version_that_cannot_be_found_just_now_is_unavailable_and_not_un
     await follower.follow()
     away = store_folder.with_name("away")
     store_folder.rename(away)  # noqa: ASYNC240 - nothing else runs
-    with pytest.raises(AdapterUnavailable, match="version 1 of task 'digits' cannot be read now"):
+    with pytest.raises(AdapterUnavailable, match=r"version 1 .* cannot be read from the store now"):
         await follower.ask("digits", version=1)
     away.rename(store_folder)
 
     assert (await follower.ask("digits", version=1)).version == 1
+
+
+def restore(store: Store, store_folder: Path, artifact: Artifact) -> None:
+    """Put another adapter under a version's number, as a restore from another store's backup does."""
+    other = Store.create(store_folder.with_name("other"), store.backbone)
+    other.publish("digits", artifact)
+    shutil.rmtree(store_folder / "digits" / "1")
+    shutil.copytree(store_folder.with_name("other") / "digits" / "1", store_folder / "digits" / "1")
+
+
+async def test_what_changed_under_the_same_number_is_read_anew(
+    follower: Follower,
+    make_artifact: MakeArtifact,
+    store_folder: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    await follower.follow()
+    async with follower.registry.lease("digits", None, None) as before:
+        restore(follower.store, store_folder, make_artifact(2))
+        await follower.follow()
+        after = await follower.ask("digits")
+        assert before.slot in follower.bank.slots
+    await follower.residency.close()
+
+    assert after.config == follower.store.config("digits", 1) != before.config
+    assert after.slot != before.slot
+    assert (await follower.ask("digits", version=1)).config == after.config
+    assert len(follower.bank.slots) == 1
+    assert [record.message for record in caplog.records].count("adapter_changed") == 1
+    assert follower.value("dvpt_host_adapters") == 0
+
+
+async def test_files_that_hold_what_they_held_change_nothing(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    await follower.follow()
+    before = dict(follower.registry.state("digits").residents)
+    for _ in range(2):
+        folder = store_folder / "digits" / "1"
+        shutil.copytree(folder, store_folder / "digits" / "copy")
+        shutil.rmtree(folder)
+        (store_folder / "digits" / "copy").rename(folder)
+        await follower.follow()
+    loads = follower.value("dvpt_adapter_load_seconds_count")
+    await follower.follow()
+
+    assert follower.registry.state("digits").residents == before
+    assert follower.value("dvpt_adapter_load_seconds_count") == loads == 1
+    assert not follower.registry.state("digits").changed
+
+
+async def test_what_changed_to_something_unusable_is_told_and_the_old_one_serves_on(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    follower.store.publish("digits", make_artifact(1))
+    await follower.follow()
+    before = await follower.ask("digits")
+    restore(follower.store, store_folder, make_artifact(2))
+    flip_a_bit(store_folder, "digits", 1)
+    await follower.follow()
+
+    assert (await follower.ask("digits")).config == before.config
+    assert "SHA-256" in follower.registry.state("digits").refusals[1].error
+    flip_a_bit(store_folder, "digits", 1)
+    await follower.follow()
+    assert (await follower.ask("digits")).config == follower.store.config("digits", 1) != before.config
+    assert follower.registry.state("digits").refusals == {}
+
+
+async def test_reads_that_hang_hold_up_nobody_else(
+    store: Store,
+    residency: Residency,
+    bank: AdapterBank,
+    metrics: Metrics,
+    make_artifact: MakeArtifact,
+    store_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A pipe without a writer hangs whoever opens it, as a file on a dead share does."""
+    monkeypatch.setattr("service.residents.registry.PATIENCE_S", 0.05)
+    monkeypatch.setattr("service.residents.storage_threads.SLOW_AFTER_S", 0.05)
+    threads = StorageThreads(8, "loader")
+    registry = Registry(store, residency, loader=threads, metrics=metrics)
+    follower = Follower(store, bank, residency, registry, metrics)
+    pipes = []
+    for task in ("a", "b", "c", "z"):
+        store.publish(task, make_artifact(1))
+        if task != "z":
+            pipes.append(store_folder / task / "1" / TENSORS_FILE)
+            pipes[-1].rename(pipes[-1].with_name("tensors"))
+            os.mkfifo(pipes[-1])
+    for _ in range(3):
+        await asyncio.wait_for(follower.follow(), timeout=60)
+    assert (await follower.ask("z")).version == 1
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(follower.ask("a"), timeout=0.2)
+    assert follower.value("dvpt_slow_store_reads") == 3
+    assert [record.message for record in caplog.records].count("store_slow") == 3
+    assert sum(thread.name.startswith("loader") for thread in threading.enumerate()) <= 8
+
+    for pipe in pipes:
+        tensors = await asyncio.to_thread(pipe.with_name("tensors").read_bytes)
+        await asyncio.to_thread(pipe.write_bytes, tensors)  # what hung goes on
+    for task in ("a", "b", "c"):
+        assert (await asyncio.wait_for(follower.ask(task), timeout=60)).version == 1
+    for _ in range(6000):
+        if not follower.value("dvpt_slow_store_reads"):
+            break
+        await asyncio.sleep(0.01)
+    assert follower.value("dvpt_slow_store_reads") == 0
+    threads.shutdown()
 
 
 async def test_what_is_not_there_is_named(follower: Follower, make_artifact: MakeArtifact) -> None:
