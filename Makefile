@@ -47,7 +47,7 @@ fix: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Takes long; docs/mutation.md says what to make of it. Goes on where it stopped; rm -r mutants begins anew.
+# Takes an hour or more, and goes on where it stopped; rm -r mutants begins anew. What lives is listed at the end.
 mutate: $(READY)
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
