@@ -244,7 +244,6 @@ def test_a_store_out_of_sight_takes_nothing_away(
 
 
 def test_a_store_that_comes_and_goes_fails_no_request(
-    server: Any,
     client: httpx.Client,
     module_store: Store,
     make_artifact: MakeArtifact,
