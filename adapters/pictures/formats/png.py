@@ -4,18 +4,22 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import IO
 
 from PIL.PngImagePlugin import PngImageFile
 
 from adapters.errors import PictureDamaged
 from adapters.pictures.budget import Budget, Work, check_count
 from adapters.pictures.formats.source import Source
+from adapters.pictures.formats.splice import spliced
 from adapters.pictures.orientation import exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+END = b"\0\0\0\0IEND\xaeB`\x82"
 HEAD = struct.Struct(">IIBBBBB")
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 GREY, COLOUR, PALETTE = 0, 2, 3
+PALETTE_BYTES = 768
 MAX_CHUNKS = 65_536
 NS_A_BYTE = 4.5
 NS_A_PIXEL = 2.0
@@ -24,10 +28,17 @@ NS_A_PIXEL_INTERLACED = 12.0
 
 @dataclass
 class _Chunks:
+    """What of a PNG is its picture; whether its pixels are `together`, and it is `bare` of all else."""
+
     head: bytes = b""
     palette: bytes = b""
     transparency: bytes = b""
     pixels: list[memoryview] = field(default_factory=list)
+    first_at: int = 0
+    last_end: int = 0
+    together: bool = True
+    bare: bool = True
+    ended: bool = False
     orientation: int | None = None
 
 
@@ -45,30 +56,44 @@ def open_png(data: bytes, budget: Budget) -> Source:
     samples = SAMPLES.get(colour, 4)
     unpacked_bytes = height * -(-width * samples * depth // 8)
     pixel_ns = NS_A_PIXEL_INTERLACED if interlaced else NS_A_PIXEL
-    plain = _plain(chunks, depth, colour)
+    file, held_bytes = _plain(data, chunks, depth, colour)
     seconds = (unpacked_bytes * NS_A_BYTE + width * height * pixel_ns) / 1e9
-    return Source(PngImageFile(io.BytesIO(plain)), Work(len(plain), seconds), chunks.orientation)
+    return Source(PngImageFile(file), Work(held_bytes, seconds), chunks.orientation)
 
 
 def _read_chunks(data: bytes) -> _Chunks:
     chunks, view, at, count = _Chunks(), memoryview(data), len(SIGNATURE), 0
-    while at + 8 <= len(data):
+    while at + 8 <= len(data) and not chunks.ended:
         length, kind = struct.unpack_from(">I4s", data, at)
-        start, at, count = at + 8, at + 12 + length, count + 1
+        start, end, count = at + 8, at + 12 + length, count + 1
         check_count(count, MAX_CHUNKS, "chunks or more")
         if kind == b"IDAT":
+            chunks.first_at = chunks.first_at or at
+            chunks.together &= chunks.last_end in (0, at) and end <= len(data)
+            chunks.last_end = end
             chunks.pixels.append(view[start : start + length])
-        elif kind == b"IEND" or not kind.isalpha():
+        elif kind.isalpha():
+            _read_chunk(chunks, kind, data, start, length)
+        else:
             break
-        elif kind == b"IHDR" and not chunks.head:
-            chunks.head = _checked(data, start, length)
-        elif kind == b"PLTE" and not chunks.pixels:
-            chunks.palette = _checked(data, start, length)
-        elif kind == b"tRNS" and not chunks.pixels and _is_whole(data, start, length):
+        at = end
+    return chunks
+
+
+def _read_chunk(chunks: _Chunks, kind: bytes, data: bytes, start: int, length: int) -> None:
+    if kind == b"IHDR" and not chunks.head:
+        chunks.head = _checked(data, start, length)
+    elif kind == b"PLTE" and not chunks.pixels:
+        chunks.palette = _checked(data, start, length)
+        chunks.bare &= length <= PALETTE_BYTES
+    elif kind == b"IEND":
+        chunks.ended = True
+    else:
+        chunks.bare = False
+        if kind == b"tRNS" and not chunks.pixels and _is_whole(data, start, length):
             chunks.transparency = data[start : start + length]
         elif kind == b"eXIf" and _is_whole(data, start, length):
-            chunks.orientation = exif_orientation(view[start : start + length])
-    return chunks
+            chunks.orientation = exif_orientation(data[start : start + length])
 
 
 def _is_whole(data: bytes, start: int, length: int) -> bool:
@@ -84,20 +109,24 @@ def _checked(data: bytes, start: int, length: int) -> bytes:
     return data[start : start + length]
 
 
-def _plain(chunks: _Chunks, depth: int, colour: int) -> bytes:
-    """The PNG of these chunks alone."""
-    parts: list[bytes | memoryview] = [SIGNATURE, *_chunk(b"IHDR", chunks.head[: HEAD.size])]
+def _plain(data: bytes, chunks: _Chunks, depth: int, colour: int) -> tuple[IO[bytes], int]:
+    """The PNG of these chunks alone, and the bytes of what of it is a copy."""
+    if chunks.bare and chunks.ended and chunks.together:
+        return io.BytesIO(data), 0
+    head = SIGNATURE + _chunk(b"IHDR", chunks.head[: HEAD.size])
     if colour == PALETTE:
-        parts += _chunk(b"PLTE", chunks.palette[:768])
+        head += _chunk(b"PLTE", chunks.palette[:PALETTE_BYTES])
     if chunks.transparency:
-        parts += _chunk(b"tRNS", _in_eight_bits(chunks.transparency[:256], depth, colour))
+        head += _chunk(b"tRNS", _in_eight_bits(chunks.transparency[:256], depth, colour))
+    if chunks.together:
+        return spliced(head, data, chunks.first_at, chunks.last_end, END), 0
     length = sum(len(each) for each in chunks.pixels)
-    parts += [length.to_bytes(4, "big"), b"IDAT", *chunks.pixels, bytes(4), *_chunk(b"IEND", b"")]
-    return b"".join(parts)
+    copy = b"".join([head, length.to_bytes(4, "big"), b"IDAT", *chunks.pixels, bytes(4), END])
+    return io.BytesIO(copy), len(copy)
 
 
-def _chunk(kind: bytes, body: bytes) -> list[bytes | memoryview]:
-    return [len(body).to_bytes(4, "big"), kind, body, zlib.crc32(kind + body).to_bytes(4, "big")]
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return b"".join([len(body).to_bytes(4, "big"), kind, body, zlib.crc32(kind + body).to_bytes(4, "big")])
 
 
 def _in_eight_bits(key: bytes, depth: int, colour: int) -> bytes:

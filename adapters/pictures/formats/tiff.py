@@ -1,15 +1,14 @@
 """TIFF: the first directory with the picture's own tags, and no others."""
 
-import io
 import struct
 from dataclasses import dataclass
-from typing import IO, cast
 
 from PIL.TiffImagePlugin import COMPRESSION_INFO, TiffImageFile
 
 from adapters.errors import PictureDamaged, PictureFormat
 from adapters.pictures.budget import Budget, Work, check_count
 from adapters.pictures.formats.source import Source
+from adapters.pictures.formats.splice import spliced
 
 SIGNATURES = (b"II\x2a\0", b"MM\0\x2a", b"II\0\x2a", b"MM\x2a\0", b"II\x2b\0", b"MM\0\x2b")
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES, ROWS = 256, 257, 258, 259, 277, 278
@@ -124,41 +123,6 @@ class _Directory:
         return True
 
 
-class _Spliced(io.RawIOBase):
-    """A file's bytes with other ones at its start and after its end, without a copy of the whole."""
-
-    def __init__(self, data: bytes, head: bytes, tail: bytes) -> None:
-        self._data, self._head, self._tail, self._at = data, head, tail, 0
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data) + len(self._tail)}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def read(self, size: int | None = -1) -> bytes:
-        end = len(self._data) + len(self._tail)
-        stop = end if size is None or size < 0 else min(self._at + size, end)
-        start, self._at = self._at, max(stop, self._at)
-        head, data = len(self._head), len(self._data)
-        if head <= start and stop <= data:
-            return self._data[start:stop]
-        parts = (
-            self._head[start:stop],
-            memoryview(self._data)[max(start, head) : max(stop, head)],
-            self._tail[max(start - data, 0) : max(stop - data, 0)],
-        )
-        return b"".join(parts)
-
-
 def open_tiff(data: bytes, budget: Budget) -> Source:
     """Raises PictureTooLarge, PictureFormat and PictureDamaged, and what Pillow raises."""
     directory = _Directory(data)
@@ -174,7 +138,7 @@ def open_tiff(data: bytes, budget: Budget) -> Source:
     if compression in JPEG:
         check_count(data.count(b"\xff\xda"), directory.count(OFFSETS) * 100, "JPEG scans")
     orientation = directory.value(ORIENTATION, 1)
-    picture = TiffImageFile(cast("IO[bytes]", _Spliced(data, head, tail)))
+    picture = TiffImageFile(spliced(head, data, len(head), len(data), tail))
     return Source(picture, work, orientation if 1 <= orientation <= 8 else None)
 
 
