@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from adapters.config import BackboneConfig
+from adapters.errors import StoreError
 from adapters.store.artifact import Artifact
 from adapters.store.files import Location
 from adapters.store.store import Store
@@ -26,7 +27,7 @@ def publish(
 ) -> int:
     """Publish what was measured, with provenance and card, to a store that is made if need be → the version.
 
-    Raises NotWritten where the disk is full or a right is missing.
+    Raises NotWritten where the disk is full, a right is missing, or no store can be made.
     """
     described = draft.config.model_copy(update={"provenance": provenance.plain()})
     try:
@@ -34,9 +35,10 @@ def publish(
         return opened.publish(
             config.published_name, replace(draft, config=described, card=card), label=config.label
         )
-    except OSError as error:
+    except (OSError, StoreError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
         raise NotWritten(
-            f"cannot publish to the store {store}: {reason(error)}; the run is whole in its directory, and "
+            f"cannot publish to the store {store}: {why}; the run is whole in its directory, and "
             "the same command publishes it"
         ) from error
 
