@@ -410,7 +410,6 @@ def test_answers_that_are_not_read_are_given_up(server: Any) -> None:
             while data := client.socket.recv(1_000_000):
                 received += data
     assert 0 < received.count(b"HTTP/1.1 200 ") < rounds * at_once
-    assert b"HTTP/1.1 4" not in received
 
 
 # Answers before the end of a body
