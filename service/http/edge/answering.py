@@ -49,6 +49,7 @@ class AnsweringProtocol(HttpToolsProtocol):
         self._all, self._limits = connections, connections.limits
         self._answering: Exchange | None = None
         self._reading = Reading.NOTHING
+        self._unread = memoryview(b"")
         self._deadline_s = self._send_deadline_s = self._last_deadline_s = inf
         self._half_closed = self._ending = False
 
@@ -89,27 +90,6 @@ class AnsweringProtocol(HttpToolsProtocol):
         """The service ends: answer what there is, and close."""
         self._ending = True
         super().shutdown()
-
-    def on_response_complete(self) -> None:
-        """Close, begin with the next request, or wait for one."""
-        exchange = self._answering
-        self.server_state.total_requests += 1
-        if exchange is None or self.transport.is_closing():
-            return
-        if exchange.closes:
-            self._close_after(exchange)
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        elif self._half_closed:
-            self.transport.close()
-        elif self._reading is Reading.HEAD:
-            self._wait(self._limits.head_timeout_s)
-        elif self._reading is Reading.BODY:
-            self._wait(LINGER_IDLE_S)
-        else:
-            self._wait(self._limits.keep_alive_s)
 
     def _exchange(self, *, keep_alive: bool, expects_continue: bool = False) -> Exchange:
         return Exchange(
@@ -186,7 +166,7 @@ class AnsweringProtocol(HttpToolsProtocol):
         self._all.waits(self)
 
     def _end_reading(self) -> None:
-        self._reading = Reading.DISCARDED
+        self._reading, self._unread = Reading.DISCARDED, memoryview(b"")
         self._deadline_s = self._last_deadline_s = inf
 
     def _close_after(self, exchange: Exchange) -> None:

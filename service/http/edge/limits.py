@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 MAX_FIELDS = 128
 """Most header fields of a request: each costs many times its bytes."""
-MAX_PIPELINED = 64
-"""Most requests of one connection that wait for the one that is being answered."""
+PIECE_BYTES = 4096
+"""Read at a time, as long as no body is: so much of what comes next is parsed while an answer is made."""
 SMALL_REST_BYTES = 65_536
 """Of a body that nobody needs: read to its end, so that the connection can be kept."""
 LINGER_IDLE_S = 2.0

@@ -26,8 +26,8 @@ from service.errors import (
 )
 from service.http.edge.answering import AnsweringProtocol, Reading
 from service.http.edge.connections import Connections
-from service.http.edge.heads import check_head, expects_continue, head_without_upgrade
-from service.http.edge.limits import LINGER_IDLE_S, MAX_FIELDS, MAX_PIPELINED
+from service.http.edge.heads import check_head, declared_length, expects_continue, head_without_upgrade
+from service.http.edge.limits import LINGER_IDLE_S, MAX_FIELDS, PIECE_BYTES
 from service.http.edge.refusal import refusal
 
 METHODS = "GET, HEAD, POST, OPTIONS"
@@ -72,16 +72,14 @@ class EdgeProtocol(AnsweringProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, in pieces no larger than a head may be."""
-        limit = self._limits.head_bytes
-        if len(data) + self._head_bytes <= limit:
+        """Parse what fits beside the requests that wait, and keep the rest."""
+        if self._reading is Reading.DISCARDED:
+            self._deadline_s = min(self._last_deadline_s, self.loop.time() + LINGER_IDLE_S)
+        elif len(data) + self._head_bytes <= PIECE_BYTES and not self._unread and not self.pipeline:
             self._feed(data)
-            return
-        left = memoryview(data)
-        while left:
-            room = limit - self._head_bytes
-            self._feed(left[:room])
-            left = left[room:]
+        else:
+            self._unread = memoryview(bytes(self._unread) + data if self._unread else data)
+            self._read_on()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn never keeps the transport
         """Answer a client that only closed its writing side: True keeps the transport.
@@ -91,7 +89,8 @@ class EdgeProtocol(AnsweringProtocol):
         self._half_closed = True
         if self._reading is Reading.HEAD and not self._busy():
             self._refuse(RequestError("the request ends within its head"))
-        if not self._busy() or self._reading is Reading.BODY or not self._limits.half_closed_grace_s:
+        cut = self._reading is Reading.BODY and not self._unread
+        if not self._busy() or cut or not self._limits.half_closed_grace_s:
             return False
         self.loop.call_later(self._limits.half_closed_grace_s, self._leave)
         return True
@@ -121,8 +120,6 @@ class EdgeProtocol(AnsweringProtocol):
         self._head_bytes = 0
         version = parser.get_http_version()
         names = check_head(version, self.headers)
-        if len(self.pipeline) >= MAX_PIPELINED:
-            raise RequestError(f"more than {MAX_PIPELINED} requests wait on this connection")
         self._complete_scope(parser.get_method().decode("ascii"), version)
         expects = b"expect" in names and version != "1.0" and expects_continue(self.headers)
         keep_alive = version != "1.0" and parser.should_keep_alive()
@@ -154,12 +151,54 @@ class EdgeProtocol(AnsweringProtocol):
         else:
             self.cycle.message_event.set()
 
+    def on_response_complete(self) -> None:
+        """Close, begin with the next request, or wait for one."""
+        exchange = self._answering
+        self.server_state.total_requests += 1
+        if exchange is None or self.transport.is_closing():
+            return
+        if exchange.closes:
+            self._close_after(exchange)
+            return
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        self._read_on()
+        if not self._unread and not self.pipeline:
+            self.flow.resume_reading()
+        if not self._busy():
+            self._wait_for_more()
+
     # Reading
+
+    def _read_on(self) -> None:
+        # A client may send thousands of small requests before it reads an answer; they wait as bytes.
+        while self._unread and not self.pipeline:
+            size = self._next_bytes()
+            piece, self._unread = self._unread[:size], self._unread[size:]
+            self._feed(piece)
+        if self._unread:
+            self.flow.pause_reading()
+
+    def _next_bytes(self) -> int:
+        """A piece with little more than one head, or the rest of a body."""
+        if self._reading is not Reading.BODY:
+            return min(PIECE_BYTES, self._limits.head_bytes - self._head_bytes)
+        declared = declared_length(self.headers)
+        return PIECE_BYTES if declared is None else declared - self.cycle.received_bytes
+
+    def _wait_for_more(self) -> None:
+        if self._half_closed:
+            self.transport.close()
+        elif self._reading is Reading.HEAD:
+            self._wait(self._limits.head_timeout_s)
+        elif self._reading is Reading.BODY:
+            self._wait(LINGER_IDLE_S)
+        else:
+            self._wait(self._limits.keep_alive_s)
 
     def _feed(self, piece: bytes | memoryview) -> None:
         before, self._begun = self._reading, 0
         if before is Reading.DISCARDED:
-            self._deadline_s = min(self._last_deadline_s, self.loop.time() + LINGER_IDLE_S)
             return
         try:
             self.parser.feed_data(piece)
