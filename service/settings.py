@@ -190,7 +190,12 @@ class Settings(BaseSettings):
         variables = InitSettingsSource(settings_cls, dict(given(settings_cls.model_fields, os.environ)))
         return init_settings, variables, TomlConfigSettingsSource(settings_cls, cls.config_file)
 
-    @field_validator("*", mode="before")
+    @field_validator("store", mode="before")
+    @classmethod
+    def _path_or_url(cls, store: object) -> object:
+        return as_location(store) if isinstance(store, str) else store
+
+    @field_validator("*", mode="before")  # after the other, as the last that is written runs first
     @classmethod
     def _is_text(cls, value: object, info: ValidationInfo) -> object:
         if isinstance(value, str) and "\0" in value:
@@ -198,11 +203,6 @@ class Settings(BaseSettings):
         if value == "" and info.field_name != "root_path":
             raise ValueError("is empty")
         return value
-
-    @field_validator("store", mode="before")
-    @classmethod
-    def _path_or_url(cls, store: object) -> object:
-        return as_location(store) if isinstance(store, str) else store
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

@@ -5,7 +5,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from adapters.errors import DvptError
+from adapters.command.streams import open_streams
+from training.command import run_command
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
 from training.search.search_config import SearchConfig
@@ -15,29 +16,20 @@ DESCRIPTION = (
     "Most runs need --task alone, and --data for pictures of your own: the defaults of the other groups are "
     "good enough. --dry-run says beforehand what a run would do and cost."
 )
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0; 1 with a message for what cannot be trained; usage errors exit with 2."""
+    """Run the command. 0; 1 for what cannot be trained, 130 or 143 at a signal; usage errors exit with 2."""
+    open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     config = parse_arguments(
         SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION, recipes=RECIPES
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    try:
-        print(_train(config, shlex.join(["dvpt-train", *arguments])))
-    except DvptError as error:
-        print(f"dvpt-train: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:  # a disk that is full, a file that may not be read: the message has the path
-        print(f"dvpt-train: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("dvpt-train: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    command = shlex.join(["dvpt-train", *arguments])
+    goes_on = "interrupted; the same command goes on after the last whole epoch"
+    return run_command("dvpt-train", lambda: _train(config, command), goes_on)
 
 
 def _train(config: SearchConfig, command: str) -> str:

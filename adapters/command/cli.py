@@ -1,7 +1,6 @@
 """`dvpt-adapters`: look into a store, verify it, move labels, tidy up, carry adapters, try them."""
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from adapters.command.listing import (
     version_text,
 )
 from adapters.command.onnx_export import write_model
-from adapters.command.streams import complain, open_streams, printable
+from adapters.command.streams import closed, complain, open_streams, printable
 from adapters.config import STABLE
 from adapters.environment import variable
 from adapters.errors import DvptError, PictureError
@@ -40,15 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("say which store: --store DIR, or DVPT_STORE in the environment")
     try:
         code: int = options.run(Store.open(options.store), options)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        code = 1
     except (DvptError, OSError) as error:
-        return _complain(error)
+        code = _complain(error)
     except KeyboardInterrupt:
-        return 130
-    return code
+        code = 130
+    return closed(code)
 
 
 def _list(store: Store, options: Namespace) -> int:

@@ -34,6 +34,17 @@ def complain(program: str, error: Exception | str, code: int = 1) -> int:
     return code
 
 
+def closed(code: int) -> int:
+    """The exit code, once what was printed is out; 1 where it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The reader has seen enough, or the disk is full; the interpreter would try again, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code or 1
+    return code
+
+
 def reason(error: Exception | str) -> str:
     """What is wrong; of the system's errors the file and what it has, without its number."""
     if isinstance(error, OSError) and error.strerror:

@@ -91,8 +91,11 @@ def test_a_killed_run_resumes_to_the_same_tensors(tmp_path: Path, handwriting: P
     assert all(torch.equal(expected[name], tensors[name]) for name in expected)
 
 
-def test_an_interrupt_says_how_to_go_on(tmp_path: Path, handwriting: Path) -> None:
-    assert interrupt(command(tmp_path, handwriting, "--epochs", "50"), tmp_path, signal.SIGINT) == 130
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_says_how_to_go_on(
+    sign: signal.Signals, code: int, tmp_path: Path, handwriting: Path
+) -> None:
+    assert interrupt(command(tmp_path, handwriting, "--epochs", "50"), tmp_path, sign) == code
     assert 2 <= epochs_done(tmp_path) < 50
     assert not (tmp_path / "store").exists()
 

@@ -92,7 +92,7 @@ def clevr_distance(dataset: Any, folder: Path) -> Opened:
     """Reads CLEVR by the depth of the nearest object, in VTAB's six bins."""
     split = vars(dataset)["_split"]
     scenes_file = vars(dataset)["_data_folder"] / "scenes" / f"CLEVR_{split}_scenes.json"
-    scenes = json.loads(scenes_file.read_text())["scenes"]
+    scenes = json.loads(scenes_file.read_text(encoding="utf-8"))["scenes"]
     nearest = {
         scene["image_filename"]: min(thing["pixel_coords"][2] for thing in scene["objects"])
         for scene in scenes
@@ -112,7 +112,7 @@ def kitti(dataset: Any, folder: Path) -> Opened:
 
 
 def _nearest_vehicle_m(targets: Path) -> float:
-    objects = [line.split() for line in targets.read_text().splitlines() if line.strip()]
+    objects = [line.split() for line in targets.read_text(encoding="utf-8").splitlines() if line.strip()]
     return min((float(one[13]) for one in objects if one[0] in KITTI_VEHICLES), default=NO_VEHICLE)
 
 

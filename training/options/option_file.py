@@ -32,6 +32,8 @@ def read_options(model: type[BaseModel], path: Path) -> dict[str, Any]:
             raise OptionsUnusable(f"{path}: unknown option '{key}'{_suggestion(model, name)}")
         if name in options:
             raise OptionsUnusable(f"{path}: '{name}' is given twice, with a dash and with an underscore")
+        if isinstance(value, str) and "\0" in value:
+            raise OptionsUnusable(f"{path}: '{key}' holds a NUL, which no name or path does")
         options[name] = value
     return options
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.errors import DvptError
+from adapters.command.streams import open_streams
+from training.command import run_command
 from training.options.arguments import build_parser, parse_arguments
 from training.options.train_config import TrainConfig
 from training.reproduce.reproduce_config import ReproduceConfig
@@ -18,24 +19,18 @@ DESCRIPTION = (
     "Run what is missing of a table or figure of the paper, and render it beside the paper's numbers. "
     "What stands behind -- are options of dvpt-train for every run."
 )
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns 0; 1 with a message for what cannot be done; usage errors exit with 2."""
+    """Run the command. 0; 1 for what cannot be done, 130 or 143 at a signal; usage errors exit with 2."""
+    open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     name, options, more = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    try:
-        print(_reproduce(name, options, more, shlex.join(["dvpt-reproduce", *arguments])))
-    except (DvptError, OSError) as error:
-        print(f"dvpt-reproduce: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("dvpt-reproduce: interrupted; the same command goes on where it was", file=sys.stderr)
-        return INTERRUPTED
-    return 0
+    command = shlex.join(["dvpt-reproduce", *arguments])
+    goes_on = "interrupted; the same command goes on where it was"
+    return run_command("dvpt-reproduce", lambda: _reproduce(name, options, more, command), goes_on)
 
 
 def _parse(arguments: list[str]) -> tuple[str, ReproduceConfig, dict[str, Any]]:

@@ -122,7 +122,7 @@ class Reproduction:
         out.mkdir(parents=True, exist_ok=True)
         waiting = [str(cell) for cell in self.cells if cell.key not in rows and not self._failed(cell)]
         more = {"not run yet": listed(waiting)} if waiting else {}
-        (out / f"{name}.md").write_text(markdown(scores, self.missing | more))
+        (out / f"{name}.md").write_text(markdown(scores, self.missing | more), encoding="utf-8")
         write_csv(scores, out / f"{name}.csv")
         files = [out / f"{name}.md", out / f"{name}.csv"]
         if scores.rows:

@@ -42,7 +42,7 @@ def write_csv(scores: Scores, path: Path) -> None:
         for system in scores.systems:
             for block, tasks in scores.blocks().items():
                 writer.writerows(_lines(scores, system, block, tasks, percent))
-    path.write_text(text.getvalue())
+    path.write_text(text.getvalue(), encoding="utf-8")
 
 
 def cell_text(score: Score | None, *, digits: int = 1) -> str:

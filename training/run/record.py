@@ -82,7 +82,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["name", "label", "predicted", "probability"])
             writer.writerows(rows)

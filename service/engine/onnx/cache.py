@@ -3,9 +3,12 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +24,8 @@ logger = logging.getLogger("service.engine")
 Opened = TypeVar("Opened")
 REVISION = 2  # of the graphs that adapters.vit.onnx writes
 MODEL_FILE = "model.onnx"
+WRITING = ".writing-"
+LEFTOVER_S = 3600.0  # far longer than any export
 EXPORTERS = ("torch", "timm", "onnx", "onnxscript")
 
 Write = Callable[[Backbone, Path], None]
@@ -62,14 +67,15 @@ class GraphCache:
     def find(self, name: str, backbone: Backbone) -> Path | None:
         """The graph's file, if it is there."""
         path = self.folder(name, backbone) / MODEL_FILE
-        return path if path.is_file() else None
+        return path if os.path.isfile(path) else None  # noqa: PTH113 - Path's own raises for a name too long
 
     def make(self, name: str, backbone: Backbone, write: Write) -> Path:
         """Export a graph and move it into place at once. Raises ConfigError where it cannot be written."""
         folder = self.folder(name, backbone)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.root, prefix=".writing-") as temporary:
+            self._clear_leftovers()
+            with tempfile.TemporaryDirectory(dir=self.root, prefix=WRITING) as temporary:
                 made = Path(temporary, "made")
                 made.mkdir()
                 write(backbone, made / MODEL_FILE)
@@ -80,6 +86,13 @@ class GraphCache:
                 "choose another folder with --onnx-cache"
             ) from error
         return folder / MODEL_FILE
+
+    def _clear_leftovers(self) -> None:
+        """Remove what exports left behind whose process ended on the way."""
+        for folder in self.root.glob(f"{WRITING}*"):
+            with suppress(FileNotFoundError):
+                if time.time() - folder.stat().st_mtime > LEFTOVER_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def drop(self, name: str, backbone: Backbone) -> None:
         """Remove a graph that does not load."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.store.store import Store
+from adapters.vit.backbone import EMBEDDED_BACKBONE
 from service.cli import main
 from service.command import build_parser
 from service.settings import Settings
@@ -112,3 +113,27 @@ def test_a_port_that_is_no_number_is_reported(
 
     assert main(["--store", "s"]) == 2
     assert "port: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "place", ["/proc/nope", "file", "file/sub", "dangling", "loop", "x" * 300, "y/" * 3000]
+)
+@pytest.mark.parametrize("creating", [False, True])
+def test_a_store_that_cannot_be_is_one_line(
+    place: str,
+    creating: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+
+    assert main(["--store", place, *(["--backbone", EMBEDDED_BACKBONE] if creating else [])]) == 1
+
+    error = capsys.readouterr().err.splitlines()
+    assert [line for line in error if line.startswith("dvpt-serve: ")] == [error[-1]]
+    assert place[:100] in error[-1]
+    assert "Traceback" not in "".join(error)

@@ -82,11 +82,17 @@ def test_settings_are_frozen() -> None:
         ("max_request_bytes", "256000001"),
         ("max_body_bytes_held", "127999999"),
         ("default_timeout_ms", "70000"),
+        ("store", ""),
+        ("store", "a\0b"),
+        ("weights", ""),
+        ("onnx_cache", "a\0b"),
+        ("host", "a\0b"),
+        ("root_path", "/a\0b"),
     ],
 )
 def test_values_out_of_range_are_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError):
-        settings_from({"store": "s", name: value})
+        settings_from({"store": "s"} | {name: value})
 
 
 def test_the_pixel_limit_is_that_of_decoding() -> None:

@@ -1,5 +1,6 @@
 """Folders of class folders: train/[val/]test, or one level of classes that a split is made of."""
 
+import os
 from pathlib import Path
 
 from training.data.departures import SplitName
@@ -23,11 +24,11 @@ def read_image_folder(folder: Path) -> TaskData:
     parts = _split_folders(folder)
     if "train" not in parts:
         parts = {"train": folder}
-    classes = tuple(path.name for path in _folders(parts["train"]))
+    classes = tuple(_text(path.name) for path in _folders(parts["train"]))
     if not classes:
         raise DataUnusable(f"{parts['train']}: no class folders; expected {LAYOUT}")
     splits = {name: _read_split(path, classes, folder) for name, path in parts.items()}
-    return TaskData(classes, splits, f"ImageFolder {folder.name}")
+    return TaskData(classes, splits, f"ImageFolder {_text(folder.name)}")
 
 
 def _split_folders(folder: Path) -> dict[SplitName, Path]:
@@ -44,18 +45,23 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _read_split(folder: Path, classes: tuple[str, ...], root: Path) -> Split:
-    unknown = [path.name for path in _folders(folder) if path.name not in classes]
+    unknown = [_text(path.name) for path in _folders(folder) if _text(path.name) not in classes]
     if unknown:
         raise DataUnusable(f"{folder}: class folders that train does not have: {', '.join(unknown[:10])}")
     found = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in _pictures(folder / name)
+        (path, classes.index(_text(of_class.name)))
+        for of_class in _folders(folder)
+        for path in _pictures(of_class)
     ]  # fmt: skip
     if not found:
         raise DataUnusable(f"{folder}: no pictures; expected {LAYOUT}")
-    names = tuple(path.relative_to(root).as_posix() for path, _ in found)
+    names = tuple(_text(path.relative_to(root).as_posix()) for path, _ in found)
     return Split(names, tuple(label for _, label in found), tuple(path for path, _ in found))
+
+
+def _text(name: str) -> str:
+    """A file's name as UTF-8 has it, in any locale; bytes that are none are written as escapes."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -41,7 +41,7 @@ def read_lists(folder: Path) -> TaskData:
 
 def _read_list(path: Path) -> Split:
     names, labels = [], []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
         name, _, label = line.strip().rpartition(" ")
@@ -59,6 +59,6 @@ def _read_list(path: Path) -> Split:
 def _classes(folder: Path, splits: Iterable[Split]) -> tuple[str, ...]:
     file = folder / "classes.txt"
     if file.is_file():
-        return tuple(line.strip() for line in file.read_text().splitlines() if line.strip())
+        return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
     highest = max((label for split in splits for label in split.labels), default=-1)
     return tuple(f"class {label}" for label in range(highest + 1))

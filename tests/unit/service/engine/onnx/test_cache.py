@@ -1,5 +1,7 @@
 """Exported graphs are made once, whole, and again where they do not load."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,22 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, backbone: Back
 
     with pytest.raises(ConfigError, match=r"file.*--onnx-cache"):
         GraphCache(tmp_path / "file").make("encode", backbone, Exporter())
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/sub", "loop/sub"])
+def test_a_folder_that_cannot_be_is_named_too(name: str, tmp_path: Path, backbone: Backbone) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(ConfigError, match="--onnx-cache"):
+        GraphCache(tmp_path / name).open("encode", backbone, Exporter(), Path.read_text)
+
+
+def test_what_a_process_left_that_ended_while_it_exported_goes(cache: GraphCache, backbone: Backbone) -> None:
+    for name, age_s in ((".writing-old", 7200), (".writing-now", 10)):
+        (cache.root / name / "made").mkdir(parents=True)
+        os.utime(cache.root / name, (time.time() - age_s,) * 2)
+
+    cache.make("encode", backbone, Exporter())
+
+    assert {path.name for path in cache.root.glob(".writing-*")} == {".writing-now"}

@@ -1,0 +1,39 @@
+"""What the command lines of training share: one line for what fails, and an end in order at a signal."""
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
+
+from adapters.command.streams import closed, complain
+from adapters.errors import DvptError
+
+INTERRUPTED, TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: whatever gives way to Ctrl-C gives way to it too."""
+
+
+def run_command(program: str, work: Callable[[], str], if_interrupted: str) -> int:
+    """Print what `work` returns; 0, or 1 with one line for what cannot be done, 130 or 143 for a signal."""
+    # As PID 1 of a container a process without a handler would not hear it at all.
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        sys.stdout.write(f"{work()}\n")
+        code = 0
+    except (DvptError, OSError) as error:  # OSError: a disk that is full, a file that may not be read
+        code = complain(program, error)
+    except Terminated:
+        code = complain(program, if_interrupted, TERMINATED)
+    except KeyboardInterrupt:
+        code = complain(program, if_interrupted, INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return closed(code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise Terminated
