@@ -9,6 +9,7 @@ from adapters.command.streams import open_streams
 from training.command import run_command
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
+from training.path_text import text_of
 from training.search.search_config import SearchConfig
 
 DESCRIPTION = (
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    command = shlex.join(["dvpt-train", *arguments])
+    command = shlex.join(["dvpt-train", *map(text_of, arguments)])
     goes_on = "interrupted; the same command goes on after the last whole epoch"
     return run_command("dvpt-train", lambda: _train(config, command), goes_on)
 

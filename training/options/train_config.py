@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainSerializer, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from adapters.config import PreprocessConfig, StrictModel
@@ -17,13 +17,16 @@ from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
 from training.methods.table import METHODS, defaults_help, method_help, names
+from training.path_text import TextualPath, text_of
 
 COMMON = "what to train"
 METHOD = "method"
 OPTIMIZATION = "optimization"
 DATA = "data and splits"
+PICTURES = "pictures of your own"
 MACHINE = "machine and run"
 PUBLISHING = "publishing"
+TextualLocation = Annotated[Location, PlainSerializer(text_of, return_type=str, when_used="json")]
 
 
 def knob(
@@ -48,15 +51,15 @@ class TrainConfig(StrictModel):
     """Options of `dvpt-train`; None stands for a default that depends on other options."""
 
     task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
-    data: Path | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
+    data: TextualPath | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
     method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
-    store: Location | None = knob(
+    store: TextualLocation | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
     backbone: str | None = knob(
         None, COMMON, "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)"
     )
-    weights: Path | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
+    weights: TextualPath | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
     epochs: int | None = knob(
         None, COMMON, f"passes over the training pictures ({defaults_help('epochs')})", ge=1
     )
@@ -120,7 +123,7 @@ class TrainConfig(StrictModel):
         0, OPTIMIZATION, "stop after so many epochs without a better val; 0 trains them all", ge=0
     )
 
-    data_root: Path | None = knob(
+    data_root: TextualPath | None = knob(
         None, DATA, "folder with vtab-1k/<task> or imagefolder/<task> (default: $DVPT_DATA_ROOT)", keyed=False
     )
     train_split: Literal["train", "trainval"] = knob("trainval", DATA, "what is trained on")
@@ -143,6 +146,31 @@ class TrainConfig(StrictModel):
     interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
     resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
 
+    check: bool = knob(
+        False,
+        PICTURES,
+        "look through all pictures, say what is there, draw a page of them; train nothing",
+        keyed=False,
+    )
+    folders: Literal["auto", "splits", "classes"] = knob(
+        "auto",
+        PICTURES,
+        "what the folders directly below --data are, where their names leave it open",
+        keyed=False,
+    )
+    strict_data: bool = knob(
+        False,
+        PICTURES,
+        "refuse pictures whose equals are in another split or under another label",
+        keyed=False,
+    )
+    skip_damaged: bool = knob(
+        False, PICTURES, "go on without files that cannot be read, and record which", keyed=False
+    )
+    shots: int | None = knob(
+        None, PICTURES, "train on so many pictures of each class, drawn with --split-seed", ge=1
+    )
+
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
         "auto", MACHINE, "of the backbone; auto is bf16 where it is computed natively; fp16 needs CUDA"
     )
@@ -151,9 +179,9 @@ class TrainConfig(StrictModel):
     )
     compile: bool = knob(False, MACHINE, "compile the backbone first; pays on long runs")
     decode_threads: int = knob(0, MACHINE, "threads that decode pictures; 0 is one a core", keyed=False, ge=0)
-    runs: Path = knob(Path("runs"), MACHINE, "where run directories are kept", keyed=False)
+    runs: TextualPath = knob(Path("runs"), MACHINE, "where run directories are kept", keyed=False)
     fresh: bool = knob(False, MACHINE, "start over instead of resuming this run", keyed=False)
-    predictions: Path | None = knob(
+    predictions: TextualPath | None = knob(
         None, MACHINE, "also write the prediction for each evaluated picture to this CSV file", keyed=False
     )
 
@@ -205,6 +233,8 @@ class TrainConfig(StrictModel):
 
     @model_validator(mode="after")
     def _what_is_asked_can_be_had(self) -> Self:
+        if self.shots is not None and self.train_percent < 100:
+            raise ValueError("shots and train_percent both thin the training pictures; give one")
         if self.patience and not self.val_every:
             raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
         row = METHODS[self.method]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from adapters.vit.backbone import Backbone
-from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder, digest
+from training.data.contents import digest
+from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder
 from training.data.source import Split, TaskData
 from training.data.task_data import is_embedded, open_task
 from training.methods.method import Method
@@ -20,7 +21,8 @@ KEPT_BYTES = 4 * 1024**3
 
 # What says which pictures a task's splits are of; which of them are trained on is left out.
 TASK_OPTIONS = {
-    "task", "data", "data_root", "train_percent", "val_fraction", "test_fraction", "split_seed"
+    "task", "data", "data_root", "train_percent", "val_fraction", "test_fraction", "split_seed",
+    "folders", "strict_data", "skip_damaged", "shots",
 }  # fmt: skip
 
 
