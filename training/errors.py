@@ -4,6 +4,7 @@ DvptError
 └── TrainingError
     ├── DataNotFound      no data where it was looked for, and none to be had
     ├── DataUnusable      lists, classes or pictures that cannot be trained on
+    ├── MemoryShort       more pixels than there is memory for
     ├── OptionsUnusable   options, or a file of them, that cannot be read or had together
     ├── MethodUnsuitable  a method that does not go with the input, or cannot be published
     ├── Diverged          the loss, or a trained value, is no number any more
@@ -25,6 +26,10 @@ class DataNotFound(TrainingError):
 
 class DataUnusable(TrainingError):
     """Lists, classes or pictures that cannot be trained on."""
+
+
+class MemoryShort(TrainingError):
+    """The pictures, or what is computed of them, need more memory than there is."""
 
 
 class OptionsUnusable(TrainingError):

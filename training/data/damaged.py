@@ -20,7 +20,11 @@ PROBE = Decoder(PreprocessConfig(), image_size=32)
 
 def without_damaged(data: TaskData, threads: int = 0) -> TaskData:
     """The same data without the pictures that do not decode, which a remark names."""
-    faults = {name: damaged(split, name, threads) for name, split in data.splits.items()}
+    return leave_out(data, {name: damaged(split, name, threads) for name, split in data.splits.items()})
+
+
+def leave_out(data: TaskData, faults: Mapping[SplitName, Mapping[int, str]]) -> TaskData:
+    """The same data without the positions that have a fault."""
     splits: Mapping[SplitName, Split] = {
         name: split.rows([row for row in range(len(split)) if row not in faults[name]])
         for name, split in data.splits.items()

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
 from adapters.pictures.preprocess import preprocess, to_pixels
+from training.data.room import check_room, pixel_bytes
 from training.data.source import Picture, Split
 from training.errors import DataUnusable
 
@@ -32,8 +33,9 @@ class Decoder:
     def load(self, split: Split, title: str = "decoding") -> Tensor:
         """Pixels of a whole split [N, 3, H, W] uint8.
 
-        Raises DataUnusable that lists the unreadable pictures by name.
+        Raises DataUnusable that lists the unreadable pictures by name, and MemoryShort.
         """
+        check_room(len(split), self.image_size)
         pixels = torch.empty(len(split), 3, self.image_size, self.image_size, dtype=torch.uint8)
         faults: list[str] = []
         with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
@@ -46,6 +48,11 @@ class Decoder:
         if faults:
             raise DataUnusable(_listing(faults, len(split)))
         return pixels
+
+    def check_room(self, trained: Split, evaluated: Split) -> None:
+        """Raises MemoryShort where the pixels that a run keeps of two splits do not fit."""
+        beside = min(pixel_bytes(len(evaluated), self.image_size), RESIDENT_BYTES)
+        check_room(len(trained), self.image_size, beside)
 
     def chunks(self, split: Split) -> Iterable[Tensor]:
         """Pixels in chunks [n, 3, H, W] that can be gone through again and again.

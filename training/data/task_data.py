@@ -13,6 +13,8 @@ from training.data.departures import DrawnByFormula, SplitName
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
+from training.data.readers import lists
+from training.data.readers.hub import read_dataset
 from training.data.source import Split, TaskData, check
 from training.data.splits import training_part, with_percent, with_shots, with_test, with_val
 from training.errors import DataNotFound
@@ -28,7 +30,7 @@ DRAWN: Mapping[str, str] = MappingProxyType(
 
 def is_embedded(config: TrainConfig) -> bool:
     """Whether the task is drawn or packaged, so that nothing needs to be found or downloaded."""
-    return config.data is None and config.task in EMBEDDED_TASKS
+    return config.data is None and config.dataset is None and config.task in EMBEDDED_TASKS
 
 
 def open_task(config: TrainConfig) -> TaskData:
@@ -39,8 +41,7 @@ def open_task(config: TrainConfig) -> TaskData:
     found = find_task(config)
     if config.skip_damaged:
         found = without_damaged(found, config.decode_threads)
-    check(found)
-    data = with_remarks(_with_splits(with_contents(found), config), config)
+    data = prepared(found, config)
     if config.strict_data:
         refuse_equal(data.remarks)
     for remark in data.remarks:
@@ -48,8 +49,13 @@ def open_task(config: TrainConfig) -> TaskData:
     return with_absences(data)
 
 
-def with_remarks(data: TaskData, config: TrainConfig) -> TaskData:
-    """What can be seen of the splits as they will be used: equal pictures, unlike classes."""
+def prepared(found: TaskData, config: TrainConfig) -> TaskData:
+    """The splits as a run uses them, with what can be seen of them: equal pictures, unlike classes.
+
+    Raises DataUnusable.
+    """
+    check(found)
+    data = _with_splits(with_contents(found), config)
     train = training_part(data, config.train_split)
     return data.remarked(*equal_pictures(data), *unbalanced(data, train))
 
@@ -70,9 +76,13 @@ def find_task(config: TrainConfig) -> TaskData:
 
     Raises DataNotFound with the folders looked in, and DataUnusable.
     """
+    if config.dataset is not None:
+        return read_dataset(config.dataset)
     if config.data is not None:
+        if lists.is_list(config.data):
+            return lists.read_list(config.data, skip_missing=config.skip_damaged)
         if not config.data.is_dir():
-            raise DataNotFound(f"--data {text_of(config.data)} is no folder")
+            raise DataNotFound(f"--data {text_of(config.data)} is no folder, and no {lists.LAYOUT}")
         return read_folder(config.data, config)
     if is_embedded(config):
         return _embedded(config.task)

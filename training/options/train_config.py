@@ -26,6 +26,7 @@ DATA = "data and splits"
 PICTURES = "pictures of your own"
 MACHINE = "machine and run"
 PUBLISHING = "publishing"
+HUB = "hf://"
 TextualLocation = Annotated[Location, PlainSerializer(text_of, return_type=str, when_used="json")]
 
 
@@ -51,7 +52,9 @@ class TrainConfig(StrictModel):
     """Options of `dvpt-train`; None stands for a default that depends on other options."""
 
     task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
-    data: TextualPath | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
+    data: TextualPath | None = knob(
+        None, COMMON, "folder of pictures, a list of them (.csv, .parquet), or hf://owner/name"
+    )
     method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
     store: TextualLocation | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
@@ -146,6 +149,9 @@ class TrainConfig(StrictModel):
     interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
     resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
 
+    dataset: str | None = knob(
+        None, PICTURES, "instead of --data: a Hugging Face dataset, owner/name[:configuration] or a folder"
+    )
     check: bool = knob(
         False,
         PICTURES,
@@ -210,6 +216,14 @@ class TrainConfig(StrictModel):
             raise ValueError(f"no method '{value}'; there are {', '.join(METHODS)}")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _dataset_by_address(cls, values: Any) -> Any:
+        address = values.get("data") if isinstance(values, dict) else None
+        if not isinstance(address, str) or not address.startswith(HUB):
+            return values
+        return values | {"data": None, "dataset": address.removeprefix(HUB)}
+
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         try:
@@ -233,6 +247,8 @@ class TrainConfig(StrictModel):
 
     @model_validator(mode="after")
     def _what_is_asked_can_be_had(self) -> Self:
+        if self.dataset is not None and self.data is not None:
+            raise ValueError("data and dataset both say which pictures; give one")
         if self.shots is not None and self.train_percent < 100:
             raise ValueError("shots and train_percent both thin the training pictures; give one")
         if self.patience and not self.val_every:

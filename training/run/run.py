@@ -71,6 +71,7 @@ class Run:
         self.placement: Placement = self._workbench.placement(config, self.device, dtype)
         self.backbone: Backbone = self.placement.backbone
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
+        self.decoder.check_room(self.train, self.held_out)
         self.digests = {
             "train_sha256": self._workbench.digest(self.train),
             f"{config.eval_split}_sha256": self._workbench.digest(self.held_out),

@@ -22,7 +22,7 @@ KEPT_BYTES = 4 * 1024**3
 # What says which pictures a task's splits are of; which of them are trained on is left out.
 TASK_OPTIONS = {
     "task", "data", "data_root", "train_percent", "val_fraction", "test_fraction", "split_seed",
-    "folders", "strict_data", "skip_damaged", "shots",
+    "dataset", "folders", "strict_data", "skip_damaged", "shots",
 }  # fmt: skip
 
 
@@ -58,9 +58,16 @@ class RememberingDecoder(Decoder):
 
     def load(self, split: Split, title: str = "decoding") -> Tensor:
         """Pixels of a whole split [N, 3, H, W] uint8; raises DataUnusable."""
-        key = ("pixels", self.preprocess, self.image_size, split.names)
-        known = self.memory.get(key)
-        return self.memory.put(key, super().load(split, title)) if known is None else known
+        known = self.memory.get(self._key(split))
+        return self.memory.put(self._key(split), super().load(split, title)) if known is None else known
+
+    def check_room(self, trained: Split, evaluated: Split) -> None:
+        """As `Decoder.check_room`; what is remembered is in memory already."""
+        if self.memory.get(self._key(trained)) is None:
+            super().check_room(trained, evaluated)
+
+    def _key(self, split: Split) -> Hashable:
+        return "pixels", self.preprocess, self.image_size, split.names
 
     def chunks(self, split: Split) -> Iterable[Tensor]:
         """As `Decoder.chunks`; a split too large for memory is not remembered either."""

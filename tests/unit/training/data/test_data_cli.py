@@ -2,13 +2,16 @@
 
 import json
 import os
-import random
 import shutil
+import subprocess
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.support.pictures import encoded, noise
 from training.cli import main
@@ -56,7 +59,7 @@ def train(
 
 def pictures(folder: Path, count: int = 4, suffix: str = "png") -> Path:
     """Different pictures, of noise that follows the folder's name."""
-    seed = random.Random(str(folder)).randrange(2**30)
+    seed = zlib.crc32(os.fsencode(folder))
     folder.mkdir(parents=True, exist_ok=True)
     kind = "JPEG" if suffix.startswith("j") else "PNG"
     for number in range(count):
@@ -375,3 +378,217 @@ def test_some_pictures_of_each_class(train: Train, tmp_path: Path) -> None:
     assert done.splits["made"] == ["train: 9 of 24 pictures, 5 of each class, fewer of dog, seed 0"]
     other = train(tmp_path / "d", "--shots=5", "--split-seed=1")
     assert other.splits["train"] != done.splits["train"]
+
+
+LISTS = {
+    "plain.csv": "path,label,split\ncat/0.png,cat,train\ncat/1.png,cat,test\ndog/0.png,dog,train\n",
+    "semicolons.csv": (
+        "\ufeffFilename;Class;Set\ncat\\0.png;cat;Training\ncat\\1.png;cat;EVAL\ndog\\0.png;dog;trn\n"
+    ),
+    "tabs.tsv": "image\tlabel\tsplit\n\ncat/0.png\t0\ttrain\ncat/1.png\t0\ttest\ndog/0.png\t10\ttrain\n\n",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_pictures(train: Train, tmp_path: Path, name: str) -> None:
+    for folder in ("cat", "dog"):
+        pictures(tmp_path / "d" / folder)
+    (tmp_path / "d" / name).write_text(LISTS[name], encoding="utf-8")
+    done = train(tmp_path / "d" / name)
+    assert done.code == 0, done.said
+    assert done.sizes() == {"train": 2, "test": 1}
+
+
+@pytest.mark.slow
+def test_a_list_in_other_bytes_and_without_splits(train: Train, tmp_path: Path) -> None:
+    lines = [b"path,label"]
+    for folder in ("cat", "dog"):
+        (pictures(tmp_path / folder, 5) / "0.png").rename(tmp_path / folder / os.fsdecode(b"caf\xe9.png"))
+        lines += [f"{folder}/{number}.png,{folder}".encode() for number in range(1, 5)]
+        lines += [folder.encode() + b"/caf\xe9.png," + folder.encode()]
+    (tmp_path / "list.csv").write_bytes(b"\r\n".join(lines))
+    done = train(tmp_path / "list.csv")
+    assert done.code == 0, done.said
+    assert done.sizes() == {"train": 8, "test": 2}
+
+
+@pytest.mark.slow
+def test_a_parquet_list(train: Train, tmp_path: Path) -> None:
+    from pyarrow import parquet, table  # noqa: PLC0415 - an extra
+
+    for folder in ("cat", "dog"):
+        pictures(tmp_path / folder)
+    rows = [(f"{folder}/{number}.png", folder) for folder in ("cat", "dog") for number in range(4)]
+    columns = table({"path": [path for path, _ in rows], "label": [label for _, label in rows]})
+    parquet.write_table(columns, tmp_path / "list.parquet")
+    done = train(tmp_path / "list.parquet")
+    assert done.code == 0, done.said
+    assert done.sizes() == {"train": 6, "test": 2}
+    (tmp_path / "text.parquet").write_text("path,label")
+    assert "text.parquet is no Parquet file" in train(tmp_path / "text.parquet").said
+
+
+def test_parquet_without_the_library(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "list.parquet").write_bytes(b"PAR1")
+    refused = train(tmp_path / "list.parquet")
+    assert refused.code == 1
+    assert "pip install 'dvpt-serve[parquet]'" in refused.said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("cat/0.png,cat\n", "the first line must name the columns, found cat/0.png, cat"),
+        ("path,label\ncat/0.png,\n", "line 2: no label"),
+        ("path,label\ncat/0.png\n", "line 2: 1 columns"),
+        ("path,label\ncat/9.png,cat\n", "1 of its 1 pictures are not there: cat/9.png (line 2)"),
+        (
+            "path,label,split\ncat/0.png,cat,later\n",
+            "line 2: split 'later' is none of train: train,",
+        ),
+        ("path,label,split\ncat/0.png,cat,test\n", "no picture of the split train"),
+        ('path,label\n"cat/0.png,cat\n', "unexpected end of data"),
+        ("", "found nothing"),
+        ("path,label\n", "no pictures"),
+    ],
+)
+def test_a_list_that_is_not_understood(train: Train, tmp_path: Path, text: str, words: str) -> None:
+    pictures(tmp_path / "cat")
+    (tmp_path / "list.csv").write_text(text)
+    refused = train(tmp_path / "list.csv")
+    assert refused.code == 1
+    assert words in refused.said
+
+
+@pytest.mark.slow
+def test_a_dataset_that_was_saved(train: Train, tmp_path: Path) -> None:
+    import datasets  # noqa: PLC0415 - an extra
+
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=["cat", "dog"]),
+            "note": datasets.Value("string"),
+        }
+    )
+    tables = {
+        split: datasets.Dataset.from_dict(
+            {
+                "image": [
+                    {"bytes": encoded(noise(seed + row, (9, 9))), "path": None} for row in range(count)
+                ],
+                "label": [row % 2 for row in range(count)],
+                "note": [""] * count,
+            },
+            features=features,
+        )
+        for split, count, seed in (
+            ("train", 8, 0),
+            ("validation", 2, 100),
+            ("test", 4, 200),
+            ("extra", 2, 300),
+        )
+    }
+    datasets.DatasetDict(tables).save_to_disk(tmp_path / "saved")
+    done = train(f"hf://{tmp_path / 'saved'}")
+    assert done.code == 0, done.said
+    assert done.sizes() == {"train": 8, "val": 2, "test": 4}
+    assert done.remarks("left_out") == {"other splits": ["extra (2)"]}
+
+
+@pytest.mark.slow
+def test_a_dataset_folder_of_pictures(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    for name in ("cat", "dog"):
+        pictures(tmp_path / "d" / "train" / name)
+    done = train(f"hf://{tmp_path / 'd'}")
+    assert done.code == 0, done.said
+    assert done.sizes() == {"train": 6, "test": 2}
+
+
+def test_a_dataset_that_cannot_be_had(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    refused = train("hf://nobody/nothing")
+    assert refused.code == 1
+    assert "dataset nobody/nothing cannot be had" in refused.said
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    assert "pip install 'dvpt-serve[datasets]'" in train("hf://nobody/nothing").said
+
+
+def test_the_check_names_all_that_is_wrong_and_draws_a_page(
+    train: Train, twins: Path, tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        (twins / split / "cat" / "0.png").write_bytes(b"text")
+    (twins / "train" / "dog" / "notes.txt").write_text("x")
+    Image.open(twins / "train" / "dog" / "3.png").save(twins / "test" / "dog" / "again.bmp")
+    found = train(twins, "--check")
+    assert found.code == 1
+    for line in (
+        "class    train     test",
+        "cat          5        4",
+        "formats: PNG 15, BMP 1",
+        "left out: 1 files with another suffix than a picture's: train/dog/notes.txt",
+        "equal: 1 pictures under more than one label: train/cat/b.png (cat) = train/dog/1.png (dog)",
+        "train/dog/3.png = test/dog/again.bmp",
+        "damaged: 2 files",
+        "  test/cat/0.png: 4 bytes that are no picture",
+        "page of pictures: ",
+    ):
+        assert line in found.shown
+    assert "2 pictures cannot be read (--skip-damaged leaves them out)" in found.said
+    page = (tmp_path / "runs" / "check-colours.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 16
+    assert "test/cat/0.png" in page
+    assert not list((tmp_path / "runs").glob("*/splits.json"))
+    assert train(twins, "--check", "--skip-damaged").code == 0
+    assert train(twins, "--check", "--skip-damaged", "--strict-data").code == 1
+
+
+def test_the_check_shows_what_can_be_split_no_further(train: Train, tmp_path: Path) -> None:
+    pictures(tmp_path / "d" / "many", 10)
+    pictures(tmp_path / "d" / "one", 1)
+    found = train(tmp_path / "d", "--check")
+    assert found.code == 1
+    assert "one          1" in found.shown
+    assert "one picture only of one" in found.said
+
+
+def test_more_pixels_than_memory_are_told_before(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cat", "dog"):
+        pictures(tmp_path / "d" / name, 10)
+    monkeypatch.setattr("training.data.room.available", lambda: (30_000, "the control group's limit"))
+    refused = train(tmp_path / "d")
+    assert refused.code == 1
+    assert "16 pictures of 32 px are kept as 0.0 GB of pixels, and 0.0 GB are free (the" in refused.said
+
+
+STRICT = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+def test_names_in_any_bytes_in_a_strict_locale(new_config: New, tmp_path: Path) -> None:
+    config = new_config()
+    root = tmp_path / os.fsdecode(b"d\xc3\xa9\xff")
+    for name in ("кот", "cafe\u0301"):
+        pictures(root / "train" / name, 3)
+        pictures(root / "test" / name, 2)
+    (root / "train" / "кот" / "0.png").rename(root / "train" / "кот" / os.fsdecode(b"caf\xe9.png"))
+    command = [
+        sys.executable, "-m", "training.cli", "--task=colours", f"--data={root}", "--image-size=32",
+        f"--backbone={config.backbone}", f"--weights={config.weights}", f"--store={config.store}",
+        f"--runs={config.runs}", "--prompt-count=2", "--epochs=1", "--device=cpu",
+    ]  # fmt: skip
+    for options in (["--check"], []):
+        done = subprocess.run(
+            [*command, *options], env=os.environ | STRICT, capture_output=True, check=False, timeout=240
+        )
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+    splits = json.loads(next(config.runs.glob("*/splits.json")).read_text())
+    assert "train/кот/caf\\xe9.png" in splits["train"]
+    options = json.loads(next(config.runs.glob("*/config.json")).read_text())
+    assert options["data"].endswith("dé\\xff")
