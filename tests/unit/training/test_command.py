@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from adapters.errors import ConfigError
-from training.command import run_command
+from training.command import OUT_OF_MEMORY, run_command
 
 
 def run(work: object) -> int:
@@ -24,6 +24,8 @@ def run(work: object) -> int:
         ("done", 0, ""),
         (ConfigError("no"), 1, "prog: no\n"),
         (PermissionError(13, "Permission denied", "/x"), 1, "prog: /x: Permission denied\n"),
+        (MemoryError(), 1, f"prog: {OUT_OF_MEMORY}\n"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, f"prog: {OUT_OF_MEMORY}\n"),
         (KeyboardInterrupt(), 130, "prog: interrupted; go on\n"),
         (signal.SIGTERM, 143, "prog: interrupted; go on\n"),
     ],

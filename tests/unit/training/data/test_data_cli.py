@@ -561,6 +561,8 @@ def test_more_pixels_than_memory_are_told_before(
 ) -> None:
     for name in ("cat", "dog"):
         pictures(tmp_path / "d" / name, 10)
+        for number in range(10):  # decoding would complain of these
+            (tmp_path / "d" / name / f"{number}.png").write_text(f"{name} {number}")
     monkeypatch.setattr("training.data.room.available", lambda: (30_000, "the control group's limit"))
     refused = train(tmp_path / "d")
     assert refused.code == 1
