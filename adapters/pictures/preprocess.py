@@ -56,7 +56,7 @@ def to_pixels(
 
 
 def read_pixels(path: Path, config: PreprocessConfig, image_size: int) -> Tensor:
-    """`to_pixels` of a picture file, or of what a pipe gives; its errors name the file. Raises OSError too."""
+    """`to_pixels` of a picture file or a pipe; its errors name the file. Raises OSError too."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
