@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from adapters.command.streams import open_streams
 from training.command import run_command
+from training.harmless import harmless
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
 from training.search.search_config import SearchConfig
@@ -36,6 +37,7 @@ def _train(config: SearchConfig, command: str) -> str:
     """Search, say what would be done, or train; what a user wants to know at the end."""
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
     from training.run.dry_run import dry_run  # noqa: PLC0415
+    from training.run.publish import published_lines  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
     from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
@@ -43,7 +45,12 @@ def _train(config: SearchConfig, command: str) -> str:
     if config.search:
         return search(config, command)
     run = Run(config.plain())
-    return dry_run(run) if config.dry_run else summary(run, run.execute(command))
+    if config.dry_run:
+        return dry_run(run)
+    outcome = run.execute(command)
+    with harmless("summary", f"what was measured stands in {outcome.run}"):
+        return summary(run, outcome)
+    return "\n".join(published_lines(run.config, outcome.store, outcome.version))
 
 
 if __name__ == "__main__":

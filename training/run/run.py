@@ -18,10 +18,11 @@ from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Predictions
-from training.card.model_card import model_card
+from training.card.model_card import model_card, plain_card
 from training.card.provenance import DataFacts, Provenance
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
+from training.harmless import harmless
 from training.loop.calibration import fit_temperature, fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
@@ -137,13 +138,11 @@ class Run:
             self.config.eval_split, self.data.classes, predictions, history, kept, calibration
         )
         provenance = self._provenance(findings, command)
-        card = (
-            model_card(self.config.published_name, findings, provenance, served=draft is not None)
-            if with_card
-            else {}
-        )
-        record_outputs(self.directory, findings, provenance, card, self.config.predictions)
-        version = self._publish(draft, provenance, card)
+        card = self._card(findings, provenance, served=draft is not None) if with_card else {}
+        try:
+            version = self._publish(draft, provenance, card)
+        finally:  # what was measured is kept where the store cannot be had, too
+            record_outputs(self.directory, findings, provenance, card, self.config.predictions)
         seconds = time.perf_counter() - began
         return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
 
@@ -212,6 +211,12 @@ class Run:
         return provenance_of(
             self.config, self.data, facts, findings, self.backbone, self.method, self.warm, command
         )
+
+    def _card(self, findings: Findings, provenance: Provenance, *, served: bool) -> dict[str, bytes]:
+        """The card, or a plain one where it fails: it is published with the tensors, or not at all."""
+        with harmless("model card", "a plain one stands in for it"):
+            return model_card(self.config.published_name, findings, provenance, served=served)
+        return plain_card(self.config.published_name, findings)
 
     def _publish(
         self, draft: Artifact | None, provenance: Provenance, card: Mapping[str, bytes]

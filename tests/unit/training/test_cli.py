@@ -1,9 +1,11 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from safetensors.torch import save_file
 
+from adapters.store.store import Store
 from adapters.vit.backbone import random_backbone
 from training.cli import main
 from training.options.train_config import TrainConfig
@@ -76,7 +78,7 @@ def failing(case: str, folder: Path, tmp_path: Path) -> list[str]:
         ("not a ViT", "not a plain VisionTransformer"),
         ("weights that are not there", "no weights at"),
         ("no such device", "there is no device cuda:99"),
-        pytest.param("predictions that cannot be written", "Is a directory", marks=pytest.mark.slow),
+        ("predictions that cannot be written", "Is a directory"),
     ],
 )
 def test_what_cannot_be_trained_exits_with_1_and_a_message(
@@ -117,6 +119,53 @@ def test_options_come_from_a_file(
     (kept,) = (tmp_path / "runs").glob("*/config.toml")
     assert main(["--config", str(kept), "--name", "again"]) == 0
     assert "again version 1 in" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_any_name_of_a_class_gets_its_card(
+    flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names that matplotlib takes for formulas, that fonts lack, that run from right to left."""
+    folder = picture_folder(train=4, test=2)
+    names = ("$1_$5", "$_x^{", "%", "\u200b", "\u0642\u0637\u0629", "\u732b", "l" * 250, "l" * 249 + "m")
+    for split in ("train", "test"):
+        for name in names:
+            shutil.copytree(folder / split / "amber", folder / split / name)
+    assert main([*flags, "--data", str(folder)]) == 0
+    assert "warning" not in capsys.readouterr().err
+    card = Store.open(tmp_path / "store").card("colours", 1)
+    assert {"classes.png", "confusion-matrix.png"} <= card.keys()
+    assert "| $1_$5 |" in card["README.md"].decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("broken", "warning", "lost"),
+    [
+        ("training.card.plots.class_table", "no plot classes.png: bad font (ValueError)", {"classes.png"}),
+        ("training.card.model_card._listing", "no model card: bad font (ValueError)", {"classes.png"}),
+        ("training.run.record.write_predictions", "predictions.csv: bad font (ValueError)", set()),
+        ("training.run.summary.summary", "no summary: bad font (ValueError)", set()),
+    ],
+)
+def test_what_fails_after_training_costs_no_adapter(
+    flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, broken: str, warning: str,
+    lost: set[str],
+) -> None:  # fmt: skip
+    def fails(*_: object, **__: object) -> bytes:
+        raise ValueError("bad font")
+
+    monkeypatch.setattr(broken, fails)
+    assert main([*flags, "--data", str(picture_folder(train=4, test=2))]) == 0
+    assert warning in caplog.text
+    assert "published: colours version 1 in" in capsys.readouterr().out
+    store = Store.open(flags[flags.index("--store") + 1])
+    assert store.resolve("colours") == 1
+    card = store.card("colours", 1)
+    assert not lost & card.keys()
+    assert not any(name in card["README.md"].decode() for name in lost)
+    assert "Accuracy on test" in card["README.md"].decode()
 
 
 @pytest.mark.slow

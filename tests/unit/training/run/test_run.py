@@ -303,9 +303,30 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
 
 
 @pytest.mark.slow
+def test_a_run_directory_that_fills_up_after_training_costs_no_adapter(
+    new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(new_config(data=picture_folder(train=4, test=2)))
+    write = RunDirectory.write_bytes
+
+    def full(self: RunDirectory, name: str, content: bytes) -> None:
+        checkpoint = self.load()
+        if checkpoint and len(checkpoint.history) == 2 and name != "metrics.csv":
+            raise NotWritten(f"cannot write {name}: No space left on device")
+        write(self, name, content)
+
+    monkeypatch.setattr(RunDirectory, "write_bytes", full)
+    outcome = run.execute("dvpt-train")
+    assert outcome.version == 1
+    assert "no result.json: cannot write result.json: No space left" in caplog.text
+    assert Store.open(outcome.store).card("colours", 1).keys() > {"README.md", "classes.png"}
+
+
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
     """A store whose folder's place is taken by a file."""
     run = Run(new_config(data=picture_folder(train=4, test=2)))
     Path(run.placement.store).write_text("a file")
     with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
         run.execute("dvpt-train")
+    assert {"result.json", "predictions.csv", "README.md"} <= {p.name for p in run.directory.path.iterdir()}
