@@ -159,6 +159,9 @@ class TrainConfig(StrictModel):
 
     name: str | None = knob(None, PUBLISHING, "publish under this name (default: the task's)", keyed=False)
     label: str = knob("stable", PUBLISHING, "label that is moved to the new version", keyed=False)
+    replace_classes: bool = knob(
+        False, PUBLISHING, "move the label although it names a version with other classes", keyed=False
+    )
     calibrate: bool = knob(
         False,
         PUBLISHING,

@@ -37,7 +37,7 @@ from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
 from training.run.placement import Placement
-from training.run.publish import publish
+from training.run.publish import check_classes, publish
 from training.run.record import provenance_of, record_inputs, record_outputs
 from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
@@ -70,6 +70,7 @@ class Run:
         self.train: Split = training_part(self.data, config.train_split)
         self.held_out: Split = self.data.splits[config.eval_split]
         self.placement: Placement = self._workbench.placement(config, self.device, dtype)
+        check_classes(self.config, self.placement.store, self.data.classes)
         self.backbone: Backbone = self.placement.backbone
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
         self.digests = {

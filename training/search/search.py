@@ -9,6 +9,7 @@ from typing import Any, Literal
 from training.errors import Diverged
 from training.options.train_config import TrainConfig
 from training.run.durations import duration
+from training.run.publish import check_classes
 from training.run.record import RESULT, read_result
 from training.run.run import Run
 from training.run.workbench import Workbench
@@ -40,6 +41,7 @@ class Search:
         probe = Run(self._on_train(), workbench)
         self._epochs = probe.config.epochs or 0
         self._placement = probe.placement
+        check_classes(config, probe.placement.store, probe.data.classes)
         name = f"{config.published_name}-{config.method}-search-{_key(probe)}"
         self.directory = RunDirectory(config.runs / name)
         self._ledger = Ledger(self.directory.path / ROWS, TrialRow)

@@ -169,6 +169,28 @@ def test_what_fails_after_training_costs_no_adapter(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("search", [[], ["--search", "--grid-lr", "0.01"]])
+def test_other_classes_are_refused_before_training(
+    flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    search: list[str],
+) -> None:  # fmt: skip
+    folder = picture_folder(train=4, test=2)
+    asked = [*flags, "--data", str(folder), "--method", "linear"]
+    assert main(asked) == 0
+    for split in ("train", "test"):
+        (folder / split / "coral").rename(folder / split / "copper")
+    before = {path.name for path in (tmp_path / "runs").iterdir()}
+    capsys.readouterr()
+    assert main([*asked, *search]) == 1
+    error = capsys.readouterr().err
+    assert "version 1, which has other classes: 'coral' would be gone and 'copper' would be new" in error
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == before
+    assert main([*asked, *search, "--no-publish"]) == 0
+    assert main([*asked, *search, "--replace-classes"]) == 0
+    assert Store.open(tmp_path / "store").task("colours").labels == {"stable": 2}
+
+
+@pytest.mark.slow
 def test_early_stopping_and_calibration_are_told(
     flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
