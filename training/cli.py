@@ -47,6 +47,7 @@ def _train(config: SearchConfig, command: str) -> str:
     run = Run(config.plain())
     if config.dry_run:
         return dry_run(run)
+    run.explain()
     outcome = run.execute(command)
     with harmless("summary", f"what was measured stands in {outcome.run}"):
         return summary(run, outcome)

@@ -20,6 +20,7 @@ from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Predictions
 from training.card.model_card import model_card, plain_card
 from training.card.provenance import DataFacts, Provenance
+from training.data.departures import SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
 from training.harmless import harmless
@@ -36,12 +37,13 @@ from training.loop.loop import Pictures, Training
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
+from training.run.identity import Identity, latest_before
 from training.run.placement import Placement
 from training.run.publish import check_classes, publish
 from training.run.record import provenance_of, record_inputs, record_outputs
 from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
-from training.run_directory import EpochRecord, RunDirectory
+from training.run_directory import CHECKPOINT, EpochRecord, find_directory
 
 LOG = logging.getLogger("training")
 
@@ -73,14 +75,20 @@ class Run:
         check_classes(self.config, self.placement.store, self.data.classes)
         self.backbone: Backbone = self.placement.backbone
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
-        self.digests = {
-            "train_sha256": self._workbench.digest(self.train),
-            f"{config.eval_split}_sha256": self._workbench.digest(self.held_out),
+        looked_at: set[SplitName] = {config.eval_split, *(("val",) if config.val_every else ())}
+        self.digests = {"train_sha256": self._workbench.digest(self.train)} | {
+            f"{name}_sha256": self._workbench.digest(self.data.splits[name]) for name in sorted(looked_at)
         }
         self.warm: WarmStart | None = find_warm_start(self.config, self.placement.store, self.data.classes)
-        started_from = [self.warm.digest] if self.warm else []
-        key = self.config.key(self.backbone.config.sha256, str(dtype), *self.digests.values(), *started_from)
-        self.directory = RunDirectory(config.runs / f"{config.published_name}-{config.method}-{key}")
+        self.contents = self.digests | {
+            # The same weights may have come from a file here and from the hub there.
+            "backbone": self.backbone.config.model_copy(update={"revision": None}).model_dump_json(),
+            "precision": str(dtype),
+            **({"warm_start": self.warm.digest} if self.warm else {}),
+        }
+        self.identity = Identity(self.config.of_the_key(), self.contents)
+        self._name = f"{config.published_name}-{config.method}"
+        self.directory = find_directory(config.runs, self._name, self.identity.key)
         torch.manual_seed(config.seed)
         self.method: Method = build_method(self.backbone, self.config, len(self.data.classes))
         if self.warm:
@@ -98,6 +106,16 @@ class Run:
             deterministic(wanted=self.config.deterministic),
         ):
             return self._execute(command, with_card=card)
+
+    def explain(self) -> None:
+        """Log why nothing is resumed, where a run of the same name was trained before."""
+        if (self.directory.path / CHECKPOINT).exists():
+            return
+        before = latest_before(self.directory.path, f"{self._name}-")
+        if before is not None:
+            path, other = before
+            changes = "; ".join(self.identity.changes_from(other)) or "what it was made with"
+            LOG.info("a new run, in %s; %s differs in: %s", self.directory.path, path.name, changes)
 
     def new_training(self) -> Training:
         """The loop, before its first step."""
@@ -130,6 +148,7 @@ class Run:
     def _execute(self, command: str, *, with_card: bool) -> Outcome:
         began = time.perf_counter()
         record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
+        self.identity.write(self.directory)
         held_out = self.decoder.chunks(self.held_out)
         history, kept = self._fit()
         calibration = self._calibrate(command) if self.config.calibrate else None
@@ -154,7 +173,7 @@ class Run:
         if checkpoint is not None:
             training.resume(checkpoint)
             LOG.info(
-                "%s: %d of %d epochs are trained; --fresh starts over",
+                "resuming %s: %d of %d epochs are trained; --fresh starts over",
                 self.directory.path, len(training.history), self.config.epochs,
             )  # fmt: skip
         if not training.finished:

@@ -1,3 +1,4 @@
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from safetensors.torch import save_file
 
 from adapters.store.store import Store
 from adapters.vit.backbone import random_backbone
+from tests.support.backbones import save_weights
 from training.cli import main
 from training.options.train_config import TrainConfig
 
@@ -166,6 +168,55 @@ def test_what_fails_after_training_costs_no_adapter(
     assert not lost & card.keys()
     assert not any(name in card["README.md"].decode() for name in lost)
     assert "Accuracy on test" in card["README.md"].decode()
+
+
+@pytest.mark.slow
+def test_a_run_is_known_by_what_changes_its_result(
+    flags: list[str], picture_folder: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Its folder's place and spelling, name, device, threads and precision's spelling do not."""
+    caplog.set_level(logging.INFO, "training")
+    folder = picture_folder(train=4, test=2)
+    place = tmp_path / "elsewhere"
+    (place / "imagefolder").mkdir(parents=True)
+    shutil.copytree(folder, place / "imagefolder" / "colours")
+    for name in ("cub", "CUB_200_2011"):
+        shutil.copytree(folder, place / name / "fgvc" / name)
+    weights = flags[flags.index("--weights") + 1]
+    shutil.copy(weights, tmp_path / "copy.safetensors")
+    monkeypatch.chdir(folder.parent)
+
+    def run(*more: str) -> str:
+        caplog.clear()
+        assert main([*flags, "--method", "linear", *more]) == 0
+        return " ".join(message for message in caplog.messages if "epoch 1/1" not in message)
+
+    assert run("--data", str(folder)) == ""
+    for same in (
+        ["--data", folder.name, "--device", "auto", "--decode-threads", "3"],
+        ["--data", f"../{tmp_path.name}/{folder.name}", "--precision", "auto"],
+        ["--data-root", str(place), "--name", "paint", "--split-seed", "4"],
+        ["--data", str(folder), "--weights", "copy.safetensors", "--prompt-count", "9"],
+    ):
+        said = run(*same)
+        assert "resuming" in said, same
+        assert "colours-linear" in said
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+
+    aliases = [
+        run("--task", name, "--data-root", str(place / name), "--name", "birds")
+        for name in ("cub", "CUB_200_2011")
+    ]
+    assert "resuming" in aliases[1]
+
+    (folder / "test" / "blue" / "000.png").write_bytes((folder / "test" / "blue" / "001.png").read_bytes())
+    assert "differs in: the test pictures" in run("--data", str(folder))
+    assert "differs in: --lr (0.5, there 0.01)" in run("--data", str(folder), "--lr", "0.5")
+    save_weights(random_backbone("test_vit", seed=4), tmp_path / "other.safetensors")
+    other = ["--weights", str(tmp_path / "other.safetensors"), "--store", str(tmp_path / "other")]
+    said = run("--data", str(folder), *other, "--epochs", "2")
+    assert "differs in: the backbone; --epochs (2, there 1); --lr (0.01, there 0.5)" in said
 
 
 @pytest.mark.slow
