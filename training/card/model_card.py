@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from adapters.command.streams import printable
 from adapters.config import StrictModel
 from training.card import plots
 from training.card.findings import Findings
@@ -112,8 +113,18 @@ def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str
     return (
         f"A {what} `{backbone}`, {len(findings.classes)} classes. "
         f"Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
-        f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}."
+        f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}. "
+        f"Balanced over classes: {findings.predictions.balanced_accuracy:.4f}.{_one_answer(findings)}"
     )
+
+
+def _one_answer(findings: Findings) -> str:
+    """A warning where always saying the largest class would do as well."""
+    if not findings.predictions.no_better_than_one_answer:
+        return ""
+    label, part = findings.predictions.largest_class
+    name = printable(findings.classes[label])
+    return f" **No better than always answering `{name}`, which is right for {part:.4f} of them.**"
 
 
 def _calibration(findings: Findings) -> str:

@@ -120,6 +120,11 @@ class TrainConfig(StrictModel):
         ge=0,
         lt=1,
     )
+    class_weights: Literal["none", "balanced"] = knob(
+        "none",
+        OPTIMIZATION,
+        "balanced: each class counts alike in the loss, however many training pictures it has",
+    )
     drop_path: float | None = knob(
         None,
         OPTIMIZATION,

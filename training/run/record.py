@@ -154,6 +154,7 @@ def _metrics(findings: Findings) -> Metrics:
         accuracy=round(findings.predictions.accuracy, 6),
         standard_error=round(findings.standard_error, 6),
         pictures=len(findings.predictions.labels),
+        balanced_accuracy=round(findings.predictions.balanced_accuracy, 6),
         calibration_error=round(findings.reliability.error, 6),
     )
 

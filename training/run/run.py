@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -34,6 +34,7 @@ from training.loop.evaluate import (
     predict_logits,
 )
 from training.loop.loop import Pictures, Training
+from training.loop.optimization import balanced_weights
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
@@ -120,7 +121,11 @@ class Run:
     def new_training(self) -> Training:
         """The loop, before its first step."""
         rate = self.config.drop_path or 0.0
-        return Training(self.method, self.config, self.device, lambda: dropped_paths(self.backbone, rate))
+        weights = None
+        if self.config.class_weights == "balanced":
+            weights = balanced_weights(self.train.labels, len(self.data.classes))
+        paths = partial(dropped_paths, self.backbone, rate)
+        return Training(self.method, self.config, self.device, paths, weights)
 
     def speed_up(self) -> None:
         """Set the backbone up for training; `use_fused_attention` sets it back."""

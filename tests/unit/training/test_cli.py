@@ -220,6 +220,31 @@ def test_a_run_is_known_by_what_changes_its_result(
 
 
 @pytest.mark.slow
+def test_unbalanced_classes_are_told_and_can_be_weighted(
+    flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Accuracy is that of always answering with the class of most pictures."""
+    folder = picture_folder(train=20, test=10)
+    for split, kept in (("train", 2), ("test", 1)):
+        shutil.rmtree(folder / split / "coral")
+        for picture in sorted((folder / split / "blue").iterdir())[kept:]:
+            picture.unlink()
+    asked = [*flags, "--data", str(folder), "--method", "linear", "--lr", "1e-6", "--epochs", "2"]
+    assert main(asked) == 0
+    output = capsys.readouterr().out
+    assert "balanced accuracy: 0.5000" in output
+    assert "warning: accuracy is no better than always answering 'amber' (0.9091)" in output
+    card = Store.open(tmp_path / "store").card("colours", 1)["README.md"].decode()
+    assert "No better than always answering `amber`" in card
+
+    assert main([*asked[:-4], "--lr", "0.01", "--epochs", "60", "--class-weights", "balanced"]) == 0
+    output = capsys.readouterr().out
+    assert "warning" not in output
+    metrics = Store.open(tmp_path / "store").config("colours", 2).provenance["metrics"]
+    assert metrics["balanced_accuracy"] > 0.9
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("search", [[], ["--search", "--grid-lr", "0.01"]])
 def test_other_classes_are_refused_before_training(
     flags: list[str], picture_folder: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str],

@@ -288,6 +288,16 @@ def test_every_look_is_logged(new_config: New, picture_folder: Make) -> None:
         assert all(row[name] for name in ("accuracy", "lr", "val_accuracy", "seconds"))
 
 
+def test_class_weights_follow_the_training_pictures(new_config: New, picture_folder: Make) -> None:
+    folder = picture_folder(train=6, test=2)
+    for number in range(2, 6):
+        (folder / "train" / "blue" / f"00{number}.png").unlink()
+    weights = Run(new_config(data=folder, class_weights="balanced")).new_training()._class_weights
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([14 / 18, 14 / 6, 14 / 18])
+    assert Run(new_config(data=folder)).new_training()._class_weights is None
+
+
 def test_float16_is_refused_on_a_processor(new_config: New, picture_folder: Make) -> None:
     with pytest.raises(ConfigError, match="fp16 needs a CUDA device, and this run is on cpu"):
         Run(new_config(data=picture_folder(train=4, test=2), precision="fp16"))
