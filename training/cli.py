@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from adapters.command.streams import open_streams
+from adapters.threads import wait_briefly
 from training.command import run_command
 from training.harmless import harmless
 from training.options.arguments import parse_arguments
@@ -22,6 +23,7 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. 0; 1 for what cannot be trained, 130 or 143 at a signal; usage errors exit with 2."""
     open_streams()
+    wait_briefly()
     arguments = list(sys.argv[1:] if argv is None else argv)
     config = parse_arguments(
         SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION, recipes=RECIPES
