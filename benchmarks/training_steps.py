@@ -63,6 +63,11 @@ def dvpt_over_vpt(backbone: Backbone, batch: int, rounds: int) -> Ratio:
     return ratio(times["dvpt"], times["vpt"])
 
 
+def new_step(backbone: Backbone, batch: int) -> Callable[[], None]:
+    """One training step of DVPT."""
+    return _stepper([_method(backbone, method="dvpt")], *_pictures(backbone, batch), together=False)
+
+
 def joint_over_separate(backbone: Backbone, batch: int, trials: int, rounds: int) -> Ratio:
     """Time of a step of several trials in one forward over that of their steps one after the other."""
     images, labels = _pictures(backbone, batch)

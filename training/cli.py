@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from adapters.command.streams import open_streams
+from adapters.threads import wait_briefly
 from training.command import run_command
+from training.harmless import harmless
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
 from training.search.search_config import SearchConfig
@@ -21,6 +23,7 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. 0; 1 for what cannot be trained, 130 or 143 at a signal; usage errors exit with 2."""
     open_streams()
+    wait_briefly()
     arguments = list(sys.argv[1:] if argv is None else argv)
     config = parse_arguments(
         SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION, recipes=RECIPES
@@ -36,6 +39,7 @@ def _train(config: SearchConfig, command: str) -> str:
     """Search, say what would be done, or train; what a user wants to know at the end."""
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
     from training.run.dry_run import dry_run  # noqa: PLC0415
+    from training.run.publish import published_lines  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
     from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
@@ -43,7 +47,13 @@ def _train(config: SearchConfig, command: str) -> str:
     if config.search:
         return search(config, command)
     run = Run(config.plain())
-    return dry_run(run) if config.dry_run else summary(run, run.execute(command))
+    if config.dry_run:
+        return dry_run(run)
+    run.explain()
+    outcome = run.execute(command)
+    with harmless("summary", f"what was measured stands in {outcome.run}"):
+        return summary(run, outcome)
+    return "\n".join(published_lines(run.config, outcome.store, outcome.version))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ Measured = Annotated[float | None, BeforeValidator(_finite)]
 
 
 class Metrics(StrictModel):
-    """What was measured on the evaluated split; accuracy and calibration error are parts of 1."""
+    """What was measured on the evaluated split; accuracies and calibration error are parts of 1."""
 
     split: Literal["val", "test"]
     accuracy: float
     standard_error: float
     pictures: int
+    balanced_accuracy: float | None = None
     calibration_error: Measured = None
 
 

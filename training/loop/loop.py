@@ -76,7 +76,8 @@ class Epoch:
 class Training:
     """A run in progress: method, optimizer, what is known of past epochs.
 
-    `while_training` surrounds the steps of each epoch, and not the looks at val.
+    `while_training` surrounds the steps of each epoch, and not the looks at val. `class_weights` [C] say how
+    much a picture of each class counts in the loss.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Training:
         config: TrainConfig,
         device: torch.device,
         while_training: WhileTraining = nullcontext,
+        class_weights: Tensor | None = None,
     ) -> None:
         if config.epochs is None or config.lr is None:
             raise ValueError("epochs and learning rate are resolved before training")
@@ -97,6 +99,7 @@ class Training:
         # Gradients of float16 would vanish unscaled; the other types have float32's range.
         self._scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self._while_training = while_training
+        self._class_weights = None if class_weights is None else class_weights.to(device)
         self._best: dict[str, Tensor] = {}
         self.history: list[EpochRecord] = []
 
@@ -215,7 +218,14 @@ class Training:
     def _loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
         """The loss of a batch, and how many of its rows are right."""
         labels = labels.to(self._device)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing or 0.0)
+        smoothing = self._config.label_smoothing or 0.0
+        if self._class_weights is None:
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        else:
+            # torch's own weights would spread smoothed labels by weight too, and push rare classes up.
+            weights = self._class_weights[labels]
+            losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+            loss = (weights * losses).sum() / weights.sum()
         return loss, int((logits.argmax(dim=1) == labels).sum())
 
     def _checkpoint(self) -> Checkpoint:

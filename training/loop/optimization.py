@@ -1,7 +1,7 @@
 """Optimizers, the learning rate's course, the order of pictures; all a function of options and seed."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,12 @@ def new_optimizer(module: nn.Module, config: TrainConfig) -> Optimizer:
     if config.optimizer == "sgd":
         return SGD(groups, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
     return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def balanced_weights(labels: Sequence[int], class_count: int) -> Tensor:
+    """Weights [C] that give every class the same sum over its pictures, as scikit-learn's `balanced`."""
+    counts = torch.bincount(torch.tensor(labels), minlength=class_count)
+    return len(labels) / (class_count * counts.clamp(min=1))
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

@@ -51,11 +51,31 @@ class MethodRow:
     vpt_optimizer: Literal["adamw", "sgd"] = "sgd"
     """Of VPT's grid: what trains inside the backbone takes AdamW."""
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """Options that change nothing for it."""
+        return frozenset(
+            option for options, uses in _LIMITED.items() if not uses(self) for option in options.split()
+        )
+
     def load(self, name: str) -> Any:
         """Something of the method's module, which is imported now."""
         return getattr(importlib.import_module(self.module), name)
 
 
+_LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
+    {
+        "prompt_count deep prompt_dropout": lambda row: row.prompts != "none",
+        "meta_net meta_layers meta_hidden meta_input meta_norm meta_lr_ratio dynamic_layers": (
+            lambda row: row.prompts == "dynamic"
+        ),
+        "partial_blocks": lambda row: row.name == "partial",
+        "bottleneck_reduction bottleneck_init": lambda row: row.name == "bottleneck",
+        "drop_path": lambda row: row.through_blocks,
+        "warm_start calibrate": lambda row: row.served,
+    }
+)
+"""Options that some methods have no use for, and which methods have one."""
 _FEATURES = Recipe(epochs=100, drop_path=0.0, label_smoothing=0.0)
 
 ROWS = (

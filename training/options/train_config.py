@@ -1,7 +1,5 @@
 """Every knob of a training run, once: the command line, its help and the run's key are made from it."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -32,35 +30,48 @@ def knob(
     description: str,
     *,
     keyed: bool = True,
+    by_content: bool = False,
     choices: Sequence[str] = (),
     **limits: Any,
 ) -> Any:
     """One field: its group in `--help`, one line of what it does, its limits.
 
-    `keyed` says that it changes the trained tensors, and so belongs to the run's key; `choices` are what
-    `--help` offers where the type does not say it.
+    `keyed` says that it changes the trained tensors, and so belongs to the run's key, `by_content` that the
+    key has what it amounts to (pictures, weights), however it is spelled. `choices` are what `--help` offers
+    where the type does not say it.
     """
-    extra: JsonDict = {"group": group, "keyed": keyed, "choices": list(choices)}
+    extra: JsonDict = {
+        "group": group, "keyed": keyed, "by_content": by_content, "choices": list(choices)
+    }  # fmt: skip
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
 class TrainConfig(StrictModel):
     """Options of `dvpt-train`; None stands for a default that depends on other options."""
 
-    task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
-    data: Path | None = knob(None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists")
+    task: str = knob(
+        ..., COMMON, "a task of the catalogue, or with --data a name of your choice", by_content=True
+    )
+    data: Path | None = knob(
+        None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists", by_content=True
+    )
     method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
     store: Location | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
     backbone: str | None = knob(
-        None, COMMON, "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)"
+        None,
+        COMMON,
+        "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)",
+        by_content=True,
     )
-    weights: Path | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
+    weights: Path | None = knob(
+        None, COMMON, "local .safetensors file of the backbone's weights", by_content=True
+    )
     epochs: int | None = knob(
         None, COMMON, f"passes over the training pictures ({defaults_help('epochs')})", ge=1
     )
-    device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
+    device: str = knob("auto", COMMON, "auto, cpu or cuda:N", by_content=True)
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
     dry_run: bool = knob(
         False, COMMON, "print sizes, parameters, memory and time; train and write nothing", keyed=False
@@ -109,6 +120,11 @@ class TrainConfig(StrictModel):
         ge=0,
         lt=1,
     )
+    class_weights: Literal["none", "balanced"] = knob(
+        "none",
+        OPTIMIZATION,
+        "balanced: each class counts alike in the loss, however many training pictures it has",
+    )
     drop_path: float | None = knob(
         None,
         OPTIMIZATION,
@@ -128,23 +144,31 @@ class TrainConfig(StrictModel):
         100,
         DATA,
         "per cent of the training pictures that is used; FGVC's train_{N}.json if there",
+        by_content=True,
         ge=10,
         le=100,
     )
     eval_split: Literal["val", "test"] = knob("test", DATA, "what is evaluated, once, at the end")
     val_every: int = knob(0, DATA, "epochs between looks at val, with --train-split train; 0 is never", ge=0)
-    val_fraction: float = knob(0.2, DATA, "part of train cut off as val where there is none", gt=0, lt=1)
-    test_fraction: float = knob(
-        0.2, DATA, "part of all pictures cut off as test if there is none", gt=0, lt=1
+    val_fraction: float = knob(
+        0.2, DATA, "part of train cut off as val where there is none", by_content=True, gt=0, lt=1
     )
-    split_seed: int = knob(0, DATA, "seed of splits that are made", ge=0)
-    image_size: int | None = knob(None, DATA, "input pixels a side (default: the backbone's)", ge=16, le=1024)
+    test_fraction: float = knob(
+        0.2, DATA, "part of all pictures cut off as test if there is none", by_content=True, gt=0, lt=1
+    )
+    split_seed: int = knob(0, DATA, "seed of splits that are made", by_content=True, ge=0)
+    image_size: int | None = knob(
+        None, DATA, "input pixels a side (default: the backbone's)", by_content=True, ge=16, le=1024
+    )
     fit: Literal["squash", "crop"] = knob("squash", DATA, "resize both sides, or the short one and crop")
     interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
     resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
-        "auto", MACHINE, "of the backbone; auto is bf16 where it is computed natively; fp16 needs CUDA"
+        "auto",
+        MACHINE,
+        "of the backbone; auto is bf16 where it is computed natively; fp16 needs CUDA",
+        by_content=True,
     )
     deterministic: bool = knob(
         False, MACHINE, "only operations that give the same bits each time, on a GPU too; slower"
@@ -159,6 +183,9 @@ class TrainConfig(StrictModel):
 
     name: str | None = knob(None, PUBLISHING, "publish under this name (default: the task's)", keyed=False)
     label: str = knob("stable", PUBLISHING, "label that is moved to the new version", keyed=False)
+    replace_classes: bool = knob(
+        False, PUBLISHING, "move the label although it names a version with other classes", keyed=False
+    )
     calibrate: bool = knob(
         False,
         PUBLISHING,
@@ -261,16 +288,18 @@ class TrainConfig(StrictModel):
     @classmethod
     def unkeyed(cls) -> set[str]:
         """The options that do not change the trained tensors: places, names, what happens afterwards."""
-        fields = cls.model_fields.items()
-        extras = {name: field.json_schema_extra for name, field in fields}
-        return {name for name, extra in extras.items() if not (isinstance(extra, dict) and extra["keyed"])}
+        return cls._marked("keyed", False)
 
-    def key(self, *digests: str) -> str:
-        """Twelve hex digits that name the run: options that change the result, and what they act on."""
+    def of_the_key(self) -> dict[str, Any]:
+        """The options by whose values a run is known: what its method uses, and what has a content is not."""
         # Defaults are left out, so that a knob added later does not orphan the runs of today.
-        chosen = self.model_dump(mode="json", exclude=self.unkeyed(), exclude_defaults=True)
-        text = json.dumps([chosen, *digests], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        others = self.unkeyed() | self._marked("by_content", True) | METHODS[self.method].idle
+        return self.model_dump(mode="json", exclude=others, exclude_defaults=True)
+
+    @classmethod
+    def _marked(cls, mark: str, value: bool) -> set[str]:
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return {name for name, extra in extras.items() if isinstance(extra, dict) and extra[mark] is value}
 
 
 def can_be_joined(config: TrainConfig) -> bool:

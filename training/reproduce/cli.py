@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.command.streams import open_streams
+from adapters.threads import wait_briefly
 from training.command import run_command
 from training.options.arguments import build_parser, parse_arguments
 from training.options.train_config import TrainConfig
@@ -24,6 +25,7 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. 0; 1 for what cannot be done, 130 or 143 at a signal; usage errors exit with 2."""
     open_streams()
+    wait_briefly()
     arguments = list(sys.argv[1:] if argv is None else argv)
     name, options, more = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -18,10 +18,12 @@ from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Predictions
-from training.card.model_card import model_card
+from training.card.model_card import model_card, plain_card
 from training.card.provenance import DataFacts, Provenance
+from training.data.departures import SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
+from training.harmless import harmless
 from training.loop.calibration import fit_temperature, fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
@@ -32,15 +34,17 @@ from training.loop.evaluate import (
     predict_logits,
 )
 from training.loop.loop import Pictures, Training
+from training.loop.optimization import balanced_weights
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
+from training.run.identity import Identity, latest_before
 from training.run.placement import Placement
-from training.run.publish import publish
+from training.run.publish import check_classes, publish
 from training.run.record import provenance_of, record_inputs, record_outputs
 from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
-from training.run_directory import EpochRecord, RunDirectory
+from training.run_directory import CHECKPOINT, EpochRecord, find_directory
 
 LOG = logging.getLogger("training")
 
@@ -69,16 +73,23 @@ class Run:
         self.train: Split = training_part(self.data, config.train_split)
         self.held_out: Split = self.data.splits[config.eval_split]
         self.placement: Placement = self._workbench.placement(config, self.device, dtype)
+        check_classes(self.config, self.placement.store, self.data.classes)
         self.backbone: Backbone = self.placement.backbone
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
-        self.digests = {
-            "train_sha256": self._workbench.digest(self.train),
-            f"{config.eval_split}_sha256": self._workbench.digest(self.held_out),
+        looked_at: set[SplitName] = {config.eval_split, *(("val",) if config.val_every else ())}
+        self.digests = {"train_sha256": self._workbench.digest(self.train)} | {
+            f"{name}_sha256": self._workbench.digest(self.data.splits[name]) for name in sorted(looked_at)
         }
         self.warm: WarmStart | None = find_warm_start(self.config, self.placement.store, self.data.classes)
-        started_from = [self.warm.digest] if self.warm else []
-        key = self.config.key(self.backbone.config.sha256, str(dtype), *self.digests.values(), *started_from)
-        self.directory = RunDirectory(config.runs / f"{config.published_name}-{config.method}-{key}")
+        self.contents = self.digests | {
+            # The same weights may have come from a file here and from the hub there.
+            "backbone": self.backbone.config.model_copy(update={"revision": None}).model_dump_json(),
+            "precision": str(dtype),
+            **({"warm_start": self.warm.digest} if self.warm else {}),
+        }
+        self.identity = Identity(self.config.of_the_key(), self.contents)
+        self._name = f"{config.published_name}-{config.method}"
+        self.directory = find_directory(config.runs, self._name, self.identity.key)
         torch.manual_seed(config.seed)
         self.method: Method = build_method(self.backbone, self.config, len(self.data.classes))
         if self.warm:
@@ -97,10 +108,24 @@ class Run:
         ):
             return self._execute(command, with_card=card)
 
+    def explain(self) -> None:
+        """Log why nothing is resumed, where a run of the same name was trained before."""
+        if (self.directory.path / CHECKPOINT).exists():
+            return
+        before = latest_before(self.directory.path, f"{self._name}-")
+        if before is not None:
+            path, other = before
+            changes = "; ".join(self.identity.changes_from(other)) or "what it was made with"
+            LOG.info("a new run, in %s; %s differs in: %s", self.directory.path, path.name, changes)
+
     def new_training(self) -> Training:
         """The loop, before its first step."""
         rate = self.config.drop_path or 0.0
-        return Training(self.method, self.config, self.device, lambda: dropped_paths(self.backbone, rate))
+        weights = None
+        if self.config.class_weights == "balanced":
+            weights = balanced_weights(self.train.labels, len(self.data.classes))
+        paths = partial(dropped_paths, self.backbone, rate)
+        return Training(self.method, self.config, self.device, paths, weights)
 
     def speed_up(self) -> None:
         """Set the backbone up for training; `use_fused_attention` sets it back."""
@@ -128,6 +153,7 @@ class Run:
     def _execute(self, command: str, *, with_card: bool) -> Outcome:
         began = time.perf_counter()
         record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
+        self.identity.write(self.directory)
         held_out = self.decoder.chunks(self.held_out)
         history, kept = self._fit()
         calibration = self._calibrate(command) if self.config.calibrate else None
@@ -137,13 +163,11 @@ class Run:
             self.config.eval_split, self.data.classes, predictions, history, kept, calibration
         )
         provenance = self._provenance(findings, command)
-        card = (
-            model_card(self.config.published_name, findings, provenance, served=draft is not None)
-            if with_card
-            else {}
-        )
-        record_outputs(self.directory, findings, provenance, card, self.config.predictions)
-        version = self._publish(draft, provenance, card)
+        card = self._card(findings, provenance, served=draft is not None) if with_card else {}
+        try:
+            version = self._publish(draft, provenance, card)
+        finally:  # what was measured is kept where the store cannot be had, too
+            record_outputs(self.directory, findings, provenance, card, self.config.predictions)
         seconds = time.perf_counter() - began
         return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
 
@@ -154,7 +178,7 @@ class Run:
         if checkpoint is not None:
             training.resume(checkpoint)
             LOG.info(
-                "%s: %d of %d epochs are trained; --fresh starts over",
+                "resuming %s: %d of %d epochs are trained; --fresh starts over",
                 self.directory.path, len(training.history), self.config.epochs,
             )  # fmt: skip
         if not training.finished:
@@ -212,6 +236,12 @@ class Run:
         return provenance_of(
             self.config, self.data, facts, findings, self.backbone, self.method, self.warm, command
         )
+
+    def _card(self, findings: Findings, provenance: Provenance, *, served: bool) -> dict[str, bytes]:
+        """The card, or a plain one where it fails: it is published with the tensors, or not at all."""
+        with harmless("model card", "a plain one stands in for it"):
+            return model_card(self.config.published_name, findings, provenance, served=served)
+        return plain_card(self.config.published_name, findings)
 
     def _publish(
         self, draft: Artifact | None, provenance: Provenance, card: Mapping[str, bytes]

@@ -52,6 +52,19 @@ def test_it_learns(backbone: Backbone, new_config: New, tmp_path: Path) -> None:
     assert [record.epoch for record in seen] == list(range(1, 13))
 
 
+def test_class_weights_make_the_loss_that_of_balanced_pictures(backbone: Backbone, new_config: New) -> None:
+    config = with_recipe(new_config(label_smoothing=0.2))
+    method = build_method(backbone, config, 2)
+    weighted = Training(method, config, CPU, class_weights=torch.tensor([1.0, 3.0]))
+    plain = Training(method, config, CPU)
+    logits = torch.tensor([[2.0, -1.0], [0.5, 0.0], [1.0, 0.3], [0.1, 0.7]])
+    labels = torch.tensor([0, 0, 0, 1])
+    repeated = torch.cat([torch.arange(4), torch.tensor([3, 3])])
+    loss = weighted.score(weighted.begin_epoch(8), logits, labels)
+    balanced = plain.score(plain.begin_epoch(8), logits[repeated], labels[repeated])
+    torch.testing.assert_close(loss, balanced)
+
+
 @pytest.mark.parametrize(
     "options",
     [

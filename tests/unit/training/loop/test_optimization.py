@@ -8,6 +8,7 @@ from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone
 from training.loop.optimization import (
+    balanced_weights,
     batches,
     lr_factor,
     new_optimizer,
@@ -18,6 +19,14 @@ from training.loop.optimization import (
     steps_in_epoch,
 )
 from training.options.train_config import TrainConfig
+
+
+def test_balanced_weights_give_each_class_the_same_sum() -> None:
+    labels = [0, 0, 0, 1, 3, 3]
+    weights = balanced_weights(labels, 4)
+    sums = [float(weights[label]) * labels.count(label) for label in (0, 1, 3)]
+    assert sums == pytest.approx([1.5, 1.5, 1.5])
+    assert bool(torch.isfinite(weights).all())
 
 
 def test_the_rate_rises_linearly_and_falls_as_a_cosine() -> None:

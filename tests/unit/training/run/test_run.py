@@ -288,6 +288,16 @@ def test_every_look_is_logged(new_config: New, picture_folder: Make) -> None:
         assert all(row[name] for name in ("accuracy", "lr", "val_accuracy", "seconds"))
 
 
+def test_class_weights_follow_the_training_pictures(new_config: New, picture_folder: Make) -> None:
+    folder = picture_folder(train=6, test=2)
+    for number in range(2, 6):
+        (folder / "train" / "blue" / f"00{number}.png").unlink()
+    weights = Run(new_config(data=folder, class_weights="balanced")).new_training()._class_weights
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([14 / 18, 14 / 6, 14 / 18])
+    assert Run(new_config(data=folder)).new_training()._class_weights is None
+
+
 def test_float16_is_refused_on_a_processor(new_config: New, picture_folder: Make) -> None:
     with pytest.raises(ConfigError, match="fp16 needs a CUDA device, and this run is on cpu"):
         Run(new_config(data=picture_folder(train=4, test=2), precision="fp16"))
@@ -303,9 +313,30 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
 
 
 @pytest.mark.slow
+def test_a_run_directory_that_fills_up_after_training_costs_no_adapter(
+    new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(new_config(data=picture_folder(train=4, test=2)))
+    write = RunDirectory.write_bytes
+
+    def full(self: RunDirectory, name: str, content: bytes) -> None:
+        checkpoint = self.load()
+        if checkpoint and len(checkpoint.history) == 2 and name != "metrics.csv":
+            raise NotWritten(f"cannot write {name}: No space left on device")
+        write(self, name, content)
+
+    monkeypatch.setattr(RunDirectory, "write_bytes", full)
+    outcome = run.execute("dvpt-train")
+    assert outcome.version == 1
+    assert "no result.json: cannot write result.json: No space left" in caplog.text
+    assert Store.open(outcome.store).card("colours", 1).keys() > {"README.md", "classes.png"}
+
+
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
     """A store whose folder's place is taken by a file."""
     run = Run(new_config(data=picture_folder(train=4, test=2)))
     Path(run.placement.store).write_text("a file")
     with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
         run.execute("dvpt-train")
+    assert {"result.json", "predictions.csv", "README.md"} <= {p.name for p in run.directory.path.iterdir()}
