@@ -16,7 +16,7 @@ from training.run.durations import duration
 
 DAGGER = "†"
 COLUMNS = (
-    "experiment", "row", "task", "tasks", "of_tasks", "percent", "accuracy", "std", "standard_error", "seeds",
+    "experiment", "row", "task", "tasks", "of_tasks", "percent", "accuracy", "std", "low", "high", "seeds",
     "published", "difference", "official", "optimizer", "lr", "weight_decay", "epochs", "prompts", "trials",
     "parameters_without_head", "training_seconds", "backbone", "image_size",
 )  # fmt: skip
@@ -216,4 +216,5 @@ def _line(experiment: Experiment, system: System, percent: int, score: Score) ->
 def _details(row: CellRow) -> dict[str, object]:
     names = set(COLUMNS) & set(CellRow.model_fields) - {"task", "percent"}
     facts = {name: getattr(row, name) for name in names}
-    return facts | {"standard_error": f"{100 * row.standard_error:.4f}", "seeds": len(row.values)}
+    ends = {"low": f"{100 * row.interval.low:.4f}", "high": f"{100 * row.interval.high:.4f}"}
+    return facts | ends | {"seeds": len(row.values)}
