@@ -50,7 +50,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % interval: `over_seeds` for other test pictures and other seeds, else for other pictures alone."""
+    """A 95 % interval, `over_seeds` of other pictures and other seeds, else of other pictures alone."""
 
     low: float
     high: float

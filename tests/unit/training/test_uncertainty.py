@@ -17,7 +17,7 @@ WIDEST = {2: 4.0, 3: 1.9, 5: 1.4}
 
 @pytest.mark.parametrize(("right", "count"), [(24, 24), (0, 24), (5, 10), (2850, 3000), (1, 1)])
 def test_the_interval_of_a_share_is_wilsons(right: int, count: int) -> None:
-    expected = stats.binomtest(right, count).proportion_ci(method="wilson")
+    expected = stats.binomtest(right, count).proportion_ci(method="wilson")  # type: ignore[attr-defined]
     found = wilson(right / count, count)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
