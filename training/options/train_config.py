@@ -98,6 +98,7 @@ class TrainConfig(StrictModel):
     lr: float | None = knob(None, OPTIMIZATION, f"peak learning rate ({defaults_help('lr')})", gt=0)
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
+    decay_biases: bool = knob(True, OPTIMIZATION, "weight decay of biases and norms too; VPT's grid has none")
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
     clip_grad: float = knob(

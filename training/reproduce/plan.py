@@ -19,7 +19,7 @@ from training.data.folders import find_folder
 from training.data.task_data import DRAWN
 from training.methods import with_recipe
 from training.reproduce import paper
-from training.reproduce.experiments import Experiment, System
+from training.reproduce.experiments import FGVC_OPTIONS, Experiment, System
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.search.grid import grid
 from training.search.result import SearchResult, sample_std
@@ -169,6 +169,7 @@ def _config(
     system: System, task: CatalogueTask, percent: int, options: ReproduceConfig, more: Mapping[str, Any]
 ) -> SearchConfig:
     own: dict[str, Any] = {"task": task.name, **system.options}
+    more = {**FGVC_OPTIONS, **more} if task.group == "fgvc" else more
     if system.has_prompts:
         own |= {"prompt_count": _prompts(system, task, options), "joint_trials": options.joint_trials}
     if percent != 100:
