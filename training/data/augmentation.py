@@ -20,6 +20,7 @@ from training.options.train_config import TrainConfig
 OnPixels = Callable[[Tensor], Tensor]
 RATIO = (3 / 4, 4 / 3)
 MAGNITUDE_STD = 0.5
+STRONGEST = 9.99  # at 10 timm posterizes to no bits at all, which Pillow refuses
 TRANSLATE = 0.45
 
 
@@ -99,6 +100,7 @@ def _rand_augment(config: TrainConfig, backbone: BackboneConfig) -> OnPixels:
     transform = rand_augment_transform(
         f"rand-m{config.rand_augment}-n{config.rand_augment_operations}-mstd{MAGNITUDE_STD}-inc1",
         {
+            "magnitude_max": STRONGEST,
             "translate_const": int(TRANSLATE * backbone.image_size),
             "img_mean": tuple(round(255 * value) for value in backbone.mean),
         },

@@ -88,3 +88,8 @@ def test_an_error_that_is_no_number_is_none() -> None:
 def test_unknown_facts_are_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Seeds.model_validate({"seed": 1, "split_seed": 2, "data_seed": 3})
+
+
+def test_older_results_have_a_standard_error_instead_of_an_interval() -> None:
+    older = {"split": "val", "accuracy": 0.5, "standard_error": 0.1, "pictures": 25}
+    assert Metrics.model_validate(older).accuracy_low is None

@@ -110,3 +110,10 @@ def test_labels_are_mixed_as_the_pictures_are(backbone: Backbone, new_config: Ne
     )
     assert torch.equal(found[4], flat[4])  # five do not pair
     assert bool(((shares[:4] > 0) & (shares[:4] < 1)).any())
+
+
+def test_rand_augment_can_be_drawn_at_its_strongest(backbone: Backbone, new_config: New) -> None:
+    """Pillow refuses to posterize to no bits, which timm asks for at the end of its scale."""
+    augment = augmentation(backbone, new_config(rand_augment=10, rand_augment_operations=8))
+    for epoch in range(40):
+        assert augment(pixels(), LABELS, epoch, 0)[0].shape == (5, 3, 32, 32)
