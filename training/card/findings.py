@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.run_directory import EpochRecord
-from training.uncertainty import Reliability, standard_error
+from training.uncertainty import Interval, Reliability, wilson
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Findings:
     calibration: Calibration | None = None
 
     @property
-    def standard_error(self) -> float:
-        """Of the accuracy."""
-        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson(self.predictions.accuracy, len(self.predictions.labels))
 
     @property
     def reliability(self) -> Reliability:

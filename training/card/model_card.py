@@ -105,15 +105,15 @@ def _confusions(findings: Findings) -> NDArray[np.int64]:
 
 
 def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str:
-    accuracy, error = findings.predictions.accuracy, findings.standard_error
+    accuracy, interval = findings.predictions.accuracy, findings.interval
     method, backbone = provenance.method, provenance.backbone
     what, measured = f"{method} adapter for the frozen backbone", "the published, rounded tensors"
     if not served:
         what, measured = f"{method} model made of the backbone", "the trained tensors"
     return (
         f"A {what} `{backbone}`, {len(findings.classes)} classes. "
-        f"Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
-        f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}. "
+        f"Accuracy on {findings.split}: **{accuracy:.4f}** (95 % interval {interval.text()}: Wilson's, of "
+        f"{len(findings.predictions.labels)} pictures), measured on {measured}. "
         f"Balanced over classes: {findings.predictions.balanced_accuracy:.4f}.{_one_answer(findings)}"
     )
 

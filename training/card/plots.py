@@ -27,7 +27,7 @@ def learning_curve(history: Sequence[EpochRecord]) -> bytes:
         right.plot([r.epoch for r in looked], [r.val_accuracy or 0.0 for r in looked], label="val")
     left.set(xlabel="epoch", ylabel="loss")
     right.set(xlabel="epoch", ylabel="accuracy")
-    right.legend()
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return _png(figure)
 
 
@@ -41,7 +41,7 @@ def reliability(published: Reliability, before: Reliability) -> bytes:
         if bins is published or not np.allclose(bins.probability, published.probability):
             upper.plot(bins.probability[filled], bins.accuracy[filled], style, marker="o", label=name)
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
-    upper.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     edges = np.linspace(0, 1, len(published.pictures) + 1)
     lower.stairs(published.pictures, edges, fill=True, color="#4878a8")
     lower.set(xlabel="probability of the answer", ylabel="pictures")

@@ -19,6 +19,7 @@ from training.methods.table import METHODS, defaults_help, method_help, names
 COMMON = "what to train"
 METHOD = "method"
 OPTIMIZATION = "optimization"
+AUGMENTATION = "augmentation of the training pictures"
 DATA = "data and splits"
 MACHINE = "machine and run"
 PUBLISHING = "publishing"
@@ -108,6 +109,7 @@ class TrainConfig(StrictModel):
     lr: float | None = knob(None, OPTIMIZATION, f"peak learning rate ({defaults_help('lr')})", gt=0)
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
+    decay_biases: bool = knob(True, OPTIMIZATION, "weight decay of biases and norms too; VPT's grid has none")
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
     clip_grad: float = knob(
@@ -135,6 +137,25 @@ class TrainConfig(StrictModel):
     patience: int = knob(
         0, OPTIMIZATION, "stop after so many epochs without a better val; 0 trains them all", ge=0
     )
+
+    random_crop: Literal["none", "shift", "resized"] = knob(
+        "none",
+        AUGMENTATION,
+        "shift cuts the input anywhere out of a picture of --resize-ratio times its size; resized also draws "
+        "the part's size and sides",
+    )
+    crop_scale: float = knob(0.35, AUGMENTATION, "least part of the picture that resized keeps", gt=0, le=1)
+    flip: float = knob(0.0, AUGMENTATION, "chance that left and right are exchanged", ge=0, le=1)
+    vertical_flip: float = knob(0.0, AUGMENTATION, "chance that top and bottom are exchanged", ge=0, le=1)
+    rand_augment: int = knob(0, AUGMENTATION, "magnitude of RandAugment; 0 is none, 9 is usual", ge=0, le=10)
+    rand_augment_operations: int = knob(
+        2, AUGMENTATION, "operations that RandAugment draws, each done with chance 0.5", ge=1, le=8
+    )
+    random_erasing: float = knob(0.0, AUGMENTATION, "chance that a rectangle becomes noise", ge=0, le=1)
+    mixup: float = knob(
+        0.0, AUGMENTATION, "mixes pairs of pictures and labels, shares from Beta(X, X); 0 is none", ge=0
+    )
+    cutmix: float = knob(0.0, AUGMENTATION, "the same with a rectangle of the other picture", ge=0)
 
     data_root: Path | None = knob(
         None, DATA, "folder with vtab-1k/<task> or imagefolder/<task> (default: $DVPT_DATA_ROOT)", keyed=False
@@ -251,6 +272,12 @@ class TrainConfig(StrictModel):
     def published_name(self) -> str:
         """The task's name in the store."""
         return self.name or self.task
+
+    @property
+    def augments(self) -> bool:
+        """Whether training pictures are changed at random."""
+        chances = (self.flip, self.vertical_flip, self.rand_augment, self.random_erasing)
+        return self.random_crop != "none" or any((*chances, self.mixup, self.cutmix))
 
     @property
     def publishes(self) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -19,11 +20,12 @@ from training.data.task_data import DRAWN
 from training.methods import with_recipe
 from training.methods.table import METHODS
 from training.reproduce import paper
-from training.reproduce.experiments import Experiment, System
+from training.reproduce.experiments import FGVC_OPTIONS, Experiment, System
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.search.grid import grid
-from training.search.result import SearchResult, pooled_standard_error, sample_std
+from training.search.result import SearchResult, sample_std
 from training.search.search_config import SearchConfig
+from training.uncertainty import Interval, wilson
 
 DEFAULT_PROMPTS = 10
 WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
@@ -120,9 +122,9 @@ class CellRow(StrictModel):
         return sample_std(self.values)
 
     @property
-    def standard_error(self) -> float:
-        """From the number of test pictures."""
-        return pooled_standard_error(self.values, self.pictures)
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the mean over seeds, all tested on the same pictures."""
+        return wilson(statistics.fmean(self.values), self.pictures)
 
     @property
     def notes(self) -> str:
@@ -186,6 +188,7 @@ def _config(
     system: System, task: CatalogueTask, percent: int, options: ReproduceConfig, more: Mapping[str, Any]
 ) -> SearchConfig:
     own: dict[str, Any] = {"task": task.name, **system.options}
+    more = {**FGVC_OPTIONS, **more} if task.group == "fgvc" else more
     idle = METHODS[system.options["method"]].idle
     given = {name: value for name, value in {**WITHOUT, **more}.items() if name not in idle}
     if system.has_prompts:

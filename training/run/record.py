@@ -149,10 +149,12 @@ def provenance_of(
 
 
 def _metrics(findings: Findings) -> Metrics:
+    interval = findings.interval
     return Metrics(
         split=findings.split,
         accuracy=round(findings.predictions.accuracy, 6),
-        standard_error=round(findings.standard_error, 6),
+        accuracy_low=round(interval.low, 6),
+        accuracy_high=round(interval.high, 6),
         pictures=len(findings.predictions.labels),
         balanced_accuracy=round(findings.predictions.balanced_accuracy, 6),
         calibration_error=round(findings.reliability.error, 6),

@@ -20,6 +20,7 @@ from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Predictions
 from training.card.model_card import model_card, plain_card
 from training.card.provenance import DataFacts, Provenance
+from training.data.augmentation import augmentation_of, kept_pictures
 from training.data.departures import SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
@@ -125,7 +126,20 @@ class Run:
         if self.config.class_weights == "balanced":
             weights = balanced_weights(self.train.labels, len(self.data.classes))
         paths = partial(dropped_paths, self.backbone, rate)
-        return Training(self.method, self.config, self.device, paths, weights)
+        augmentation = augmentation_of(self.config, self.backbone.config, len(self.data.classes))
+        return Training(self.method, self.config, self.device, paths, weights, augmentation)
+
+    def load_training_pixels(self, split: Split | None = None) -> Tensor:
+        """Pixels [N, 3, H, W] uint8 of all or some training pictures; cropped ones have a margin."""
+        preprocess, size = kept_pictures(self.config, self.backbone.config.image_size)
+        decoder = self._workbench.decoder(self.config, size, preprocess)
+        return decoder.load(split or self.train, "decoding the training pictures")
+
+    def training_inputs(self, pixels: Tensor) -> Tensor:
+        """What each step takes its batch from: pixels to be augmented, or what the method made of them."""
+        if self.config.augments:
+            return pixels
+        return self._workbench.inputs(self.method, self.config, self.backbone, pixels, self.train)
 
     def speed_up(self) -> None:
         """Set the backbone up for training; `use_fused_attention` sets it back."""
@@ -187,8 +201,7 @@ class Run:
 
     def _train(self, training: Training) -> None:
         self.speed_up()
-        images = self.decoder.load(self.train, "decoding the training pictures")
-        inputs = self._workbench.inputs(self.method, self.config, self.backbone, images, self.train)
+        inputs = self.training_inputs(self.load_training_pixels())
         pictures = Pictures(inputs, torch.tensor(self.train.labels))
         with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
             training.fit(

@@ -11,8 +11,8 @@ def summary(run: Run, outcome: Outcome) -> str:
     findings, facts = outcome.findings, outcome.provenance
     counts = facts.parameters
     lines = [
-        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
-        f"({len(findings.predictions.labels)} pictures)",
+        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} "
+        f"(95 % {findings.interval.text()}, {len(findings.predictions.labels)} pictures)",
         *_balance(findings),
         f"parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
         *_notes(findings, facts),

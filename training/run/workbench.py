@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from adapters.config import PreprocessConfig
 from adapters.vit.backbone import Backbone
 from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder, digest
 from training.data.source import Split, TaskData
@@ -109,9 +110,12 @@ class Workbench:
             self._placements[key] = placement
         return self._placements[key]
 
-    def decoder(self, config: TrainConfig, image_size: int) -> Decoder:
+    def decoder(
+        self, config: TrainConfig, image_size: int, preprocess: PreprocessConfig | None = None
+    ) -> Decoder:
         """How the task's pictures become pixels."""
-        return RememberingDecoder(config.preprocess, image_size, config.decode_threads, self._memory)
+        fit = preprocess or config.preprocess
+        return RememberingDecoder(fit, image_size, config.decode_threads, self._memory)
 
     def inputs(
         self, method: Method, config: TrainConfig, backbone: Backbone, pixels: Tensor, split: Split

@@ -32,7 +32,7 @@ def test_it_ends_with_what_a_user_wants_to_know(
 ) -> None:
     assert main([*flags, "--data", str(picture_folder(train=4, test=2)), "--name", "paint"]) == 0
     output = capsys.readouterr().out
-    for part in ("accuracy on test: 0.", "(6 pictures)", "parameters: ", "seconds: ", "paint version 1 in"):
+    for part in ("accuracy on test: 0.", ", 6 pictures)", "parameters: ", "seconds: ", "paint version 1 in"):
         assert part in output
     assert "dvpt-serve --store" in output
 

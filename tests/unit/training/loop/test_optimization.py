@@ -93,3 +93,17 @@ def test_the_meta_net_may_have_a_learning_rate_of_its_own(
     found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
     assert found == {name: 0.01 if "meta_net" in name else 0.02 for name in found}
     assert len({*found.values()}) == 2
+
+
+def test_biases_and_norms_need_not_decay(backbone: Backbone, new_config: Callable[..., TrainConfig]) -> None:
+    module = nn.ModuleDict({"adapter": Adapter(DvptOptions(count=2), backbone.config, 3)})
+    module["norm"] = nn.BatchNorm1d(4)
+    optimizer = new_optimizer(module, new_config(lr=0.1, weight_decay=0.3, decay_biases=False))
+    decay = {
+        id(value): group["weight_decay"] for group in optimizer.param_groups for value in group["params"]
+    }
+    found = {name: decay[id(value)] for name, value in module.named_parameters()}
+    undecayed = {name for name, value in found.items() if value == 0.0}
+    assert undecayed == {name for name in found if name.endswith("bias") or name.startswith("norm")}
+    assert {*found.values()} == {0.0, 0.3}
+    assert len(new_optimizer(module, new_config(lr=0.1)).param_groups) == 1

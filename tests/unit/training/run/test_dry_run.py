@@ -45,6 +45,13 @@ def test_a_method_that_is_not_served_has_no_adapter(new_config: New, picture_fol
     assert said["publishing"] == "nothing"
 
 
+@pytest.mark.parametrize("method", ["dvpt", "linear"])
+def test_pictures_to_be_cropped_are_kept_larger(new_config: New, picture_folder: Make, method: str) -> None:
+    options = {"random_crop": "shift", "fit": "crop", "resize_ratio": 1.25, "method": method}
+    costs = measure(Run(new_config(data=picture_folder(train=4, test=2), **options)))
+    assert costs.kept_bytes == 3 * 40 * 40
+
+
 def test_costs_are_measured_on_few_pictures(new_config: New, picture_folder: Make) -> None:
     """Also where a split is smaller than a batch, and with the options that change a step."""
     config = new_config(

@@ -118,6 +118,20 @@ def test_the_same_seed_gives_the_same_tensors_and_a_second_run_publishes_again(
     assert digest_of(other_seed) != digest_of(first)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["dvpt", "linear"])
+def test_augmentation_is_of_training_alone(new_config: New, picture_folder: Make, method: str) -> None:
+    """Another run than without, which a service meets with the pictures whole, as ever."""
+    plain = new_config(data=picture_folder(train=6, test=4), method=method, fit="crop", epochs=2)
+    augmented = plain.model_copy(update={"random_crop": "shift", "flip": 0.5})
+    first, second = Run(plain), Run(augmented)
+    assert first.directory.path != second.directory.path
+    one, other = first.execute("test"), second.execute("test")
+    assert one.findings.history[-1].loss != other.findings.history[-1].loss
+    store = Store.open(other.store)
+    assert store.load("colours", 1).config.preprocess == store.load("colours", 2).config.preprocess
+
+
 def test_changed_pictures_start_another_run(new_config: New, picture_folder: Make) -> None:
     folder = picture_folder(train=6, test=2)
     before = Run(new_config(data=folder)).directory.path
