@@ -11,6 +11,7 @@ Writes benchmarks/results/busy_machine.json.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -46,6 +47,7 @@ def main() -> None:
     if options.worker:
         _work(options.worker, options.seconds)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no busy process behind
     figures = {task: _measure(task, options) for task in TASKS}
     print(json.dumps(figures, indent=1))
     print(write_result("busy_machine", {"busy_processes": options.busy, "step_ms": figures}))

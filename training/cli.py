@@ -5,8 +5,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from adapters.command.streams import open_streams
-from adapters.threads import wait_briefly
+from adapters.command.streams import as_utf8, open_streams
+from adapters.threads import keep_to_cores, wait_briefly
 from training.command import run_command
 from training.harmless import harmless
 from training.options.arguments import parse_arguments
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    command = shlex.join(["dvpt-train", *arguments])
+    command = as_utf8(shlex.join(["dvpt-train", *arguments]))
     goes_on = "interrupted; the same command goes on after the last whole epoch"
     return run_command("dvpt-train", lambda: _train(config, command), goes_on)
 
@@ -44,6 +44,7 @@ def _train(config: SearchConfig, command: str) -> str:
     from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
+    keep_to_cores()
     if config.search:
         return search(config, command)
     run = Run(config.plain())

@@ -8,6 +8,7 @@ DvptError
     ├── MethodUnsuitable  a method that does not go with the input, or cannot be published
     ├── Diverged          the loss, or a trained value, is no number any more
     ├── NotWritten        a file that could not be written whole, for a full disk or a missing right
+    ├── OutOfMemory       host or device have less memory than is needed
     ├── RunInUse          another process is at work in the run directory
     └── CheckpointDamaged a run directory that cannot be resumed
 """
@@ -41,6 +42,10 @@ class Diverged(TrainingError):
 
 class NotWritten(TrainingError):
     """A file could not be written whole: the disk is full, or the right is missing."""
+
+
+class OutOfMemory(TrainingError):
+    """The host or the device has less memory than the run needs."""
 
 
 class RunInUse(TrainingError):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
+from adapters.command.streams import as_utf8
 from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.pictures.decode import silence_pillow
@@ -36,9 +36,11 @@ from training.loop.evaluate import (
 )
 from training.loop.loop import Pictures, Training
 from training.loop.optimization import balanced_weights
+from training.memory import memory_faults
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
+from training.run.board import board
 from training.run.identity import Identity, latest_before
 from training.run.placement import Placement
 from training.run.publish import check_classes, publish
@@ -106,6 +108,7 @@ class Run:
         with (
             self.directory.claimed(fresh=self.config.fresh),
             deterministic(wanted=self.config.deterministic),
+            memory_faults(),
         ):
             return self._execute(command, with_card=card)
 
@@ -203,10 +206,8 @@ class Run:
         self.speed_up()
         inputs = self.training_inputs(self.load_training_pixels())
         pictures = Pictures(inputs, torch.tensor(self.train.labels))
-        with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
-            training.fit(
-                pictures, self.directory, lambda record: _to_board(board, record), self._validation_accuracy
-            )
+        with board(self.directory.path, first_epoch=len(training.history) + 1) as add:
+            training.fit(pictures, self.directory, add, self._validation_accuracy)
         self.backbone.use_fused_attention(fused=True)
 
     @cached_property
@@ -241,7 +242,7 @@ class Run:
 
     def _provenance(self, findings: Findings, command: str) -> Provenance:
         facts = DataFacts(
-            source=self.data.source,
+            source=as_utf8(self.data.source),
             trained_on=self.config.train_split,
             pictures=len(self.train),
             **self.digests,
@@ -288,10 +289,3 @@ def _without_val(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
             "predictions": None,
         }
     )  # fmt: skip
-
-
-def _to_board(board: SummaryWriter, record: EpochRecord) -> None:
-    for name in ("loss", "accuracy", "lr", "val_accuracy", "seconds"):
-        value = getattr(record, name)
-        if value is not None:
-            board.add_scalar(name, value, record.epoch)

@@ -11,6 +11,7 @@ from adapters.vit.backbone import Backbone
 from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder, digest
 from training.data.source import Split, TaskData
 from training.data.task_data import is_embedded, open_task
+from training.memory import require_memory
 from training.methods.method import Method
 from training.methods.table import METHODS, PIXELS
 from training.options.train_config import TrainConfig
@@ -56,10 +57,14 @@ class RememberingDecoder(Decoder):
     memory: Memory = field(default_factory=lambda: Memory(0))
 
     def load(self, split: Split, title: str = "decoding") -> Tensor:
-        """Pixels of a whole split [N, 3, H, W] uint8; raises DataUnusable."""
+        """Pixels of a whole split [N, 3, H, W] uint8; raises DataUnusable, and OutOfMemory beforehand."""
         key = ("pixels", self.preprocess, self.image_size, split.names)
         known = self.memory.get(key)
-        return self.memory.put(key, super().load(split, title)) if known is None else known
+        if known is not None:
+            return known
+        pictures = f"{len(split):,} pictures at {self.image_size} px"
+        require_memory(3 * self.image_size**2 * len(split), pictures)
+        return self.memory.put(key, super().load(split, title))
 
     def chunks(self, split: Split) -> Iterable[Tensor]:
         """As `Decoder.chunks`; a split too large for memory is not remembered either."""
@@ -84,7 +89,7 @@ class Workbench:
 
     def data(self, config: TrainConfig) -> TaskData:
         """The task's data; raises what `open_task` raises."""
-        task = config.model_dump_json(include=TASK_OPTIONS)
+        task = repr(config.model_dump(include=TASK_OPTIONS))
         if task != self._task:
             self._task = task
             self._data.clear()
