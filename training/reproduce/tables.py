@@ -80,7 +80,8 @@ def _column(scores: Sequence[Score | None], digits: int) -> list[str]:
 
 
 def _spread(score: Score, digits: int) -> str:
-    if score.std is not None:
+    """Over seeds; by the test pictures where there is one seed, or where all came to the same."""
+    if score.std is not None and round(score.std, digits):
         return f" ± {score.std:.{digits}f}"
     return f" [{score.interval.text(digits)}]" if score.interval else ""
 
@@ -102,7 +103,7 @@ def _introduction(scores: Scores) -> str:
     seeds = sorted({len(row.values) for row in rows})
     counted = "one seed" if seeds == [1] else f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seeds, ±"
     over = "" if seeds == [1] else " their sample standard deviation"
-    if 1 in seeds:
+    if any(not row.std for row in rows):
         over += "; in square brackets Wilson's 95 % interval by the test pictures alone"
     backbones = sorted({f"`{row.backbone}` at {row.image_size} px" for row in rows})
     lines = [f"{text}; {counted}{over}. Bold: the best of a column. Backbone: {', '.join(backbones)}."]

@@ -27,6 +27,26 @@ def flags(new_config: New) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["vpt", "mlp"])
+def test_pictures_are_augmented_where_it_is_asked_for(
+    flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    augmented = [
+        "--random-crop", "resized", "--flip", "0.5", "--rand-augment", "9", "--random-erasing", "0.2",
+        "--mixup", "0.2",
+    ]  # fmt: skip
+    data = ["--data", str(picture_folder(train=4, test=2)), "--method", method]
+    assert main([*flags, *data, *augmented]) == 0
+    first = capsys.readouterr().out
+    assert "accuracy on test: " in first
+    assert main([*flags, *data]) == 0
+    lines = [
+        text.partition("run directory: ")[2].splitlines()[0] for text in (first, capsys.readouterr().out)
+    ]
+    assert lines[0] != lines[1]
+
+
+@pytest.mark.slow
 def test_it_ends_with_what_a_user_wants_to_know(
     flags: list[str], picture_folder: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:

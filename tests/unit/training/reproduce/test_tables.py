@@ -100,6 +100,10 @@ def test_the_figure_has_a_column_for_each_part_of_the_pictures(results: Results)
             Score(80.0, 0.4, None, comparable=True, official=True, interval=Interval(77.4, 82.4)),
             "80.0 ± 0.4",
         ),
+        (  # seeds that came to the same do not make a figure certain
+            Score(80.0, 0.01, None, comparable=True, official=True, interval=Interval(77.4, 82.4)),
+            "80.0 [77.4 to 82.4]",
+        ),
     ],
 )  # fmt: skip
 def test_a_cell_says_what_it_is(score: Score | None, text: str) -> None:
