@@ -1,7 +1,7 @@
 """Adapters in memory: on the device in a slot, or in host memory until they are wanted again."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -79,6 +79,7 @@ class Residency:
         self._on_host: set[Resident] = set()
         self._return_locks: dict[Layout, asyncio.Lock] = {}
         self._slot_available = asyncio.Event()
+        self._freed: Counter[Layout] = Counter()  # how many slots ever were
         self._freeing: set[asyncio.Task[None]] = set()
         metrics.host_adapters.set_function(lambda: len(self._on_host))
 
@@ -159,10 +160,11 @@ class Residency:
         try:
             async with self._return_lock(resident.layout):  # first come, first in
                 while resident.slot is None:
+                    freed = self._freed[resident.layout]
                     try:
                         await self._insert(resident)
                     except BankFull:
-                        await self._make_room(resident.layout, overdue_s)
+                        await self._make_room(resident.layout, freed, overdue_s)
             self._metrics.returns.inc()
         finally:
             resident.returning = None
@@ -186,16 +188,17 @@ class Residency:
         resident.granted = self._grants
         self._slot_available.set()  # it has no lease yet
 
-    async def _make_room(self, layout: Layout, overdue_s: float) -> None:
+    async def _make_room(self, layout: Layout, freed: int, overdue_s: float) -> None:
         """Send an adapter of a layout to host memory: the least recently used of those not in use.
 
+        Nobody need go once another slot than the first `freed` has been freed.
         From `overdue_s` on (in the event loop's time) the one that has had its slot for longest takes no new
         leases until it has gone, or another has: with more adapters in demand than slots all get their turns.
         """
         residents = self._residents_in_slots(layout)
         makes_way: Resident | None = None
         try:
-            while True:
+            while self._freed[layout] == freed:
                 idle = next((resident for resident in residents if not resident.in_use), None)
                 overdue = asyncio.get_running_loop().time() >= overdue_s
                 if overdue and makes_way is None and residents:
@@ -234,6 +237,7 @@ class Residency:
         # A row whose request gave up holds no lease, but the batch that runs now may still read its slot.
         await self._settled()
         await asyncio.get_running_loop().run_in_executor(self._loader, self._bank.remove, slot)
+        self._freed[slot.layout] += 1
         self._slot_available.set()
 
     def _return_lock(self, layout: Layout) -> asyncio.Lock:
