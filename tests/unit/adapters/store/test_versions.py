@@ -55,17 +55,17 @@ def test_numbers_are_claimed_one_after_the_other(versions: VersionFolders, folde
 
 
 class Overtaken(LocalFiles):
-    """Another process claims the first two numbers between this one's look and its claim."""
+    """Another process claims the first three numbers between this one's look and its claim."""
 
     def folders(self, folder: str = "") -> list[str]:
         listed = super().folders(folder)
-        for version in (1, 2):
+        for version in (1, 2, 3):
             self.put_exclusive(f"{folder}/{version}/claim", b"")
         return listed
 
 
 def test_a_number_that_another_took_is_passed_over(tmp_path: Path) -> None:
-    assert VersionFolders(Overtaken(tmp_path)).claim(TASK) == 3
+    assert VersionFolders(Overtaken(tmp_path)).claim(TASK) == 4
 
 
 def test_a_version_exists_from_its_configuration_on(versions: VersionFolders) -> None:
@@ -207,6 +207,8 @@ def test_a_publish_given_up_for_dead_does_not_begin_to_exist(versions: VersionFo
         StoreConflict, match=r"^digits/1 was given up for dead before it was finished; publish again$"
     ):
         versions.commit(TASK, version, WHOLE)
+    with pytest.raises(StoreConflict):
+        versions.commit(TASK, version, {CONFIG_FILE: b"{}"})
     assert CONFIG_FILE not in names_in(folder / "1")
 
 
