@@ -10,7 +10,8 @@ def test_the_modern_grid_is_small_and_centred_on_the_methods_own_learning_rate(m
     points = grid(SearchConfig.model_validate({"task": "x", "search": True, "method": method}))
     assert len(points) == len(set(points)) == 6
     lrs = sorted({point.lr for point in points})
-    assert lrs[1] == METHODS[method].recipe.lr
+    own = METHODS[method].recipe.lr
+    assert lrs == [pytest.approx(0.3 * own), own, pytest.approx(3 * own)]
     assert {point.optimizer for point in points} == {"adamw"}
 
 
