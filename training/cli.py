@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from adapters.command.streams import as_utf8, open_streams
 from adapters.threads import keep_to_cores, wait_briefly
 from training.command import run_command
+from training.errors import DataUnusable
 from training.harmless import harmless
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
+from training.path_text import text_of
 from training.search.search_config import SearchConfig
 
 DESCRIPTION = (
     "Train an adapter for a task on a frozen Vision Transformer, and publish it to a store. "
     "Most runs need --task alone, and --data for pictures of your own: the defaults of the other groups are "
-    "good enough. --dry-run says beforehand what a run would do and cost."
+    "good enough. --check looks through the pictures, --dry-run says what a run would do and cost."
 )
 
 
@@ -44,6 +46,8 @@ def _train(config: SearchConfig, command: str) -> str:
     from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
+    if config.check:
+        return _check(config)
     keep_to_cores()
     if config.search:
         return search(config, command)
@@ -55,6 +59,22 @@ def _train(config: SearchConfig, command: str) -> str:
     with harmless("summary", f"what was measured stands in {outcome.run}"):
         return summary(run, outcome)
     return "\n".join(published_lines(run.config, outcome.store, outcome.version))
+
+
+def _check(config: SearchConfig) -> str:
+    """Print what the data is, and write a page of it. Raises DataUnusable for what a run would refuse."""
+    from training.data.check import check_data  # noqa: PLC0415
+    from training.data.contact_sheet import contact_sheet  # noqa: PLC0415
+    from training.run_directory import RunDirectory  # noqa: PLC0415
+
+    checked = check_data(config)
+    page = config.runs / f"check-{config.published_name}.html"
+    config.runs.mkdir(parents=True, exist_ok=True)
+    RunDirectory(config.runs).write_text(page.name, contact_sheet(checked, config.published_name))
+    sys.stdout.write(f"{checked.report()}\npage of pictures: {text_of(page.absolute())}\n")
+    if checked.refusals:
+        raise DataUnusable("; ".join(checked.refusals))
+    return "the data can be trained on; nothing was trained (--check)"
 
 
 if __name__ == "__main__":

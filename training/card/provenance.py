@@ -87,7 +87,8 @@ class Provenance(StrictModel):
     """The free block of `adapter_config.json`, and `result.json` of a run; the card shows it line by line.
 
     `departures` says in what the splits are not the benchmark's own, `splits_made` how those that the data
-    lacks were made. `options` are those that change the result, `finished` is a time in UTC.
+    lacks were made, `remarks` what was left out of it and what else should be known of the pictures.
+    `options` are those that change the result, `finished` is a time in UTC.
     """
 
     method: str
@@ -98,6 +99,7 @@ class Provenance(StrictModel):
     data: DataFacts
     departures: tuple[AnyDeparture, ...]
     splits_made: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
     seeds: Seeds
     precision: str
     options: dict[str, Any]

@@ -24,7 +24,7 @@ def read_folder(folder: Path, config: TrainConfig) -> TaskData:
     task = task_named(config.task)
     read = _reader(folder, config)
     if read is None:
-        data = imagefolder.read_image_folder(folder)
+        data = imagefolder.read_image_folder(folder, config.folders)
         return data if task is None else _in_its_place(data, task)
     data = read()
     if task is None:

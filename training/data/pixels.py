@@ -1,11 +1,9 @@
 """Labelled pictures → pixels in memory, through the one preprocess that serving uses too."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from PIL import Image
@@ -14,8 +12,9 @@ from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
-from adapters.pictures.preprocess import preprocess, read_pixels
-from training.data.source import Split
+from adapters.pictures.preprocess import preprocess, to_pixels
+from training.data.room import check_room, pixel_bytes
+from training.data.source import Picture, Split
 from training.errors import DataUnusable
 
 SHOWN = 20
@@ -34,12 +33,13 @@ class Decoder:
     def load(self, split: Split, title: str = "decoding") -> Tensor:
         """Pixels of a whole split [N, 3, H, W] uint8.
 
-        Raises DataUnusable that lists the unreadable pictures by name.
+        Raises DataUnusable that lists the unreadable pictures by name, and OutOfMemory.
         """
+        check_room(len(split), self.image_size)
         pixels = torch.empty(len(split), 3, self.image_size, self.image_size, dtype=torch.uint8)
         faults: list[str] = []
         with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
-            decoded = pool.map(self._decode, split.pictures)
+            decoded = pool.map(self._decode, split.names, split.pictures)
             for row, result in enumerate(tqdm(decoded, title, len(split), disable=None, leave=False)):
                 if isinstance(result, str):
                     faults.append(result)
@@ -48,6 +48,11 @@ class Decoder:
         if faults:
             raise DataUnusable(_listing(faults, len(split)))
         return pixels
+
+    def check_room(self, trained: Split, evaluated: Split) -> None:
+        """Raises OutOfMemory where the pixels that a run keeps of two splits do not fit."""
+        beside = min(pixel_bytes(len(evaluated), self.image_size), RESIDENT_BYTES)
+        check_room(len(trained), self.image_size, beside)
 
     def chunks(self, split: Split) -> Iterable[Tensor]:
         """Pixels in chunks [n, 3, H, W] that can be gone through again and again.
@@ -58,13 +63,17 @@ class Decoder:
             return (self.load(split),)
         return Chunks(self, split)
 
-    def _decode(self, source: Path | Image.Image) -> Tensor | str:
-        if isinstance(source, Image.Image):
-            return preprocess(source, self.preprocess, self.image_size)
+    def _decode(self, name: str, picture: Picture) -> Tensor | str:
         try:
-            return read_pixels(source, self.preprocess, self.image_size)
+            return self.pixels(picture)
         except (PictureError, OSError) as error:
-            return str(error)
+            return fault(name, error)
+
+    def pixels(self, picture: Picture) -> Tensor:
+        """Pixels of one picture [3, H, W] uint8. Raises PictureError and OSError."""
+        if isinstance(picture, Image.Image):
+            return preprocess(picture, self.preprocess, self.image_size)
+        return to_pixels(picture.read_bytes(), self.preprocess, self.image_size)
 
 
 @dataclass(frozen=True)
@@ -80,15 +89,14 @@ class Chunks:
             yield self.decoder.load(self.split.rows(list(rows[first : first + CHUNK])))
 
 
-def digest(split: Split) -> str:
-    """SHA-256 over name, label and content of each picture, in order."""
-    total = hashlib.sha256()
-    for name, label, picture in zip(split.names, split.labels, split.pictures, strict=True):
-        content = picture.tobytes() if isinstance(picture, Image.Image) else picture.read_bytes()
-        total.update(f"{name} {label} {hashlib.sha256(content).hexdigest()}\n".encode())
-    return total.hexdigest()
+def fault(name: str, error: Exception) -> str:
+    """A picture's name, and why it is not read."""
+    return f"{name}: {(error.strerror if isinstance(error, OSError) else None) or error}"
 
 
 def _listing(faults: list[str], total: int) -> str:
-    more = f"\nand {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    return f"{len(faults)} of {total} pictures cannot be read:\n" + "\n".join(faults[:SHOWN]) + more
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return (
+        f"{len(faults)} of {total} pictures cannot be read: {'; '.join(faults[:SHOWN])}{more} "
+        "(--check lists those of all splits, --skip-damaged goes on without them)"
+    )

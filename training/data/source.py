@@ -3,27 +3,46 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 
 from training.data.departures import AnyDeparture, SplitName
+from training.data.remarks import Remark
 from training.errors import DataUnusable
+
+
+class Encoded(Protocol):
+    """A picture as bytes that are fetched when they are wanted: a file, or a row of a table."""
+
+    def read_bytes(self) -> bytes:
+        """The picture's file. Raises OSError."""
+        ...
+
+
+Picture = Encoded | Image.Image
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures (files, or drawn in memory), each with a name and a label; all three of one length."""
+    """Pictures, each with a name and a label, all three of one length; `contents` are SHA-256, once known."""
 
     names: tuple[str, ...]
     labels: tuple[int, ...]
-    pictures: tuple[Path | Image.Image, ...]
+    pictures: tuple[Picture, ...]
+    contents: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __add__(self, other: "Split") -> "Split":
-        return Split(self.names + other.names, self.labels + other.labels, self.pictures + other.pictures)
+        known = len(self.contents) == len(self) and len(other.contents) == len(other)
+        return Split(
+            self.names + other.names,
+            self.labels + other.labels,
+            self.pictures + other.pictures,
+            self.contents + other.contents if known else (),
+        )
 
     def rows(self, index: Sequence[int]) -> "Split":
         """The pictures at these positions."""
@@ -31,6 +50,7 @@ class Split:
             tuple(self.names[row] for row in index),
             tuple(self.labels[row] for row in index),
             tuple(self.pictures[row] for row in index),
+            tuple(self.contents[row] for row in index) if self.contents else (),
         )
 
 
@@ -41,6 +61,7 @@ class TaskData:
     `made` says how splits that the source did not have were made, empty if all are the source's own;
     `departures` where they differ from the benchmark's. `fixed_classes`: the classes are a benchmark's, so
     that some may have no pictures. `thinned`: the splits that hold a part of their pictures on purpose.
+    `remarks`: what was left out, and what else should be known before a figure is trusted.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +71,11 @@ class TaskData:
     departures: tuple[AnyDeparture, ...] = ()
     fixed_classes: bool = False
     thinned: frozenset[SplitName] = field(default_factory=frozenset)
+    remarks: tuple[Remark, ...] = ()
+
+    def remarked(self, *remarks: Remark) -> "TaskData":
+        """The same data with more remarks."""
+        return replace(self, remarks=(*self.remarks, *remarks))
 
     @property
     def notes(self) -> tuple[str, ...]:

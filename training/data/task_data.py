@@ -1,19 +1,27 @@
 """From a task's name, or a folder, to its data."""
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from training.data.balance import unbalanced
 from training.data.benchmark import with_absences
 from training.data.catalogue import TASKS, CatalogueTask, close_names, task_named
+from training.data.contents import equal_pictures, refuse_equal, with_contents
+from training.data.damaged import without_damaged
 from training.data.departures import DrawnByFormula, SplitName
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
+from training.data.readers import lists
+from training.data.readers.hub import read_dataset
 from training.data.source import Split, TaskData, check
-from training.data.splits import with_percent, with_test, with_val
+from training.data.splits import training_part, with_percent, with_shots, with_test, with_val
 from training.errors import DataNotFound
 from training.options.train_config import TrainConfig
+from training.path_text import text_of
 
+LOG = logging.getLogger("training")
 # Tasks that can be drawn by formula where their data is not found.
 DRAWN: Mapping[str, str] = MappingProxyType(
     {"dsprites_loc": "sprites-location", "dsprites_ori": "sprites-orientation"}
@@ -22,7 +30,7 @@ DRAWN: Mapping[str, str] = MappingProxyType(
 
 def is_embedded(config: TrainConfig) -> bool:
     """Whether the task is drawn or packaged, so that nothing needs to be found or downloaded."""
-    return config.data is None and config.task in EMBEDDED_TASKS
+    return config.data is None and config.dataset is None and config.task in EMBEDDED_TASKS
 
 
 def open_task(config: TrainConfig) -> TaskData:
@@ -30,20 +38,51 @@ def open_task(config: TrainConfig) -> TaskData:
 
     Raises DataNotFound with the folders looked in, and DataUnusable.
     """
-    found = _find(config)
-    check(found)
-    data = with_test(found, config.test_fraction, config.split_seed)
-    if config.train_split == "train":
-        data = with_val(data, config.val_fraction, config.split_seed)
-    data = with_percent(data, config.train_percent, config.split_seed, config.train_split)
-    check(data)
+    found = find_task(config)
+    if config.skip_damaged:
+        found = without_damaged(found, config.decode_threads)
+    data = prepared(found, config)
+    if config.strict_data:
+        refuse_equal(data.remarks)
+    for remark in data.remarks:
+        LOG.warning("data: %s", remark)
     return with_absences(data)
 
 
-def _find(config: TrainConfig) -> TaskData:
+def prepared(found: TaskData, config: TrainConfig) -> TaskData:
+    """The splits as a run uses them, with what can be seen of them: equal pictures, unlike classes.
+
+    Raises DataUnusable.
+    """
+    check(found)
+    data = _with_splits(with_contents(found), config)
+    train = training_part(data, config.train_split)
+    return data.remarked(*equal_pictures(data), *unbalanced(data, train))
+
+
+def _with_splits(data: TaskData, config: TrainConfig) -> TaskData:
+    data = with_test(data, config.test_fraction, config.split_seed)
+    if config.train_split == "train":
+        data = with_val(data, config.val_fraction, config.split_seed)
+    data = with_percent(data, config.train_percent, config.split_seed, config.train_split)
+    if config.shots is not None:
+        data = with_shots(data, config.shots, config.split_seed, config.train_split)
+    check(data)
+    return data
+
+
+def find_task(config: TrainConfig) -> TaskData:
+    """The data as its source has it, neither checked nor split.
+
+    Raises DataNotFound with the folders looked in, and DataUnusable.
+    """
+    if config.dataset is not None:
+        return read_dataset(config.dataset)
     if config.data is not None:
+        if lists.is_list(config.data):
+            return lists.read_list(config.data, skip_missing=config.skip_damaged)
         if not config.data.is_dir():
-            raise DataNotFound(f"--data {config.data} is no folder")
+            raise DataNotFound(f"--data {text_of(config.data)} is no folder, and no {lists.LAYOUT}")
         return read_folder(config.data, config)
     if is_embedded(config):
         return _embedded(config.task)

@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -129,10 +129,10 @@ def _shown(value: Any) -> str:
 
 
 def _bare_type(annotation: Any) -> Any:
-    """`X | None` → X."""
-    if isinstance(annotation, types.UnionType):
-        return next(kind for kind in typing.get_args(annotation) if kind is not type(None))
-    return annotation
+    """`X | None` → X, also where X is annotated."""
+    if typing.get_origin(annotation) in (types.UnionType, typing.Union):
+        annotation = next(kind for kind in typing.get_args(annotation) if kind is not type(None))
+    return annotation.__origin__ if typing.get_origin(annotation) is Annotated else annotation
 
 
 def _complaint(fault: Any, places: Mapping[str, str]) -> str:

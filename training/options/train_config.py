@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainSerializer, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from adapters.config import PreprocessConfig, StrictModel
@@ -15,14 +15,18 @@ from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
 from training.methods.table import METHODS, defaults_help, method_help, names
+from training.path_text import TextualPath, text_of
 
 COMMON = "what to train"
 METHOD = "method"
 OPTIMIZATION = "optimization"
 AUGMENTATION = "augmentation of the training pictures"
 DATA = "data and splits"
+PICTURES = "pictures of your own"
 MACHINE = "machine and run"
 PUBLISHING = "publishing"
+HUB = "hf://"
+TextualLocation = Annotated[Location, PlainSerializer(text_of, return_type=str, when_used="json")]
 
 
 def knob(
@@ -53,11 +57,14 @@ class TrainConfig(StrictModel):
     task: str = knob(
         ..., COMMON, "a task of the catalogue, or with --data a name of your choice", by_content=True
     )
-    data: Path | None = knob(
-        None, COMMON, "folder of pictures: an ImageFolder or VTAB-1k lists", by_content=True
+    data: TextualPath | None = knob(
+        None,
+        COMMON,
+        "folder of pictures, a list of them (.csv, .parquet), or hf://owner/name",
+        by_content=True,
     )
     method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
-    store: Location | None = knob(
+    store: TextualLocation | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
     backbone: str | None = knob(
@@ -66,7 +73,7 @@ class TrainConfig(StrictModel):
         "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)",
         by_content=True,
     )
-    weights: Path | None = knob(
+    weights: TextualPath | None = knob(
         None, COMMON, "local .safetensors file of the backbone's weights", by_content=True
     )
     epochs: int | None = knob(
@@ -157,7 +164,7 @@ class TrainConfig(StrictModel):
     )
     cutmix: float = knob(0.0, AUGMENTATION, "the same with a rectangle of the other picture", ge=0)
 
-    data_root: Path | None = knob(
+    data_root: TextualPath | None = knob(
         None, DATA, "folder with vtab-1k/<task> or imagefolder/<task> (default: $DVPT_DATA_ROOT)", keyed=False
     )
     train_split: Literal["train", "trainval"] = knob("trainval", DATA, "what is trained on")
@@ -185,6 +192,41 @@ class TrainConfig(StrictModel):
     interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
     resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
 
+    dataset: str | None = knob(
+        None,
+        PICTURES,
+        "instead of --data: a Hugging Face dataset, owner/name[:configuration] or a folder",
+        by_content=True,
+    )
+    check: bool = knob(
+        False,
+        PICTURES,
+        "look through all pictures, say what is there, draw a page of them; train nothing",
+        keyed=False,
+    )
+    folders: Literal["auto", "splits", "classes"] = knob(
+        "auto",
+        PICTURES,
+        "what the folders directly below --data are, where their names leave it open",
+        keyed=False,
+    )
+    strict_data: bool = knob(
+        False,
+        PICTURES,
+        "refuse pictures whose equals are in another split or under another label",
+        keyed=False,
+    )
+    skip_damaged: bool = knob(
+        False, PICTURES, "go on without files that cannot be read, and record which", keyed=False
+    )
+    shots: int | None = knob(
+        None,
+        PICTURES,
+        "train on so many pictures of each class, drawn with --split-seed",
+        by_content=True,
+        ge=1,
+    )
+
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
         "auto",
         MACHINE,
@@ -196,9 +238,9 @@ class TrainConfig(StrictModel):
     )
     compile: bool = knob(False, MACHINE, "compile the backbone first; pays on long runs")
     decode_threads: int = knob(0, MACHINE, "threads that decode pictures; 0 is one a core", keyed=False, ge=0)
-    runs: Path = knob(Path("runs"), MACHINE, "where run directories are kept", keyed=False)
+    runs: TextualPath = knob(Path("runs"), MACHINE, "where run directories are kept", keyed=False)
     fresh: bool = knob(False, MACHINE, "start over instead of resuming this run", keyed=False)
-    predictions: Path | None = knob(
+    predictions: TextualPath | None = knob(
         None, MACHINE, "also write the prediction for each evaluated picture to this CSV file", keyed=False
     )
 
@@ -230,6 +272,14 @@ class TrainConfig(StrictModel):
             raise ValueError(f"no method '{value}'; there are {', '.join(METHODS)}")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _dataset_by_address(cls, values: Any) -> Any:
+        address = values.get("data") if isinstance(values, dict) else None
+        if not isinstance(address, str) or not address.startswith(HUB):
+            return values
+        return values | {"data": None, "dataset": address.removeprefix(HUB)}
+
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         try:
@@ -253,6 +303,10 @@ class TrainConfig(StrictModel):
 
     @model_validator(mode="after")
     def _what_is_asked_can_be_had(self) -> Self:
+        if self.dataset is not None and self.data is not None:
+            raise ValueError("data and dataset both say which pictures; give one")
+        if self.shots is not None and self.train_percent < 100:
+            raise ValueError("shots and train_percent both thin the training pictures; give one")
         if self.patience and not self.val_every:
             raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
         row = METHODS[self.method]

@@ -43,7 +43,7 @@ def dry_run(run: Run) -> str:
         [
             f"task: {run.config.task}, {len(run.data.classes)} classes, from {run.data.source}",
             f"pictures: {_sizes(run)}",
-            *(f"  {how}" for how in run.data.notes),
+            *(f"  {how}" for how in (*run.data.notes, *run.data.remarks)),
             f"method: {run.config.method} on {backbone.config.name}, {backbone.config.image_size} px, "
             f"{str(backbone.dtype).removeprefix('torch.')} on {run.device}",
             f"trained parameters: {counts.with_head:,} with head, {counts.without_head:,} without",

@@ -50,7 +50,9 @@ def record_inputs(directory: RunDirectory, config: TrainConfig, data: TaskData, 
     directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
     departures = [departure.model_dump(mode="json") for departure in data.departures]
     splits = {name: split.names for name, split in data.splits.items()}
-    directory.write_json("splits.json", {"departures": departures, "made": data.made, **splits})
+    remarks = [remark.plain() for remark in data.remarks]
+    words = {"departures": departures, "made": data.made, "remarks": remarks}
+    directory.write_json("splits.json", {**words, **splits})
 
 
 def record_outputs(
@@ -136,6 +138,7 @@ def provenance_of(
         data=data,
         departures=task.departures,
         splits_made=task.made,
+        remarks=tuple(map(str, task.remarks)),
         seeds=Seeds(seed=config.seed, split_seed=config.split_seed),
         precision=str(backbone.dtype).removeprefix("torch."),
         options=config.model_dump(mode="json", exclude=config.unkeyed() | {"task", "data", "weights"}),

@@ -79,6 +79,7 @@ class Run:
         check_classes(self.config, self.placement.store, self.data.classes)
         self.backbone: Backbone = self.placement.backbone
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
+        self.decoder.check_room(self.train, self.held_out)
         looked_at: set[SplitName] = {config.eval_split, *(("val",) if config.val_every else ())}
         self.digests = {"train_sha256": self._workbench.digest(self.train)} | {
             f"{name}_sha256": self._workbench.digest(self.data.splits[name]) for name in sorted(looked_at)

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.vit.backbone import Backbone
-from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder, digest
+from training.data.contents import digest
+from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder
 from training.data.source import Split, TaskData
 from training.data.task_data import is_embedded, open_task
-from training.memory import require_memory
 from training.methods.method import Method
 from training.methods.table import METHODS, PIXELS
 from training.options.train_config import TrainConfig
@@ -22,7 +22,8 @@ KEPT_BYTES = 4 * 1024**3
 
 # What says which pictures a task's splits are of; which of them are trained on is left out.
 TASK_OPTIONS = {
-    "task", "data", "data_root", "train_percent", "val_fraction", "test_fraction", "split_seed"
+    "task", "data", "data_root", "train_percent", "val_fraction", "test_fraction", "split_seed",
+    "dataset", "folders", "strict_data", "skip_damaged", "shots",
 }  # fmt: skip
 
 
@@ -57,14 +58,17 @@ class RememberingDecoder(Decoder):
     memory: Memory = field(default_factory=lambda: Memory(0))
 
     def load(self, split: Split, title: str = "decoding") -> Tensor:
-        """Pixels of a whole split [N, 3, H, W] uint8; raises DataUnusable, and OutOfMemory beforehand."""
-        key = ("pixels", self.preprocess, self.image_size, split.names)
-        known = self.memory.get(key)
-        if known is not None:
-            return known
-        pictures = f"{len(split):,} pictures at {self.image_size} px"
-        require_memory(3 * self.image_size**2 * len(split), pictures)
-        return self.memory.put(key, super().load(split, title))
+        """Pixels of a whole split [N, 3, H, W] uint8; raises DataUnusable."""
+        known = self.memory.get(self._key(split))
+        return self.memory.put(self._key(split), super().load(split, title)) if known is None else known
+
+    def check_room(self, trained: Split, evaluated: Split) -> None:
+        """As `Decoder.check_room`; what is remembered is in memory already."""
+        if self.memory.get(self._key(trained)) is None:
+            super().check_room(trained, evaluated)
+
+    def _key(self, split: Split) -> Hashable:
+        return "pixels", self.preprocess, self.image_size, split.names
 
     def chunks(self, split: Split) -> Iterable[Tensor]:
         """As `Decoder.chunks`; a split too large for memory is not remembered either."""

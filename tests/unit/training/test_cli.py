@@ -264,18 +264,6 @@ def test_unbalanced_classes_are_told_and_can_be_weighted(
     assert metrics["balanced_accuracy"] > 0.9
 
 
-def test_pictures_that_no_memory_holds_are_refused_before_they_are_decoded(
-    flags: list[str],
-    picture_folder: Make,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("training.memory.available_bytes", lambda: 12 * 3 * 32 * 32 - 1)
-    assert main([*flags, "--data", str(picture_folder(train=4, test=2))]) == 1
-    error = capsys.readouterr().err
-    assert "dvpt-train: 12 pictures at 32 px take 0.0 GiB, and 0.0 GiB of memory are free; a smaller" in error
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("search", [[], ["--search", "--grid-lr", "0.01"]])
 def test_other_classes_are_refused_before_training(

@@ -8,7 +8,8 @@ from PIL import Image
 from adapters.config import PreprocessConfig
 from adapters.pictures.preprocess import read_pixels
 from training.data import pixels as pictures
-from training.data.pixels import Decoder, digest
+from training.data.contents import digest
+from training.data.pixels import Decoder
 from training.data.readers.imagefolder import read_image_folder
 from training.data.source import Split
 from training.errors import DataUnusable
@@ -38,14 +39,14 @@ def test_unreadable_pictures_are_all_listed(picture_folder: Make) -> None:
     message = str(caught.value)
     assert message.startswith("25 of 36 pictures cannot be read:")
     assert "amber/000.png" in message
-    assert message.endswith("and 5 more")
+    assert "; and 5 more (--check lists" in message
 
 
 def test_a_text_file_called_jpg_is_named_and_a_wrong_suffix_is_not(picture_folder: Make) -> None:
     folder = picture_folder(train=1)
     (folder / "train" / "amber" / "000.png").rename(folder / "train" / "amber" / "photo.jpg")
     (folder / "train" / "blue" / "notes.jpg").write_text("a list of blue things")
-    with pytest.raises(DataUnusable, match=r"1 of 4 pictures cannot be read:\n.*blue/notes\.jpg[^\n]*$"):
+    with pytest.raises(DataUnusable, match=r"1 of 4 pictures cannot be read: train/blue/notes\.jpg: [^;]*$"):
         DECODER.load(read_image_folder(folder).splits["train"])
 
 

@@ -54,12 +54,12 @@ def test_trainval_is_both() -> None:
 
 
 def test_a_class_with_one_picture_is_named() -> None:
-    with pytest.raises(DataUnusable, match=r"one picture only of cat \(1 classes\)"):
+    with pytest.raises(DataUnusable, match=r"one picture only of cat \(1 of 3 classes\).*add pictures"):
         with_test(new_data(new_split(5, 5, 1)), 0.2, 0)
 
 
 def test_a_part_smaller_than_the_classes_is_refused() -> None:
-    with pytest.raises(DataUnusable, match="cannot split 6 pictures of 3 classes"):
+    with pytest.raises(DataUnusable, match="no test part can be cut off: 2 of 6 pictures would be taken"):
         cut(new_split(2, 2, 2), 0.2, seed=0)
 
 

@@ -175,7 +175,7 @@ def test_a_class_without_test_pictures_is_put_in_words(new_config: New, vtab_fol
 def test_fewer_pictures_than_classes(new_config: New, vtab_folder: Make, picture_folder: Make) -> None:
     with pytest.raises(DataUnusable, match="no training pictures of class 0, class 1, class 2"):
         open_task(new_config(data=vtab_folder("few", train800=(3, 4), test=(4,))))
-    with pytest.raises(DataUnusable, match="cannot split 6 pictures of 3 classes"):
+    with pytest.raises(DataUnusable, match="no test part can be cut off: 2 of 6 pictures would be taken"):
         open_task(new_config(data=picture_folder(train=2)))
 
 
