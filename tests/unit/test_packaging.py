@@ -23,7 +23,11 @@ LOCKS = {
     "docker/training.lock": ("training",),
     "benchmarks/peers.lock": ("service", "peers"),
 }
-EXTRAS = {"adapters": ("onnx",), "service": ("service", "onnx"), "training": ("training",)}
+EXTRAS = {
+    "adapters": ("onnx",),
+    "service": ("service", "onnx"),
+    "training": ("training", "parquet", "datasets"),
+}
 # Packages whose names their users meet in another declared package's interface.
 MET_IN = {"pydantic-core": "pydantic", "starlette": "fastapi"}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
