@@ -56,11 +56,12 @@ class Kind(Protocol[Options]):
     ) -> "Stack[Any]":
         """Memory for `slots` adapters of one layout, all neutral at first."""
 
-    def graph(
+    def graphs(
         self, layout: Options, backbone: BackboneConfig, *, prefix: int, half: bool
-    ) -> "RowGraph | None":
-        """What the layout's stack computes, as an ONNX graph; None where rows bring nothing of their own.
+    ) -> "tuple[RowGraph, ...]":
+        """What the layout's stack computes, as ONNX graphs; none where rows bring nothing of their own.
 
+        Their stacks together are the tensors of the layout's stack, in the same order.
         `prefix` counts the tokens before the patches. Tokens, stack and outputs are float16 where `half`,
         else float32. Needs the `onnx` extra.
         """

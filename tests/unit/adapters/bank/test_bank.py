@@ -12,10 +12,14 @@ from adapters.bank.bank import AdapterBank
 from adapters.errors import BankFull
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import HeadShape, Slot
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
+from adapters.kinds.table import kind_of
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import kind_options, random_adapter
 from tests.support.backbones import tiny_backbone
@@ -35,7 +39,7 @@ class Resident:
 
 def config_of(options: KindOptions, class_count: int, head_layers: int) -> AdapterConfig:
     return AdapterConfig(
-        method=options.kind,
+        method=kind_of(options).methods[0],
         options=options,
         head_layers=head_layers,
         classes=tuple(f"class {index}" for index in range(class_count)),
@@ -141,6 +145,11 @@ def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -
         DvptOptions(count=2, deep=False, meta_net="specific", dynamic_layers="all"),
         DvptOptions(count=3, meta_net="none"),
         LinearOptions(),
+        AffineOptions(),
+        AffineOptions(biases=True),
+        BottleneckOptions(width=3),
+        CombinedOptions(dvpt=DvptOptions(count=2, dynamic_layers="all")),
+        CombinedOptions(dvpt=None),
     ],
 )
 def test_a_slot_is_read_as_it_was_written(backbone: Backbone, options: KindOptions, head_layers: int) -> None:

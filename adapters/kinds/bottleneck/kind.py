@@ -1,0 +1,59 @@
+"""Bottlenecks of one width."""
+
+import torch
+from torch import Tensor, nn
+
+from adapters.config import BackboneConfig
+from adapters.kinds.bottleneck.body import BottleneckBody, bottleneck_shapes
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.kind import RowGraph
+from adapters.kinds.named_stack import NamedStack
+from adapters.vit.row_parameters import Bottleneck, RowParameters
+
+
+class BottleneckKind:
+    """A layout is the width."""
+
+    options = BottleneckOptions
+    methods = ("bottleneck",)
+
+    def layout(self, options: BottleneckOptions, backbone: BackboneConfig) -> BottleneckOptions:
+        """The options themselves."""
+        return options
+
+    def layout_name(self, layout: BottleneckOptions) -> str:
+        """Such as `bottleneck8`."""
+        return f"bottleneck{layout.width}"
+
+    def body(self, options: BottleneckOptions, backbone: BackboneConfig) -> nn.Module:
+        """What is neutral, before training."""
+        return BottleneckBody(options, backbone)
+
+    def stack(
+        self,
+        layout: BottleneckOptions,
+        backbone: BackboneConfig,
+        slots: int,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> "BottleneckStack":
+        """Zeros, which are neutral."""
+        return BottleneckStack(bottleneck_shapes(layout, backbone), slots, device=device, dtype=dtype)
+
+    def graphs(
+        self, layout: BottleneckOptions, backbone: BackboneConfig, *, prefix: int, half: bool
+    ) -> tuple[RowGraph, ...]:
+        """Each row's own tensors, gathered."""
+        from adapters.kinds.gather_graph import gather_graph  # noqa: PLC0415 - what the onnx extra installs
+
+        return (gather_graph("bottleneck", bottleneck_shapes(layout, backbone), half=half),)
+
+
+class BottleneckStack(NamedStack[BottleneckOptions]):
+    """The tensors of `BottleneckBody`, each with an axis of slots before it."""
+
+    def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
+        """What is stored, gathered by slot."""
+        own = (self.named[name][index] for name in ("down", "bias", "up"))
+        return RowParameters(bottleneck=Bottleneck(*own))

@@ -1,0 +1,116 @@
+"""DVPT, affine and bottleneck in one adapter: each part is as its own kind has it."""
+
+from collections.abc import Mapping
+from functools import reduce
+from types import MappingProxyType
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from adapters.config import BackboneConfig
+from adapters.kinds.affine.kind import AffineKind
+from adapters.kinds.bottleneck.kind import BottleneckKind
+from adapters.kinds.combined.options import CombinedOptions
+from adapters.kinds.dvpt.kind import DvptKind
+from adapters.kinds.kind import Kind, RowGraph, Stack
+from adapters.vit.row_parameters import RowParameters
+
+PARTS: Mapping[str, Kind[Any]] = MappingProxyType(
+    {"dvpt": DvptKind(), "affine": AffineKind(), "bottleneck": BottleneckKind()}
+)
+
+
+class CombinedKind:
+    """A layout is that of each part."""
+
+    options = CombinedOptions
+    methods = ("dvpt-plus",)
+
+    def layout(self, options: CombinedOptions, backbone: BackboneConfig) -> CombinedOptions:
+        """Each part as its own kind has it."""
+        parts = {name: PARTS[name].layout(part, backbone) for name, part in options.parts.items()}
+        return options.model_copy(update=parts)
+
+    def layout_name(self, layout: CombinedOptions) -> str:
+        """Such as `p10-deep-shared4x48+affine+bottleneck8`."""
+        return "+".join(PARTS[name].layout_name(part) for name, part in layout.parts.items())
+
+    def body(self, options: CombinedOptions, backbone: BackboneConfig) -> nn.Module:
+        """A body for each part."""
+        return CombinedBody(options, backbone)
+
+    def stack(
+        self,
+        layout: CombinedOptions,
+        backbone: BackboneConfig,
+        slots: int,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> "CombinedStack":
+        """A stack for each part."""
+        return CombinedStack(
+            {
+                name: PARTS[name].stack(part, backbone, slots, device=device, dtype=dtype)
+                for name, part in layout.parts.items()
+            }
+        )
+
+    def graphs(
+        self, layout: CombinedOptions, backbone: BackboneConfig, *, prefix: int, half: bool
+    ) -> tuple[RowGraph, ...]:
+        """Those of each part."""
+        return tuple(
+            graph
+            for name, part in layout.parts.items()
+            for graph in PARTS[name].graphs(part, backbone, prefix=prefix, half=half)
+        )
+
+
+class CombinedBody(nn.Module):
+    """A body for each part, under the part's name."""
+
+    def __init__(self, options: CombinedOptions, backbone: BackboneConfig) -> None:
+        super().__init__()
+        for name, part in options.parts.items():
+            self.add_module(name, PARTS[name].body(part, backbone))
+
+    def forward(self, patches: Tensor) -> RowParameters:
+        """Patch tokens E₀ [B, N, D] → what the parts bring together."""
+        brought = (cast("RowParameters", part(patches)) for part in self.children())
+        return reduce(RowParameters.merged, brought)
+
+
+class CombinedStack(Stack[CombinedOptions]):
+    """A stack for each part. Slots are the same in all of them."""
+
+    def __init__(self, parts: Mapping[str, Stack[Any]]) -> None:
+        self._parts = parts
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Those of the parts, in their order."""
+        return tuple(tensor for part in self._parts.values() for tensor in part.tensors)
+
+    def write(self, slot: int, options: CombinedOptions, tensors: Mapping[str, Tensor]) -> None:
+        """Each part's own tensors, whose names begin with the part's."""
+        for name, part in self._parts.items():
+            part.write(slot, options.parts[name], _named(tensors, f"{name}."))
+
+    def read(self, slot: int, options: CombinedOptions) -> dict[str, Tensor]:
+        """Copies, on the host, of what `write` was given."""
+        return {
+            f"{part}.{name}": value
+            for part, stack in self._parts.items()
+            for name, value in stack.read(slot, options.parts[part]).items()
+        }
+
+    def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
+        """What the parts bring together."""
+        brought = (part.row_parameters(patches, index) for part in self._parts.values())
+        return reduce(RowParameters.merged, brought)
+
+
+def _named(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
