@@ -32,8 +32,8 @@ def _groups(module: nn.Module, meta_lr_ratio: float) -> list[dict[str, Any]]:
     named = list(module.named_parameters())
     if meta_lr_ratio == 1.0:
         return [{"params": [value for _, value in named], "lr_ratio": 1.0}]
-    meta = [value for name, value in named if name.startswith("body.meta_net.")]
-    rest = [value for name, value in named if not name.startswith("body.meta_net.")]
+    meta = [value for name, value in named if ".meta_net." in name]
+    rest = [value for name, value in named if ".meta_net." not in name]
     groups = [{"params": rest, "lr_ratio": 1.0}, {"params": meta, "lr_ratio": meta_lr_ratio}]
     return [group for group in groups if group["params"]]
 

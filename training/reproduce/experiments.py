@@ -74,8 +74,8 @@ TABLE_1 = Experiment(
         _system("Mlp-5", "mlp-5"),
         _system("Sidetune", "sidetune"),
         _system("Bias", "bias"),
-        _system("Adapter-64", "bottleneck-64"),  # as the paper prints it; its adapters are not ours
-        _system("Adapter-8", "bottleneck-8"),
+        _system("Adapter-64", "sequential-64"),  # as the paper prints it; its adapters are not ours
+        _system("Adapter-8", "sequential-8"),
         VPT,
         DVPT,
     ),

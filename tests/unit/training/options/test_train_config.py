@@ -40,7 +40,7 @@ def test_a_head_alone_has_no_prompts() -> None:
         ({"method": "linear", "drop_path": 0.1}, "drop_path has no use for linear"),
         ({"method": "sidetune", "drop_path": 0.1}, "drop_path has no use for sidetune"),
         ({"method": "full", "warm_start": "digits"}, "warm_start needs a published adapter"),
-        ({"method": "bias", "calibrate": True}, "bias cannot be published"),
+        ({"method": "full", "calibrate": True}, "full cannot be published"),
         ({"calibrate": True, "train_split": "train", "eval_split": "val"}, "needs eval_split test"),
         ({"label_smoothing": 1.0}, "less than 1"),
     ],
