@@ -82,6 +82,12 @@ class Stack(ABC, Generic[Options]):
     def write(self, slot: int, options: Options, tensors: Mapping[str, Tensor]) -> None:
         """Copy one adapter's tensors, named as in its body; nothing may stay of the adapter before."""
 
+    @torch.inference_mode()
+    def clear(self, slot: int) -> None:
+        """Make a slot neutral, as the null slot is."""
+        for tensor in self.tensors:
+            tensor[slot].zero_()
+
     @abstractmethod
     def read(self, slot: int, options: Options) -> dict[str, Tensor]:
         """Copies, on the host, of what `write` was given."""

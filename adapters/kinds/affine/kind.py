@@ -6,21 +6,24 @@ from torch import Tensor, nn
 from adapters.config import BackboneConfig
 from adapters.kinds.affine.body import AffineBody, affine_shapes
 from adapters.kinds.affine.options import AffineOptions, hidden_width
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.kind import RowGraph
 from adapters.kinds.named_stack import NamedStack
+from adapters.kinds.options import KindOptions
 from adapters.vit.row_parameters import Affine, Biases, RowParameters
 
 
 class AffineKind:
-    """A layout is whether there are free biases, and how many."""
+    """Without free biases it rides with bottlenecks; with them a layout is how many there are."""
 
     options = AffineOptions
     methods = ("affine", "bias")
 
-    def layout(self, options: AffineOptions, backbone: BackboneConfig) -> AffineOptions:
-        """`hidden` resolved."""
-        hidden = hidden_width(options, backbone.width) if options.biases else 0
-        return options.model_copy(update={"hidden": hidden})
+    def layout(self, options: AffineOptions, backbone: BackboneConfig) -> KindOptions:
+        """That of affine and bottleneck together, or `hidden` resolved."""
+        if not options.biases:
+            return CombinedOptions(dvpt=None)
+        return options.model_copy(update={"hidden": hidden_width(options, backbone.width)})
 
     def layout_name(self, layout: AffineOptions) -> str:
         """`affine`, or such as `affine-biases3072`."""

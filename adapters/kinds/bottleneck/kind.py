@@ -1,25 +1,29 @@
 """Bottlenecks of one width."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from adapters.config import BackboneConfig
 from adapters.kinds.bottleneck.body import BottleneckBody, bottleneck_shapes
-from adapters.kinds.bottleneck.options import BottleneckOptions
-from adapters.kinds.kind import RowGraph
+from adapters.kinds.bottleneck.options import BottleneckOptions, shared_width
+from adapters.kinds.combined.options import CombinedOptions
+from adapters.kinds.kind import RowGraph, host_copy
 from adapters.kinds.named_stack import NamedStack
+from adapters.kinds.options import KindOptions
 from adapters.vit.row_parameters import Bottleneck, RowParameters
 
 
 class BottleneckKind:
-    """A layout is the width."""
+    """It rides with affines."""
 
     options = BottleneckOptions
     methods = ("bottleneck",)
 
-    def layout(self, options: BottleneckOptions, backbone: BackboneConfig) -> BottleneckOptions:
-        """The options themselves."""
-        return options
+    def layout(self, options: BottleneckOptions, backbone: BackboneConfig) -> KindOptions:
+        """That of affine and bottleneck together."""
+        return CombinedOptions(dvpt=None, bottleneck=shared_width(options))
 
     def layout_name(self, layout: BottleneckOptions) -> str:
         """Such as `bottleneck8`."""
@@ -51,7 +55,24 @@ class BottleneckKind:
 
 
 class BottleneckStack(NamedStack[BottleneckOptions]):
-    """The tensors of `BottleneckBody`, each with an axis of slots before it."""
+    """The tensors of `BottleneckBody`, each with an axis of slots before it; narrower ones end in zeros."""
+
+    @torch.inference_mode()
+    def write(self, slot: int, options: BottleneckOptions, tensors: Mapping[str, Tensor]) -> None:
+        """Copy one adapter's columns."""
+        self.clear(slot)
+        for name, own in self._own(slot, options).items():
+            own.copy_(tensors[name])
+
+    @torch.inference_mode()
+    def read(self, slot: int, options: BottleneckOptions) -> dict[str, Tensor]:
+        """Copies, on the host, of what `write` was given."""
+        return {name: host_copy(own) for name, own in self._own(slot, options).items()}
+
+    def _own(self, slot: int, options: BottleneckOptions) -> dict[str, Tensor]:
+        down, bias, up = (self.named[name][slot] for name in ("down", "bias", "up"))
+        count = options.width
+        return {"down": down[:, :count], "bias": bias[:, :count], "up": up[..., :count]}
 
     def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
         """What is stored, gathered by slot."""

@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from adapters.config import BackboneConfig
 from adapters.kinds.affine.kind import AffineKind
+from adapters.kinds.affine.options import AffineOptions, hidden_width
 from adapters.kinds.bottleneck.kind import BottleneckKind
+from adapters.kinds.bottleneck.options import BottleneckOptions, shared_width
 from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.kind import DvptKind
 from adapters.kinds.kind import Kind, RowGraph, Stack
+from adapters.kinds.options import KindOptions
 from adapters.vit.row_parameters import RowParameters
 
 PARTS: Mapping[str, Kind[Any]] = MappingProxyType(
@@ -22,15 +25,19 @@ PARTS: Mapping[str, Kind[Any]] = MappingProxyType(
 
 
 class CombinedKind:
-    """A layout is that of each part."""
+    """A layout is DVPT's, if there are prompts, with an affine and a bottleneck, there or neutral."""
 
     options = CombinedOptions
     methods = ("dvpt-plus",)
 
     def layout(self, options: CombinedOptions, backbone: BackboneConfig) -> CombinedOptions:
-        """Each part as its own kind has it."""
-        parts = {name: PARTS[name].layout(part, backbone) for name, part in options.parts.items()}
-        return options.model_copy(update=parts)
+        """Every part in its canonical form."""
+        dvpt = options.dvpt and DvptKind().layout(options.dvpt, backbone)
+        affine = AffineOptions()
+        if options.affine is not None and options.affine.biases:
+            affine = AffineOptions(biases=True, hidden=hidden_width(options.affine, backbone.width))
+        bottleneck = shared_width(options.bottleneck or BottleneckOptions())
+        return CombinedOptions(dvpt=dvpt, affine=affine, bottleneck=bottleneck)
 
     def layout_name(self, layout: CombinedOptions) -> str:
         """Such as `p10-deep-shared4x48+affine+bottleneck8`."""
@@ -82,8 +89,11 @@ class CombinedBody(nn.Module):
         return reduce(RowParameters.merged, brought)
 
 
-class CombinedStack(Stack[CombinedOptions]):
-    """A stack for each part. Slots are the same in all of them."""
+class CombinedStack(Stack[KindOptions]):
+    """A stack for each part, with the same slots in all of them.
+
+    It takes adapters with some of the parts, also those of a part's own kind; the others are neutral.
+    """
 
     def __init__(self, parts: Mapping[str, Stack[Any]]) -> None:
         self._parts = parts
@@ -93,23 +103,35 @@ class CombinedStack(Stack[CombinedOptions]):
         """Those of the parts, in their order."""
         return tuple(tensor for part in self._parts.values() for tensor in part.tensors)
 
-    def write(self, slot: int, options: CombinedOptions, tensors: Mapping[str, Tensor]) -> None:
+    def write(self, slot: int, options: KindOptions, tensors: Mapping[str, Tensor]) -> None:
         """Each part's own tensors, whose names begin with the part's."""
-        for name, part in self._parts.items():
-            part.write(slot, options.parts[name], _named(tensors, f"{name}."))
+        given = _parts(options)
+        for name, stack in self._parts.items():
+            if name in given:
+                stack.write(slot, given[name], _named(tensors, _prefix(options, name)))
+            else:
+                stack.clear(slot)
 
-    def read(self, slot: int, options: CombinedOptions) -> dict[str, Tensor]:
+    def read(self, slot: int, options: KindOptions) -> dict[str, Tensor]:
         """Copies, on the host, of what `write` was given."""
         return {
-            f"{part}.{name}": value
-            for part, stack in self._parts.items()
-            for name, value in stack.read(slot, options.parts[part]).items()
+            f"{_prefix(options, part)}{name}": value
+            for part, own in _parts(options).items()
+            for name, value in self._parts[part].read(slot, own).items()
         }
 
     def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
         """What the parts bring together."""
         brought = (part.row_parameters(patches, index) for part in self._parts.values())
         return reduce(RowParameters.merged, brought)
+
+
+def _parts(options: KindOptions) -> Mapping[str, KindOptions]:
+    return options.parts if isinstance(options, CombinedOptions) else {options.kind: options}
+
+
+def _prefix(options: KindOptions, part: str) -> str:
+    return f"{part}." if isinstance(options, CombinedOptions) else ""
 
 
 def _named(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -44,9 +44,9 @@ BATCHES: dict[str, list[KindOptions]] = {
         DvptOptions(count=1, meta_net="specific", meta_layers=2, dynamic_layers="all"),
     ],
     "no prompts": [NONE],
-    "affine": [AffineOptions()],
+    "affine and bottleneck": [AffineOptions(), BottleneckOptions(width=2), CombinedOptions(dvpt=None)],
     "every bias": [AffineOptions(biases=True)],
-    "bottleneck": [BottleneckOptions(width=2)],
+    "a wide bottleneck": [BottleneckOptions(width=11)],
     "all three": [CombinedOptions(dvpt=DvptOptions(count=2))],
     "all three, shallow": [CombinedOptions(dvpt=DvptOptions(count=1, deep=False))],
 }

@@ -1,0 +1,140 @@
+"""What each kind of adapter costs, and whether kinds should share a pass.
+
+    python -m benchmarks.kinds --backbone vit_tiny_patch16_224.augreg_in21k_ft_in1k
+
+Cost is the time of a mixed batch, every row of another task, over that of one of DVPT (10 prompts) or, for
+kinds without prompts, of a head alone. Retention is the throughput of a batch over all tasks against
+that of one task. Riding compares rows of two kinds that run one after the other in batches of their own with
+the same rows in one batch of the layout that has both. All sides are timed in turn in one run.
+Writes benchmarks/results/kinds-<backbone>-<device>.json.
+"""
+
+import argparse
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
+from adapters.vit.backbone import load_backbone
+from benchmarks.common.interleaved import Call, interleave, ratio, rounded
+from benchmarks.common.machine import write_result
+from benchmarks.common.resident import (
+    Resident,
+    add_engine_flags,
+    bytes_per_task,
+    fill,
+    make_resident,
+    pictures,
+)
+
+AFFINE, BOTTLENECK = AffineOptions(), BottleneckOptions()
+KINDS: Mapping[str, KindOptions] = {
+    "linear": LinearOptions(),
+    "affine": AFFINE,
+    "affine with free biases": AffineOptions(biases=True),
+    "bottleneck": BOTTLENECK,
+    "affine, bottleneck": CombinedOptions(dvpt=None),
+    "dvpt": DvptOptions(),
+    "dvpt, affine": CombinedOptions(bottleneck=None),
+    "dvpt, affine, bottleneck": CombinedOptions(),
+}
+PLUS, BOTH = "dvpt, affine, bottleneck", "affine, bottleneck"
+RIDES = (1, 4, 16)
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = _parser().parse_args()
+    backbone = load_backbone(options.backbone, weights=options.weights, image_size=options.image_size)
+    flags = {
+        "device": options.device,
+        "precision": options.precision,
+        "torch_threads": options.threads,
+    }
+    resident = make_resident(
+        backbone, options.tasks, weights=options.weights, options=LinearOptions(), classes=100,
+        max_batch=options.batch, **flags,
+    )  # fmt: skip
+    of_kind = {"linear": resident}
+    for name, kind in list(KINDS.items())[1:]:
+        slots = fill(resident.bank, backbone, options.tasks, 100, kind)
+        of_kind[name] = Resident(resident.engine, resident.bank, slots)
+        resident.engine.warm(slots[0].layout)
+    images = [resident.engine.stage(image) for image in pictures(options.batch, backbone.config.image_size)]
+    times = interleave(_sides(of_kind, images, options.tasks), options.rounds, warm=2)
+    figures = {
+        "backbone": options.backbone,
+        "batch": options.batch,
+        "tasks": options.tasks,
+        "rounds": options.rounds,
+        "cost": {
+            name: rounded(ratio(times[name], times["dvpt" if "dvpt" in name else "linear"]))
+            for name in KINDS
+            if name not in {"dvpt", "linear"}
+        },
+        "cost_against_dvpt": {name: rounded(ratio(times[name], times["dvpt"])) for name in KINDS},
+        "retention": rounded(ratio(times[f"{PLUS}, 1 task"], times[PLUS])),
+        "riding": {
+            f"{rows} + {rows} rows": rounded(ratio(times[_ride(rows)], times[_apart(rows)]))
+            for rows in RIDES
+            if 2 * rows <= options.batch
+        },
+        "bytes_per_task": {name: bytes_per_task(own) for name, own in of_kind.items() if name != "linear"},
+        "ms": {name: round(1000 * float(np.median(own)), 2) for name, own in times.items()},
+    }
+    for name, figure in figures.items():
+        print(f"{name}: {figure}")
+    print(write_result(f"kinds-{options.backbone}-{options.device.partition(':')[0]}", figures))
+
+
+def _sides(of_kind: Mapping[str, Resident], images: list[Any], tasks: int) -> dict[str, Call]:
+    """Name → one batch of it, rows of as many tasks as there are, or pairs of smaller ones."""
+    rows = [int(row) for row in np.resize(np.random.default_rng(0).permutation(tasks), len(images))]
+    sides: dict[str, Call] = {
+        name: partial(resident.answer, images, rows) for name, resident in of_kind.items()
+    }
+    sides[f"{PLUS}, 1 task"] = partial(of_kind[PLUS].answer, images, [0] * len(images))
+    for count in RIDES:
+        if 2 * count <= len(images):
+            sides[_apart(count)] = partial(_apart_pass, of_kind, images[: 2 * count], rows)
+            sides[_ride(count)] = partial(of_kind[BOTH].answer, images[: 2 * count], rows[: 2 * count])
+    return sides
+
+
+def _apart_pass(of_kind: Mapping[str, Resident], images: list[Any], rows: list[int]) -> None:
+    half = len(images) // 2
+    of_kind["affine"].answer(images[:half], rows[:half])
+    of_kind["bottleneck"].answer(images[half:], rows[half : len(images)])
+
+
+def _apart(rows: int) -> str:
+    return f"{rows} affine, then {rows} bottleneck"
+
+
+def _ride(rows: int) -> str:
+    return f"{rows} affine and {rows} bottleneck in one pass"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_engine_flags(parser)
+    parser.add_argument("--image-size", type=int, metavar="PX")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
+    parser.add_argument("--batch", type=int, default=32, metavar="N")
+    parser.add_argument("--tasks", type=int, default=1000, metavar="N")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
