@@ -46,6 +46,20 @@ def reads_class_token_alone(vit: VisionTransformer) -> bool:
     )
 
 
+def has_plain_blocks(vit: VisionTransformer) -> bool:
+    """Whether rows may bring anything at all to the blocks."""
+    return all(_is_plain(block) for block in cast("Iterable[nn.Module]", vit.blocks))
+
+
+def _is_plain(block: nn.Module) -> bool:
+    return (
+        type(block) is Block
+        and type(block.attn) is Attention
+        and block.attn.gate is None
+        and type(block.mlp) is Mlp
+    )
+
+
 def require_plain_blocks(vit: VisionTransformer, rows: RowParameters) -> None:
     """Raise UnsupportedBackbone where the blocks have no such places as the rows reach into."""
     for block in cast("Iterable[nn.Module]", vit.blocks):
@@ -53,8 +67,7 @@ def require_plain_blocks(vit: VisionTransformer, rows: RowParameters) -> None:
             raise UnsupportedBackbone(
                 f"affines and bottlenecks need timm's plain Block, and this ViT has a {type(block).__name__}"
             )
-        plain = type(block.attn) is Attention and block.attn.gate is None and type(block.mlp) is Mlp
-        if rows.biases is not None and not plain:
+        if rows.biases is not None and not _is_plain(block):
             raise UnsupportedBackbone("free biases need blocks of timm's plain Attention and Mlp")
 
 

@@ -14,9 +14,13 @@ from adapters.kinds.kind import RowGraph
 from adapters.kinds.layout import Layout
 from adapters.kinds.table import kind_of
 from adapters.vit.backbone import Backbone
+from adapters.vit.blocks import has_plain_blocks
 from adapters.vit.onnx import neutral_inputs, parts_of, token_count, write_embed, write_encode
 from service.engine.onnx.cache import GraphCache
 from service.engine.onnx.session import BoundGraph, SessionMaker
+
+PREPARED_PARTS = (("affine", "bottleneck"), ("affine", "biases"))
+"""What the methods' adapters bring, exported at the start: later it would hold up everybody's answers."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class OnnxForward:
         self._embed = cache.open("embed", backbone, write_embed, maker.open)
         self._encoders: dict[tuple[str, ...], BoundGraph] = {}
         self._encoder(())
+        for parts in PREPARED_PARTS if has_plain_blocks(backbone.vit) else ():
+            cache.prepare(_encoder_name(parts), backbone, partial(write_encode, parts=parts))
         self._layouts: dict[Layout, _LayoutGraphs] = {}
 
     def features(self, images: Tensor, rows: Rows) -> Tensor:
@@ -99,8 +105,7 @@ class OnnxForward:
     def _encoder(self, parts: tuple[str, ...]) -> BoundGraph:
         """The encoder of these parts; each has the backbone's weights of its own in memory."""
         if parts not in self._encoders:
-            name = "-".join(("encode", *parts))
-            write = partial(write_encode, parts=parts)
+            name, write = _encoder_name(parts), partial(write_encode, parts=parts)
             self._encoders[parts] = self._cache.open(name, self._backbone, write, self._maker.open)
         return self._encoders[parts]
 
@@ -109,3 +114,7 @@ class OnnxForward:
 
     def _empty(self, *shape: int) -> Tensor:
         return torch.empty(*shape, device=self._maker.device, dtype=self._dtype)
+
+
+def _encoder_name(parts: tuple[str, ...]) -> str:
+    return "-".join(("encode", *parts))
