@@ -22,7 +22,8 @@ class AffineBody(nn.Module):
 
     def forward(self, patches: Tensor) -> RowParameters:
         """Patch tokens E₀ [B, N, D] → the same for each row."""
-        own = {name: value.expand(len(patches), *value.shape) for name, value in self.named_parameters()}
+        # Not len(): it is a number, and an exported graph would take batches of that number alone.
+        own = {name: value.expand(patches.shape[0], *value.shape) for name, value in self.named_parameters()}
         biases = Biases(own["embed"], own["qkv"], own["hidden"]) if self.options.biases else None
         return RowParameters(affine=Affine(1 + own["scale"], own["shift"]), biases=biases)
 

@@ -27,7 +27,7 @@ class BottleneckBody(nn.Module):
 
     def forward(self, patches: Tensor) -> RowParameters:
         """Patch tokens E₀ [B, N, D] → the same for each row."""
-        rows = len(patches)
+        rows = patches.shape[0]  # not len(), as an exported graph takes any number
         own = (value.expand(rows, *value.shape) for value in (self.down, self.bias, self.up))
         return RowParameters(bottleneck=Bottleneck(*own))
 

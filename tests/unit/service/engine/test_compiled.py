@@ -12,7 +12,6 @@ from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
 from adapters.bank.bank import AdapterBank
-from adapters.kinds.affine.options import AffineOptions
 from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.options import KindOptions
@@ -38,7 +37,7 @@ def failing_with(error: Exception) -> Callable[..., Callable[..., Tensor]]:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("options", [DvptOptions(), CombinedOptions(), AffineOptions(biases=True)])
+@pytest.mark.parametrize("options", [DvptOptions(), CombinedOptions()])
 def test_compiled_rows_are_the_plain_ones_on_mixed_slots(
     backbone: Backbone, make_artifact: MakeArtifact, options: KindOptions
 ) -> None:
