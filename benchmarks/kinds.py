@@ -10,6 +10,7 @@ Writes benchmarks/results/kinds-<backbone>-<device>.json.
 """
 
 import argparse
+import time
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -97,8 +98,10 @@ def main() -> None:
         for name, kind in APART.items():
             of_kind[name] = _filled(resident, backbone, options.tasks, kind)
     images = [resident.engine.stage(image) for image in pictures(options.batch, backbone.config.image_size)]
-    times = interleave(_sides(of_kind, images, options.tasks), options.rounds, warm=2)
-    figures = {
+    clock = time.thread_time if options.processor_time else time.perf_counter
+    times = interleave(_sides(of_kind, images, options.tasks), options.rounds, warm=2, clock=clock)
+    figures: dict[str, Any] = {
+        "clock": clock.__name__,
         "backbone": options.backbone,
         "batch": options.batch,
         "tasks": options.tasks,
@@ -161,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image-size", type=int, metavar="PX")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="of the engine's thread, with --threads 1 on a busy CPU"
+    )
     parser.add_argument("--batch", type=int, default=32, metavar="N")
     parser.add_argument("--tasks", type=int, default=1000, metavar="N")
     parser.add_argument("--rounds", type=int, default=20, metavar="N")

@@ -1,5 +1,7 @@
 """The graphs of affines and bottlenecks give what their stacks give, from the stacks' own tensors."""
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -36,7 +38,8 @@ def test_a_layouts_graphs_give_what_its_stack_gives(
     tokens, index = torch.randn(5, 17, 48).to(dtype), torch.tensor([2, 0, 1, 3, 2])
     expected = stack.row_parameters(tokens[:, 1:], index).to(dtype)
 
-    memory, found = iter(stack.tensors), {}
+    memory = iter(stack.tensors)
+    found: dict[str, Any] = {}
     for graph in kind.graphs(layout, backbone.config, prefix=1, half=dtype == torch.float16):
         session = onnxruntime.InferenceSession(graph.model, providers=["CPUExecutionProvider"])
         inputs = {name: next(memory) for name in graph.stack} | {"tokens": tokens, "index": index}
