@@ -17,7 +17,7 @@ from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from benchmarks.common.interleaved import Ratio, interleave, ratio
 from benchmarks.common.machine import write_result
-from training.methods.prompts import PromptMethod, joint_logits
+from training.methods.bodies import BodyMethod, joint_logits
 from training.options.train_config import TrainConfig
 
 CLASSES = 10
@@ -82,8 +82,8 @@ def joint_over_separate(backbone: Backbone, batch: int, trials: int, rounds: int
     return ratio(times["joint"], times["separate"])
 
 
-def _method(backbone: Backbone, **options: str) -> PromptMethod:
-    method = PromptMethod(backbone, TrainConfig.model_validate({"task": "x"} | options), CLASSES)
+def _method(backbone: Backbone, **options: str) -> BodyMethod:
+    method = BodyMethod(backbone, TrainConfig.model_validate({"task": "x"} | options), CLASSES)
     method.module.to(backbone.mean.device)
     return method
 
@@ -95,7 +95,7 @@ def _pictures(backbone: Backbone, batch: int) -> tuple[Tensor, Tensor]:
 
 
 def _stepper(
-    methods: Sequence[PromptMethod], images: Tensor, labels: Tensor, *, together: bool
+    methods: Sequence[BodyMethod], images: Tensor, labels: Tensor, *, together: bool
 ) -> Callable[[], None]:
     """One training step of each method, as the loop takes it."""
     optimizers = [torch.optim.AdamW(method.module.parameters(), lr=1e-4) for method in methods]

@@ -40,7 +40,7 @@ def _groups(module: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, value in module.named_parameters():
-        apart = config.meta_lr_ratio != 1.0 and name.startswith("body.meta_net.")
+        apart = config.meta_lr_ratio != 1.0 and ".meta_net." in name
         decays = config.decay_biases or value.dim() > 1
         groups.setdefault((apart, not decays), []).append(value)
     return [

@@ -9,6 +9,9 @@ from pydantic.config import JsonDict
 
 from adapters.config import PreprocessConfig, StrictModel
 from adapters.errors import InvalidName
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
@@ -99,9 +102,10 @@ class TrainConfig(StrictModel):
     dynamic_layers: Literal["first", "all"] = knob("first", METHOD, "layers the dynamic prompt is added in")
     prompt_dropout: float = knob(0.0, METHOD, "dropout on the prompts while training", ge=0, lt=1)
     partial_blocks: int = knob(1, METHOD, "blocks that partial trains, from the last", ge=1, le=100)
-    bottleneck_reduction: int = knob(8, METHOD, "width of the backbone over that of the bottleneck", ge=1)
-    bottleneck_init: Literal["kaiming", "vpt_zero"] = knob(
-        "kaiming", METHOD, "how the bottleneck's first matrix starts; vpt_zero trains the last biases alone"
+    bottleneck_width: int = knob(8, METHOD, "columns of the bottleneck beside each MLP", ge=1, le=256)
+    sequential_reduction: int = knob(8, METHOD, "width of the backbone over that of sequential's", ge=1)
+    sequential_init: Literal["kaiming", "vpt_zero"] = knob(
+        "kaiming", METHOD, "how sequential's first matrix starts; vpt_zero trains the last biases alone"
     )
     head_layers: int | None = knob(
         None, METHOD, f"linear maps of the head; k > 1 is Mlp-k ({defaults_help('head_layers')})", ge=1, le=8
@@ -341,7 +345,15 @@ class TrainConfig(StrictModel):
     @property
     def kind_options(self) -> KindOptions:
         """The options as an adapter records them."""
-        return LinearOptions() if METHODS[self.method].prompts == "none" else self.prompts
+        bottleneck = BottleneckOptions(width=self.bottleneck_width)
+        of_kind: dict[str, KindOptions] = {
+            "linear": LinearOptions(),
+            "dvpt": self.prompts,
+            "affine": AffineOptions(biases=self.method == "bias"),
+            "bottleneck": bottleneck,
+            "combined": CombinedOptions(dvpt=self.prompts, bottleneck=bottleneck),
+        }
+        return of_kind[METHODS[self.method].kind]
 
     @property
     def prompts(self) -> DvptOptions:

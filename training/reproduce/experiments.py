@@ -100,12 +100,12 @@ TABLE_1 = Experiment(
         _system("Sidetune", "sidetune", note=SIDE),
         _system("Bias", "bias"),
         # As the paper prints them; its adapters are not ours.
-        _system("Adapter-64", "bottleneck-64", note=START),
+        _system("Adapter-64", "sequential-64", note=START),
         _system(
-            "Adapter-64 zero", "bottleneck-64", beside="Adapter-64", note=ZERO, bottleneck_init=VPT_START
+            "Adapter-64 zero", "sequential-64", beside="Adapter-64", note=ZERO, sequential_init=VPT_START
         ),
-        _system("Adapter-8", "bottleneck-8", note=START),
-        _system("Adapter-8 zero", "bottleneck-8", beside="Adapter-8", note=ZERO, bottleneck_init=VPT_START),
+        _system("Adapter-8", "sequential-8", note=START),
+        _system("Adapter-8 zero", "sequential-8", beside="Adapter-8", note=ZERO, sequential_init=VPT_START),
         VPT,
         _system("VPT as DVPT", "vpt", beside="", note=EQUAL),
         DVPT,

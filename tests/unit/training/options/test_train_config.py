@@ -40,7 +40,7 @@ def test_a_head_alone_has_no_prompts() -> None:
         ({"method": "linear", "drop_path": 0.1}, "drop_path has no use for linear"),
         ({"method": "sidetune", "drop_path": 0.1}, "drop_path has no use for sidetune"),
         ({"method": "full", "warm_start": "digits"}, "warm_start needs a published adapter"),
-        ({"method": "bias", "calibrate": True}, "bias cannot be published"),
+        ({"method": "full", "calibrate": True}, "full cannot be published"),
         ({"calibrate": True, "train_split": "train", "eval_split": "val"}, "needs eval_split test"),
         ({"label_smoothing": 1.0}, "less than 1"),
     ],
@@ -79,7 +79,7 @@ def test_what_has_a_content_is_not_known_by_its_spelling(new_config: New) -> Non
     ("method", "idle"),
     [
         ("linear", {"prompt_count": 7, "meta_layers": 6, "partial_blocks": 2}),
-        ("vpt", {"meta_net": "specific", "bottleneck_reduction": 4}),
+        ("vpt", {"meta_net": "specific", "sequential_reduction": 4}),
         ("full", {"prompt_dropout": 0.5}),
     ],
 )

@@ -36,7 +36,7 @@ def test_rows_are_the_options_of_their_methods() -> None:
     options = {cell.system.name: cell.config for cell in plan("table1", tasks="dtd")}
     assert (options["Partial-1"].method, options["Partial-1"].partial_blocks) == ("partial", 1)
     assert [options[f"Mlp-{k}"].head_layers for k in (2, 5)] == [2, 5]
-    assert [options[f"Adapter-{r}"].bottleneck_reduction for r in (64, 8)] == [64, 8]
+    assert [options[f"Adapter-{r}"].sequential_reduction for r in (64, 8)] == [64, 8]
     assert [cell.config.meta_layers for cell in plan("table2", tasks="dtd")] == [2, 4, 6]
     assert [cell.config.meta_net for cell in plan("table3", tasks="dtd")] == ["shared", "specific"]
     assert [cell.config.train_percent for cell in plan("fig3", tasks="cub", methods="full")] == [
@@ -61,8 +61,8 @@ def test_bottlenecks_have_both_starts() -> None:
     rows = {cell.system.name: cell for cell in plan("table1", tasks="dtd")}
     for name in ("Adapter-64", "Adapter-8"):
         other = rows[f"{name} zero"]
-        assert (rows[name].config.bottleneck_init, other.config.bottleneck_init) == ("kaiming", "vpt_zero")
-        assert rows[name].config.bottleneck_reduction == other.config.bottleneck_reduction
+        assert (rows[name].config.sequential_init, other.config.sequential_init) == ("kaiming", "vpt_zero")
+        assert rows[name].config.sequential_reduction == other.config.sequential_reduction
         assert (rows[name].system.beside, other.system.beside) == (name, name)
 
 

@@ -40,8 +40,8 @@ def test_it_says_what_the_run_then_is(
 
 
 def test_a_method_that_is_not_served_has_no_adapter(new_config: New, picture_folder: Make) -> None:
-    said = lines(dry_run(Run(new_config(data=picture_folder(train=4, test=2), method="bias"))))
-    assert said["adapter"] == "none: a service cannot run bias"
+    said = lines(dry_run(Run(new_config(data=picture_folder(train=4, test=2), method="full"))))
+    assert said["adapter"] == "none: a service cannot run full"
     assert said["publishing"] == "nothing"
 
 

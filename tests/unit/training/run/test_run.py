@@ -262,11 +262,11 @@ def test_deterministic_runs_are_equal_and_another_run(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("method", ["bias", "bottleneck"])
+@pytest.mark.parametrize("method", ["bias", "sequential"])
 def test_compiled_blocks_train_as_they_do_uncompiled(
     new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """Bias, full and partial hand the blocks other parameters for each step, bottleneck hooks into them.
+    """Bias, full and partial hand the blocks other parameters for each step, sequential hooks into them.
 
     Graphs are captured as for every back end; generating code would take minutes and is not what may break.
     """

@@ -32,7 +32,7 @@ def tensors_of(run: Run) -> dict[str, torch.Tensor]:
     return run.method.module.state_dict()
 
 
-@pytest.mark.parametrize("method", ["dvpt", "vpt", "linear"])
+@pytest.mark.parametrize("method", ["dvpt", "vpt", "linear", "dvpt-plus", "affine", "bottleneck"])
 def test_a_run_starts_with_the_published_tensors(published: New, method: str) -> None:
     run = Run(published({"method": method}, method=method))
     artifact = Store.open(run.placement.store).load("colours", 1)
