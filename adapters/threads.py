@@ -7,7 +7,7 @@ from adapters.cores import available_cores
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-SPINS = "1000"
+SPINS = "2000"
 
 
 def wait_briefly(environ: MutableMapping[str, str] = os.environ) -> None:

@@ -1,11 +1,11 @@
 """What other processes on the same cores cost a training step and a pass of the service, by how threads wait.
 
-    python -m benchmarks.busy_machine [--busy 2] [--rounds 8]
+    python -m benchmarks.busy_machine --busy 2
+    chrt -f 1 python -m benchmarks.busy_machine --busy 0    # as on a quiet machine: before all others
 
 Each way is a process of its own, as OpenMP reads its variables once. They take turns: while one computes, the
-others sleep. A quiet turn is one in which other processes used less than 5 % of a core, and is taken again
-until it is, or the quietest of `--tries` counts. Then the same beside `--busy` processes that never stop.
-Writes benchmarks/results/busy_machine.json.
+others sleep. `cores_of_others` says what everybody else used in these turns. Writes
+benchmarks/results/busy_machine-<busy>.json.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,6 @@ from benchmarks.common.machine import write_result
 
 OWN, AS_SET = "torch's own", "as the commands set it"
 TASKS = ("training", "serving")
-OTHERS = 0.05
 Turn = tuple[float, float]
 """Mean seconds of a step, and cores that others used meanwhile."""
 
@@ -41,7 +40,6 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=2, help="processes that compute beside it")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn; its first half settles")
-    parser.add_argument("--tries", type=int, default=200, help="turns that may be taken for a quiet one")
     parser.add_argument("--worker", choices=TASKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -50,7 +48,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no busy process behind
     figures = {task: _measure(task, options) for task in TASKS}
     print(json.dumps(figures, indent=1))
-    print(write_result("busy_machine", {"busy_processes": options.busy, "step_ms": figures}))
+    print(write_result(f"busy_machine-{options.busy}", figures))
 
 
 def ways() -> dict[str, dict[str, str]]:
@@ -61,39 +59,31 @@ def ways() -> dict[str, dict[str, str]]:
 
 
 def _measure(task: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Way → milliseconds of a step, quiet and busy, and both over those of torch's own way."""
-    with _workers(task, options.seconds) as workers:
-        quiet = _turns(workers, options.rounds, options.tries)
-        with _others(options.busy):
-            busy = _turns(workers, options.rounds, 1)
+    """Way → milliseconds of a step, and their ratio to torch's own way."""
+    with _workers(task, options.seconds) as workers, _others(options.busy):
+        turns = _turns(workers, options.rounds)
+    return {way: _figures(taken, turns[OWN]) for way, taken in turns.items()}
+
+
+def _figures(turns: Sequence[Turn], own: Sequence[Turn]) -> dict[str, Any]:
+    steps_s, others = zip(*turns, strict=True)
     return {
-        way: {
-            "quiet": _ms(quiet[way]), "busy": _ms(busy[way]),
-            f"quiet over {OWN}": rounded(ratio(quiet[way], quiet[OWN])),
-            f"busy over {OWN}": rounded(ratio(busy[way], busy[OWN])),
-        }
-        for way in workers
-    }  # fmt: skip
+        "ms": round(1000 * statistics.median(steps_s), 2),
+        "worst_ms": round(1000 * max(steps_s), 2),
+        f"over {OWN}": rounded(ratio(steps_s, [step_s for step_s, _ in own])),
+        "cores_of_others": round(statistics.median(others), 2),
+    }
 
 
-def _ms(steps_s: list[float]) -> dict[str, float]:
-    return {"median": round(1000 * statistics.median(steps_s), 2), "worst": round(1000 * max(steps_s), 2)}
-
-
-def _turns(workers: Mapping[str, Callable[[], Turn]], rounds: int, tries: int) -> dict[str, list[float]]:
-    """Mean seconds of a step, one a round: of the first quiet turn, or of the quietest of `tries`."""
-    means: dict[str, list[float]] = {way: [] for way in workers}
+def _turns(workers: Mapping[str, Callable[[], Turn]], rounds: int) -> dict[str, list[Turn]]:
+    """A turn of each way in each round."""
+    taken: dict[str, list[Turn]] = {way: [] for way in workers}
 
     def turn(way: str) -> None:
-        best = workers[way]()
-        for _ in range(tries - 1):
-            if best[1] < OTHERS:
-                break
-            best = min(best, workers[way](), key=lambda taken: taken[1])
-        means[way].append(best[0])
+        taken[way].append(workers[way]())
 
     interleave({way: partial(turn, way) for way in workers}, rounds)
-    return {way: values[1:] for way, values in means.items()}
+    return {way: turns[1:] for way, turns in taken.items()}  # the first one warms up
 
 
 @contextmanager

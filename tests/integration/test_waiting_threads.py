@@ -18,7 +18,7 @@ COMMANDS = {
 @pytest.mark.parametrize("module", COMMANDS)
 @pytest.mark.parametrize(
     ("own", "told"),
-    [({}, ["OMP_WAIT_POLICY = 'PASSIVE'", "GOMP_SPINCOUNT = '1000'"]), (
+    [({}, ["OMP_WAIT_POLICY = 'PASSIVE'", "GOMP_SPINCOUNT = '2000'"]), (
         {"OMP_WAIT_POLICY": "ACTIVE"}, ["OMP_WAIT_POLICY = 'ACTIVE'"])],
 )  # fmt: skip
 def test_commands_have_threads_wait_briefly(module: str, own: dict[str, str], told: list[str]) -> None:

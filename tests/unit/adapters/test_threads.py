@@ -6,7 +6,7 @@ from adapters.threads import wait_briefly
 def test_threads_wait_without_spinning() -> None:
     environ = {"OTHER": "1"}
     wait_briefly(environ)
-    assert environ == {"OTHER": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+    assert environ == {"OTHER": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
 
 
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
