@@ -64,12 +64,12 @@ Every finished run is a row of `benchmarks/results/evidence.csv`, with a bit for
 seed 0 for DVPT, VPT and linear are those of `python -m benchmarks.real_pictures train` ([results.md](results.md)): the same
 training, on two threads. Differences carry a 95 % interval for other seeds and other pictures
 (`training.uncertainty.difference_interval`: Welch's t for the seeds, the pictures they share beside it; in simulated
-studies it holds the truth in 95 to 100 of 100, and is on average 1.2 times as wide as an interval that knows the true
+studies it holds the truth in 93 to 100 of 100, and is on average 1.2 times as wide as an interval that knows the true
 variances with five seeds a side, 1.5 times with three, 3 times with two). Where 0 lies inside, the rows do not settle which side is better. A table of k rows has k such intervals, of which one in twenty
 misses by chance. Two seeds say little, and their intervals are as wide as that; where a side has one seed, nothing can
 be said about other seeds, and the interval is marked as that of the pictures alone. ± is the standard deviation between
-seeds; a figure without it is of one seed. `more-seeds` has two seeds more of what three leave open by a hair, and has
-not been run.
+seeds; a figure without it is of one seed. `more-seeds` has two seeds more of what three leave open by a hair and has
+not been run; `augmentation` has been run in part.
 
 Machine: {MEASURED_ON};
 {" to ".join(dict.fromkeys([*days[:1], *days[-1:]]))}. Not measured on a GPU. Seconds are those of one busy core."""
