@@ -264,10 +264,10 @@ def test_rows_of_two_layouts_and_dead_slots_are_refused(backbone: Backbone) -> N
         forward_mixed(backbone, bank, pixels(1), [one.slot])
 
 
-def test_bfloat16_stays_close_to_float32() -> None:
+@pytest.mark.parametrize("options", [DvptOptions(count=3), CombinedOptions(dvpt=DvptOptions(count=3))])
+def test_bfloat16_stays_close_to_float32(options: KindOptions) -> None:
     full = tiny_backbone()
     half = tiny_backbone().prepare(CPU, torch.bfloat16)
-    options = DvptOptions(count=3)
     adapter = Adapter(options, full.config, 10).eval()
     answers = []
     images = pixels(64)
@@ -278,10 +278,13 @@ def test_bfloat16_stays_close_to_float32() -> None:
     assert (answers[0] - answers[1]).abs().max() < 0.02
 
 
-def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [DvptOptions(count=3), CombinedOptions(dvpt=DvptOptions(count=3)), AffineOptions(biases=True)],
+)
+def test_at_bfloat16_the_bank_answers_as_the_reference_does(options: KindOptions) -> None:
     backbone = tiny_backbone().prepare(CPU, torch.bfloat16)
     torch.manual_seed(0)
-    options = DvptOptions(count=3)
     adapter = random_adapter(backbone.config, options, 10)
     rounded = {name: tensor.bfloat16() for name, tensor in adapter.state_dict().items()}
     adapter.load_state_dict(rounded)
