@@ -16,6 +16,7 @@ DvptError
 │   ├── VersionNotFound
 │   ├── LabelNotFound
 │   └── StoreConflict         the state of the store forbids it
+│       └── ClassesDiffer        a label would move to another list of classes
 ├── PictureError           bytes that are no usable picture
 │   ├── PictureFormat         a format that is not read
 │   ├── PictureTooLarge       more bytes, pixels or work than allowed
@@ -87,6 +88,10 @@ class LabelNotFound(StoreError):
 
 class StoreConflict(StoreError):
     """The state of the store forbids the change."""
+
+
+class ClassesDiffer(StoreConflict):
+    """A label would move to a version with another list of classes."""
 
 
 class PictureError(DvptError):

@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from adapters.cores import available_cores
 from adapters.vit.backbone import random_backbone
 from benchmarks.common.http_load import asks_for, run_load
 from benchmarks.common.interleaved import ratio, rounded
@@ -28,7 +29,6 @@ from benchmarks.common.photographs import INPUT_PX, VIT, fitted, fitted_by_pillo
 from benchmarks.common.processor_time import cpu_seconds
 from benchmarks.common.random_store import random_store
 from benchmarks.common.running import running
-from service.cores import available_cores
 
 PORT = 8123
 FILES = 32

@@ -17,7 +17,7 @@ from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from benchmarks.common.interleaved import Ratio, interleave, ratio
 from benchmarks.common.machine import write_result
-from training.methods.prompts import PromptMethod, joint_logits
+from training.methods.bodies import BodyMethod, joint_logits
 from training.options.train_config import TrainConfig
 
 CLASSES = 10
@@ -63,6 +63,11 @@ def dvpt_over_vpt(backbone: Backbone, batch: int, rounds: int) -> Ratio:
     return ratio(times["dvpt"], times["vpt"])
 
 
+def new_step(backbone: Backbone, batch: int) -> Callable[[], None]:
+    """One training step of DVPT."""
+    return _stepper([_method(backbone, method="dvpt")], *_pictures(backbone, batch), together=False)
+
+
 def joint_over_separate(backbone: Backbone, batch: int, trials: int, rounds: int) -> Ratio:
     """Time of a step of several trials in one forward over that of their steps one after the other."""
     images, labels = _pictures(backbone, batch)
@@ -77,8 +82,8 @@ def joint_over_separate(backbone: Backbone, batch: int, trials: int, rounds: int
     return ratio(times["joint"], times["separate"])
 
 
-def _method(backbone: Backbone, **options: str) -> PromptMethod:
-    method = PromptMethod(backbone, TrainConfig.model_validate({"task": "x"} | options), CLASSES)
+def _method(backbone: Backbone, **options: str) -> BodyMethod:
+    method = BodyMethod(backbone, TrainConfig.model_validate({"task": "x"} | options), CLASSES)
     method.module.to(backbone.mean.device)
     return method
 
@@ -90,7 +95,7 @@ def _pictures(backbone: Backbone, batch: int) -> tuple[Tensor, Tensor]:
 
 
 def _stepper(
-    methods: Sequence[PromptMethod], images: Tensor, labels: Tensor, *, together: bool
+    methods: Sequence[BodyMethod], images: Tensor, labels: Tensor, *, together: bool
 ) -> Callable[[], None]:
     """One training step of each method, as the loop takes it."""
     optimizers = [torch.optim.AdamW(method.module.parameters(), lr=1e-4) for method in methods]

@@ -19,20 +19,20 @@ from service.descriptors import connection_limit
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Engine, Probabilities
+from service.http.application import Application
 from service.http.classifier import Classifier
 from service.http.decoding.decoder import Decoder
 from service.http.decoding.fair_threads import FairThreads
 from service.http.edge.connections import Connections
 from service.http.edge.limits import EdgeLimits
 from service.http.guard import Guard, allow_all
-from service.http.handlers import add_problem_handlers
+from service.http.handlers import problem_answers
 from service.http.openapi import complete_openapi
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
-from service.http.request_log import RequestLog
 from service.http.request_metrics import RequestMetrics
-from service.http.root_path import RootPath, check_root_path
+from service.http.root_path import check_root_path
 from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
@@ -139,7 +139,10 @@ def create_service(
             decode_threads.close()
             threads.close()
 
-    app = FastAPI(
+    app = Application(
+        problem_answers(registry),
+        prefix=settings.root_path,
+        access_log=settings.access_log,
         title="DVPT Serve",
         summary="Many image-classification tasks on one frozen Vision Transformer",
         version=distribution_version(),
@@ -153,12 +156,9 @@ def create_service(
     add_task_routes(app, guard, registry)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
-    add_problem_handlers(app, registry)
     complete_openapi(app)
     if settings.root_path:
         check_root_path(settings.root_path, app.routes)
-        app.add_middleware(RootPath, root_path=settings.root_path, routes=app.routes)
-    app.add_middleware(RequestLog, access_log=settings.access_log)
     connections = Connections(edge_limits(settings))
     metrics.connections.set_function(lambda: len(connections))
     return Service(app, lifecycle, connections)

@@ -13,10 +13,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.cores import available_cores
 from adapters.environment import cache_folder
 from adapters.pictures.decode import MAX_PIXELS
 from adapters.store.files import Location, as_location
-from service.cores import available_cores
 from service.variables import given
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import Phase, settings
 
 from adapters.vit.backbone import Backbone
 from tests.support.backbones import tiny_backbone
 
 torch.set_num_threads(1)
+# For `make mutate`: the same examples each time, and no search for a smaller one that fails.
+settings.register_profile(
+    "mutation", max_examples=25, derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate)
+)
 
 
 @pytest.fixture(scope="session")

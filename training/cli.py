@@ -5,9 +5,11 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from adapters.command.streams import open_streams
+from adapters.command.streams import as_utf8, open_streams
+from adapters.threads import keep_to_cores, wait_briefly
 from training.command import run_command
 from training.errors import DataUnusable
+from training.harmless import harmless
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
 from training.path_text import text_of
@@ -23,13 +25,14 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. 0; 1 for what cannot be trained, 130 or 143 at a signal; usage errors exit with 2."""
     open_streams()
+    wait_briefly()
     arguments = list(sys.argv[1:] if argv is None else argv)
     config = parse_arguments(
         SearchConfig, arguments, prog="dvpt-train", description=DESCRIPTION, recipes=RECIPES
     )
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    command = shlex.join(["dvpt-train", *map(text_of, arguments)])
+    command = as_utf8(shlex.join(["dvpt-train", *arguments]))
     goes_on = "interrupted; the same command goes on after the last whole epoch"
     return run_command("dvpt-train", lambda: _train(config, command), goes_on)
 
@@ -38,16 +41,24 @@ def _train(config: SearchConfig, command: str) -> str:
     """Search, say what would be done, or train; what a user wants to know at the end."""
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
     from training.run.dry_run import dry_run  # noqa: PLC0415
+    from training.run.publish import published_lines  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
     from training.run.summary import summary  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
     if config.check:
         return _check(config)
+    keep_to_cores()
     if config.search:
         return search(config, command)
     run = Run(config.plain())
-    return dry_run(run) if config.dry_run else summary(run, run.execute(command))
+    if config.dry_run:
+        return dry_run(run)
+    run.explain()
+    outcome = run.execute(command)
+    with harmless("summary", f"what was measured stands in {outcome.run}"):
+        return summary(run, outcome)
+    return "\n".join(published_lines(run.config, outcome.store, outcome.version))
 
 
 def _check(config: SearchConfig) -> str:

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from adapters.command.streams import closed, complain
 from adapters.errors import DvptError
+from training.memory import memory_faults
+from training.ranks import spare_rank
 
 OUT_OF_MEMORY = (
     "the memory does not suffice: a smaller --batch-size or --image-size needs less, so do fewer pictures "
@@ -21,11 +23,18 @@ class Terminated(KeyboardInterrupt):
 
 
 def run_command(program: str, work: Callable[[], str], if_interrupted: str) -> int:
-    """Print what `work` returns; 0, or 1 with one line for what cannot be done, 130 or 143 for a signal."""
+    """Print what `work` returns; 0, or 1 with one line for what cannot be done, 130 or 143 for a signal.
+
+    Of the processes that torchrun starts, all but that of rank 0 end at once with a line and 0.
+    """
+    if (spare := spare_rank()) is not None:
+        return closed(complain(program, spare, 0))
     # As PID 1 of a container a process without a handler would not hear it at all.
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.stdout.write(f"{work()}\n")
+        with memory_faults():
+            said = work()
+        sys.stdout.write(f"{said}\n")
         code = 0
     except (DvptError, OSError) as error:  # OSError: a disk that is full, a file that may not be read
         code = complain(program, error)

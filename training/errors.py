@@ -4,11 +4,11 @@ DvptError
 └── TrainingError
     ├── DataNotFound      no data where it was looked for, and none to be had
     ├── DataUnusable      lists, classes or pictures that cannot be trained on
-    ├── MemoryShort       more pixels than there is memory for
     ├── OptionsUnusable   options, or a file of them, that cannot be read or had together
     ├── MethodUnsuitable  a method that does not go with the input, or cannot be published
     ├── Diverged          the loss, or a trained value, is no number any more
     ├── NotWritten        a file that could not be written whole, for a full disk or a missing right
+    ├── OutOfMemory       host or device have less memory than is needed
     ├── RunInUse          another process is at work in the run directory
     └── CheckpointDamaged a run directory that cannot be resumed
 """
@@ -28,10 +28,6 @@ class DataUnusable(TrainingError):
     """Lists, classes or pictures that cannot be trained on."""
 
 
-class MemoryShort(TrainingError):
-    """The pictures, or what is computed of them, need more memory than there is."""
-
-
 class OptionsUnusable(TrainingError):
     """Options, or a file of them, that cannot be read or cannot be had together."""
 
@@ -46,6 +42,10 @@ class Diverged(TrainingError):
 
 class NotWritten(TrainingError):
     """A file could not be written whole: the disk is full, or the right is missing."""
+
+
+class OutOfMemory(TrainingError):
+    """The host or the device has less memory than the run needs."""
 
 
 class RunInUse(TrainingError):

@@ -136,6 +136,13 @@ class RunDirectory:
             ) from error
 
 
+def find_directory(runs: Path, name: str, key: str) -> RunDirectory:
+    """The run of that key, under whatever name it was begun; one of this name where there is none yet."""
+    own = runs / f"{name}-{key}"
+    begun = sorted(path for path in runs.glob(f"*-{key}") if path.is_dir())
+    return RunDirectory(own if own in begun or not begun else begun[0])
+
+
 def reason(error: Exception) -> str:
     """The system's own words, which stand in OSError's middle."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

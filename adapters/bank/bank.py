@@ -94,6 +94,11 @@ class AdapterBank:
             self._live.add(slot)
             return slot
 
+    def has_room(self, layout: Layout) -> bool:
+        """Whether a slot of this layout is free now."""
+        free = self._free.get(layout)
+        return free is None or free.free > 0
+
     def read(self, config: AdapterConfig, slot: Slot) -> dict[str, Tensor]:
         """The tensors of a live slot on the host, in the bank's precision, as `insert` takes them again."""
         with self._lock:

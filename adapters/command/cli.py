@@ -89,13 +89,13 @@ def _label(store: Store, options: Namespace) -> int:
         store.remove_label(options.task, options.label)
         print(f"removed label {options.label} of {options.task}")
     else:
-        store.set_label(options.task, options.label, options.version)
+        store.set_label(options.task, options.label, options.version, replace_classes=options.replace_classes)
         print(f"{options.task}: {options.label} = version {options.version}")
     return 0
 
 
 def _rollback(store: Store, options: Namespace) -> int:
-    version = store.rollback(options.task, options.label)
+    version = store.rollback(options.task, options.label, replace_classes=options.replace_classes)
     print(f"{options.task}: {options.label} = version {version}")
     return 0
 
@@ -119,7 +119,10 @@ def _prune(store: Store, options: Namespace) -> int:
 
 def _import(store: Store, options: Namespace) -> int:
     artifact = read_artifact(options.directory, store.backbone)
-    version = store.publish(options.task, artifact, label=None if options.no_label else options.label)
+    version = store.publish(
+        options.task, artifact, label=None if options.no_label else options.label,
+        replace_classes=options.replace_classes,
+    )  # fmt: skip
     print(f"published {options.task} version {version}")
     return 0
 
@@ -192,9 +195,11 @@ def _add_changing(command: AddCommand) -> None:
     choice = label.add_mutually_exclusive_group(required=True)
     choice.add_argument("version", type=_positive, nargs="?")
     choice.add_argument("--remove", action="store_true", help="remove the label")
+    _add_replacing(label)
     rollback = command("rollback", _rollback, "move a label back to the version before")
     rollback.add_argument("task")
     rollback.add_argument("--label", default=STABLE, help="default: %(default)s")
+    _add_replacing(rollback)
     delete = command("delete", _delete, "delete a version without labels, or a whole task")
     delete.add_argument("task")
     choice = delete.add_mutually_exclusive_group(required=True)
@@ -215,6 +220,7 @@ def _add_carrying(command: AddCommand) -> None:
     choice = importing.add_mutually_exclusive_group()
     choice.add_argument("--label", default=STABLE, help="label to move to it (default: %(default)s)")
     choice.add_argument("--no-label", action="store_true", help="move no label")
+    _add_replacing(importing)
     export = command("export", _export, "write one version of a task to a new directory, or as an ONNX model")
     export.add_argument("task")
     export.add_argument(
@@ -237,6 +243,12 @@ def _add_version(parser: ArgumentParser, default: str) -> None:
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--version", type=_positive, metavar="N", help=f"default: {default}")
     choice.add_argument("--label", help="the version that a label names")
+
+
+def _add_replacing(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--replace-classes", action="store_true", help="move the label to another list of classes, too"
+    )
 
 
 def _add_weights(parser: ArgumentParser) -> None:

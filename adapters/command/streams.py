@@ -27,6 +27,19 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
+def as_utf8(text: str) -> str:
+    """Text of the command line or of the file system as UTF-8 has it, whatever the locale.
+
+    Bytes that are no UTF-8 are written as escapes, so that the text can be written anywhere.
+    """
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def from_utf8(text: str) -> str:
+    """A path that `as_utf8` made, as the system's calls take it in this locale."""
+    return os.fsdecode(text.encode())
+
+
 def complain(program: str, error: Exception | str, code: int = 1) -> int:
     """Say in one line what is wrong; returns the exit code."""
     with suppress(OSError):  # nobody reads it

@@ -56,11 +56,12 @@ class Kind(Protocol[Options]):
     ) -> "Stack[Any]":
         """Memory for `slots` adapters of one layout, all neutral at first."""
 
-    def graph(
+    def graphs(
         self, layout: Options, backbone: BackboneConfig, *, prefix: int, half: bool
-    ) -> "RowGraph | None":
-        """What the layout's stack computes, as an ONNX graph; None where rows bring nothing of their own.
+    ) -> "tuple[RowGraph, ...]":
+        """What the layout's stack computes, as ONNX graphs; none where rows bring nothing of their own.
 
+        Their stacks together are the tensors of the layout's stack, in the same order.
         `prefix` counts the tokens before the patches. Tokens, stack and outputs are float16 where `half`,
         else float32. Needs the `onnx` extra.
         """
@@ -80,6 +81,12 @@ class Stack(ABC, Generic[Options]):
     @abstractmethod
     def write(self, slot: int, options: Options, tensors: Mapping[str, Tensor]) -> None:
         """Copy one adapter's tensors, named as in its body; nothing may stay of the adapter before."""
+
+    @torch.inference_mode()
+    def clear(self, slot: int) -> None:
+        """Make a slot neutral, as the null slot is."""
+        for tensor in self.tensors:
+            tensor[slot].zero_()
 
     @abstractmethod
     def read(self, slot: int, options: Options) -> dict[str, Tensor]:

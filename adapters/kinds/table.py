@@ -4,12 +4,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from adapters.kinds.affine.kind import AffineKind
+from adapters.kinds.bottleneck.kind import BottleneckKind
+from adapters.kinds.combined.kind import CombinedKind
 from adapters.kinds.dvpt.kind import DvptKind
 from adapters.kinds.kind import Kind
 from adapters.kinds.linear.kind import LinearKind
 from adapters.kinds.options import KindOptions
 
-KINDS: Mapping[str, Kind[Any]] = MappingProxyType({"dvpt": DvptKind(), "linear": LinearKind()})
+KINDS: Mapping[str, Kind[Any]] = MappingProxyType(
+    {
+        "dvpt": DvptKind(),
+        "linear": LinearKind(),
+        "affine": AffineKind(),
+        "bottleneck": BottleneckKind(),
+        "combined": CombinedKind(),
+    }
+)
 
 
 def kind_named(name: object) -> Kind[Any]:

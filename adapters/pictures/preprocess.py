@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.config import PreprocessConfig
-from adapters.errors import PictureError
+from adapters.errors import PictureError, PictureTooLarge
 from adapters.pictures.convert import Factors, to_rgb
 from adapters.pictures.decode import MAX_PIXELS, Extent, opened
 from adapters.pictures.deep import Box
 
+MAX_FILE_BYTES = 1 << 30  # a picture of MAX_PIXELS has less; a device may never end
 RESIZE_GAP = 2
 MOST_UNEVEN = 4
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
@@ -55,9 +56,13 @@ def to_pixels(
 
 
 def read_pixels(path: Path, config: PreprocessConfig, image_size: int) -> Tensor:
-    """`to_pixels` of a picture file; its errors name the file. Raises OSError too."""
+    """`to_pixels` of a picture file or a pipe; its errors name the file. Raises OSError too."""
     try:
-        return to_pixels(path.read_bytes(), config, image_size)
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise PictureTooLarge(f"more than the {MAX_FILE_BYTES} bytes that are read of one picture")
+        return to_pixels(data, config, image_size)
     except PictureError as error:
         raise type(error)(f"{path}: {error}") from error
 

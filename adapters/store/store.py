@@ -12,6 +12,7 @@ from adapters.errors import (
     ArtifactDamaged,
     ArtifactError,
     BackboneMismatch,
+    ClassesDiffer,
     ConfigError,
     LabelNotFound,
     StoreConflict,
@@ -29,6 +30,7 @@ from adapters.store.artifact import (
     encode_artifact,
     parse_config,
 )
+from adapters.store.class_lists import require_same_classes
 from adapters.store.files import Files, Fingerprint, Location, Stamp, open_files
 from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
 from adapters.store.names import check_label_name, check_task_name, is_task_name
@@ -198,14 +200,17 @@ class Store:
         """What tells, without reading the files of a version, that somebody changed one; empty if none is."""
         return self._versions.fingerprint(check_task_name(task), version)
 
-    def publish(self, task: str, artifact: Artifact, *, label: str | None = STABLE) -> int:
+    def publish(
+        self, task: str, artifact: Artifact, *, label: str | None = STABLE, replace_classes: bool = False
+    ) -> int:
         """Write the next version of a task, move `label` to it, and return its number.
 
-        Raises BackboneMismatch, ArtifactError or InvalidName before anything is written.
+        Raises BackboneMismatch, ArtifactError, InvalidName or ClassesDiffer before anything is written; the
+        last one also where the label came to other classes meanwhile: the version is there without it then.
         """
         check_task_name(task)
-        if label is not None:
-            check_label_name(label)
+        if label is not None and not replace_classes:
+            self.check_classes(task, label, artifact.config.classes)
         files = encode_artifact(artifact, self.backbone)
         version = self._versions.claim(task)
         try:
@@ -215,18 +220,34 @@ class Store:
                 self._versions.bury(task, version)
             raise
         if label is not None:
-            self.set_label(task, label, version)
+            try:
+                self.set_label(task, label, version, replace_classes=replace_classes)
+            except ClassesDiffer as error:
+                raise ClassesDiffer(f"{error}; published as version {version}, without the label") from error
         return version
 
-    def set_label(self, task: str, label: str, version: int) -> None:
-        """Point a label at a version, and remember the version it leaves."""
+    def check_classes(self, task: str, label: str, classes: Sequence[str]) -> None:
+        """Raise ClassesDiffer if the label names a version whose classes, in their order, are not these.
+
+        Of a label or version that cannot be read nothing is held: moving the label is how it is repaired.
+        """
+        before = self._label(task, check_label_name(label))
+        if before is None:
+            return
+        try:
+            own = self.config(task, before.version).classes
+        except (ArtifactError, StoreError):
+            return
+        require_same_classes(label, before.version, own, classes)
+
+    def set_label(self, task: str, label: str, version: int, *, replace_classes: bool = False) -> None:
+        """Point a label at a version, and remember the version it leaves. Raises ClassesDiffer."""
         check_label_name(label)
         with self._locked(task):
             self.task(task).require_version(version)
-            try:
-                before = read_label(self._files, task, label)
-            except ArtifactError:
-                before = None  # setting a damaged label is how it is repaired
+            before = self._label(task, label)
+            if before and before.version != version and not replace_classes:
+                self.check_classes(task, label, self.config(task, version).classes)
             after = before.moved_to(version) if before else LabelFile(version=version)
             if after != before:
                 write_label(self._files, task, label, after)
@@ -239,10 +260,10 @@ class Store:
                 raise LabelNotFound(f"task {task!r} has no label {label!r}")
             self._files.remove(label_key(task, label))
 
-    def rollback(self, task: str, label: str = STABLE) -> int:
+    def rollback(self, task: str, label: str = STABLE, *, replace_classes: bool = False) -> int:
         """Move a label back to the version it named before; that version.
 
-        Raises LabelNotFound, and StoreConflict where there is nothing to go back to.
+        Raises LabelNotFound, ClassesDiffer, and StoreConflict where there is nothing to go back to.
         """
         check_label_name(label)
         with self._locked(task):
@@ -254,6 +275,8 @@ class Store:
                 raise StoreConflict(
                     f"label {label!r} of task {task!r} has no version before {before.version} to go back to"
                 )
+            if not replace_classes:
+                self.check_classes(task, label, self.config(task, after.version).classes)
             write_label(self._files, task, label, after)
             return after.version
 
@@ -336,6 +359,13 @@ class Store:
                 return files
             self.task(task).require_version(version)
         raise VersionNotFound(f"version {version} of task {task!r} could not be read whole")
+
+    def _label(self, task: str, label: str) -> LabelFile | None:
+        """The label; None where there is none, or a damaged one."""
+        try:
+            return read_label(self._files, task, label)
+        except ArtifactError:
+            return None
 
     def _readable_labels(self, task: str) -> dict[str, LabelFile]:
         """All labels; one that cannot be read might name any version, so nothing may be deleted then."""

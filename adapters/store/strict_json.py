@@ -44,7 +44,7 @@ def parse_json(model: type[Model], data: bytes, name: str) -> Model:
 
 def first_error(error: ValidationError) -> str:
     """The first thing pydantic found wrong, in one line, and how many more there are."""
-    details = error.errors(include_url=False, include_context=False)
+    details = error.errors()
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return _one_line(details[0]) + more
 

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from adapters.config import BackboneConfig, Channels
 from adapters.environment import variable
 from adapters.errors import BackboneMismatch, BackboneWeights, UnsupportedBackbone
-from adapters.vit.blocks import class_token_through, reads_class_token_alone, with_prompts
+from adapters.vit.blocks import (
+    reads_class_token_alone,
+    require_plain_blocks,
+    shifted_tokens,
+    through,
+    with_prompts,
+)
 from adapters.vit.patches import FoldedPatches
 from adapters.vit.row_parameters import NEUTRAL, RowParameters
 
@@ -98,15 +104,23 @@ class Backbone(nn.Module):
 
     def encode(self, tokens: Tensor, rows: RowParameters = NEUTRAL) -> Tensor:
         """Tokens [B, prefix + N, D] and what each row brings of its own → pooled features [B, D]."""
-        prefix, x = self.prefix_count, tokens
-        prompts = None if rows.prompts is None else rows.prompts.to(tokens.dtype)
+        prefix, x, rows = self.prefix_count, tokens, rows.to(tokens.dtype)
+        prompts, fitted = rows.prompts, rows.reach_into_blocks
+        if fitted:
+            require_plain_blocks(self.vit, rows)
+        if rows.biases is not None:
+            x = shifted_tokens(x, rows.biases.embed, prefix)
         count = 0 if prompts is None else prompts.shape[2]
         alone = self.class_token_alone and not torch.is_grad_enabled()
         last = len(self.vit.blocks) - 1
         for layer, block in enumerate(self.vit.blocks):
             if prompts is not None and layer < prompts.shape[1]:
                 x = with_prompts(x, prompts[:, layer], prefix, fresh=layer == 0)
-            x = class_token_through(block, x) if alone and layer == last else block(x)
+            short = alone and layer == last
+            if fitted or short:
+                x = through(block, x, rows.of_block(layer), class_token_alone=short)
+            else:
+                x = block(x)
         if count and not alone:
             x = torch.cat([x[:, :prefix], x[:, prefix + count :]], dim=1)
         return self.vit.forward_head(self.vit.norm(x), pre_logits=True)

@@ -1,12 +1,27 @@
 """Parts of a ViT's forward pass that timm has no name for."""
 
+from collections.abc import Iterable
 from typing import cast
 
 import torch
 from timm.layers.attention import Attention
+from timm.layers.mlp import Mlp
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from adapters.errors import UnsupportedBackbone
+from adapters.vit.row_parameters import (
+    ATTENTION,
+    MLP,
+    NEUTRAL_BLOCK,
+    NORM1,
+    NORM2,
+    Affine,
+    BlockParameters,
+    Bottleneck,
+    RowParameters,
+)
 
 
 def with_prompts(tokens: Tensor, prompts: Tensor, prefix: int, *, fresh: bool) -> Tensor:
@@ -31,28 +46,97 @@ def reads_class_token_alone(vit: VisionTransformer) -> bool:
     )
 
 
-def class_token_through(block: nn.Module, tokens: Tensor) -> Tensor:
-    """Tokens [B, T, D] → the class token behind `block` [B, 1, D].
+def has_plain_blocks(vit: VisionTransformer) -> bool:
+    """Whether rows may bring anything at all to the blocks."""
+    return all(_is_plain(block) for block in cast("Iterable[nn.Module]", vit.blocks))
 
-    As the last block computes it: keys and values of all tokens, all else of this one. The other tokens'
-    queries and their way through the MLP, a twelfth of a ViT-B, would be thrown away.
+
+def _is_plain(block: nn.Module) -> bool:
+    return (
+        type(block) is Block
+        and type(block.attn) is Attention
+        and block.attn.gate is None
+        and type(block.mlp) is Mlp
+    )
+
+
+def require_plain_blocks(vit: VisionTransformer, rows: RowParameters) -> None:
+    """Raise UnsupportedBackbone where the blocks have no such places as the rows reach into."""
+    for block in cast("Iterable[nn.Module]", vit.blocks):
+        if type(block) is not Block:
+            raise UnsupportedBackbone(
+                f"affines and bottlenecks need timm's plain Block, and this ViT has a {type(block).__name__}"
+            )
+        if rows.biases is not None and not _is_plain(block):
+            raise UnsupportedBackbone("free biases need blocks of timm's plain Attention and Mlp")
+
+
+def mlp_width(vit: VisionTransformer) -> int:
+    """Values before the activation of a block's MLP, H. Raises UnsupportedBackbone for another MLP."""
+    mlp = cast("Block", vit.blocks[0]).mlp
+    if type(mlp) is not Mlp:
+        raise UnsupportedBackbone("free biases need blocks of timm's plain Mlp")
+    return cast("nn.Linear", mlp.fc1).out_features
+
+
+def shifted_tokens(tokens: Tensor, shift: Tensor, prefix: int) -> Tensor:
+    """Tokens [B, prefix + N, D] with shift [B, 2, D] added to the prefix and to the patches."""
+    return torch.cat([tokens[:, :prefix] + shift[:, :1], tokens[:, prefix:] + shift[:, 1:]], dim=1)
+
+
+def through(
+    block: nn.Module, tokens: Tensor, own: BlockParameters = NEUTRAL_BLOCK, *, class_token_alone: bool = False
+) -> Tensor:
+    """Tokens [B, T, D] behind a plain `block`, with each row's own parameters.
+
+    With `class_token_alone` only the class token [B, 1, D], as the last block computes it: keys and values
+    of all tokens, all else of this one. The other tokens' queries and their way through the MLP, a twelfth
+    of a ViT-B, would be thrown away.
     """
     block = cast("Block", block)
-    first = tokens[:, :1]
-    attended = _attend(cast("Attention", block.attn), block.norm1(tokens))
-    x = first + block.drop_path1(block.ls1(attended))
-    return cast("Tensor", x + block.drop_path2(block.ls2(block.mlp(block.norm2(x)))))
+    kept = tokens[:, :1] if class_token_alone else tokens
+    read = _moved(block.norm1(tokens), own.affine, NORM1)
+    if class_token_alone or own.qkv is not None:
+        attended = _attend(cast("Attention", block.attn), read, own.qkv, first_alone=class_token_alone)
+    else:
+        attended = block.attn(read)
+    x = kept + block.drop_path1(_moved(block.ls1(attended), own.affine, ATTENTION))
+    read = _moved(block.norm2(x), own.affine, NORM2)
+    answered = _moved(block.ls2(_feed_forward(block.mlp, read, own.hidden)), own.affine, MLP)
+    if own.bottleneck is not None:
+        answered = _with_bottleneck(answered, read, own.bottleneck)
+    return cast("Tensor", x + block.drop_path2(answered))
 
 
-def _attend(attention: Attention, tokens: Tensor) -> Tensor:
-    """The first token's attention to all of `tokens`."""
+def _moved(x: Tensor, affine: Affine | None, place: int) -> Tensor:
+    return x if affine is None else torch.addcmul(affine.shift[:, place], x, affine.scale[:, place])
+
+
+def _with_bottleneck(answered: Tensor, read: Tensor, own: Bottleneck) -> Tensor:
+    """Written over what the MLP answered, which nothing else reads: a sum of its own would be a copy more."""
+    hidden = F.gelu(torch.baddbmm(own.bias.unsqueeze(1), read, own.down.transpose(1, 2)))
+    return answered.baddbmm_(hidden, own.up.transpose(1, 2))
+
+
+def _feed_forward(mlp: nn.Module, read: Tensor, shift: Tensor | None) -> Tensor:
+    if shift is None:
+        return cast("Tensor", mlp(read))
+    own = cast("Mlp", mlp)
+    return cast("Tensor", own.fc2(own.norm(own.act(own.fc1(read) + shift))))
+
+
+def _attend(attention: Attention, tokens: Tensor, shift: Tensor | None, *, first_alone: bool) -> Tensor:
+    """The attention of the first token, or of each, to all of `tokens`; `shift` moves q, k and v."""
     batch, count, _ = tokens.shape
     heads, width = attention.num_heads, attention.attn_dim
     weight, bias = attention.qkv.weight, attention.qkv.bias
     own, others = (None, None) if bias is None else (bias[:width], bias[width:])
-    query = F.linear(tokens[:, :1], weight[:width], own).view(batch, 1, heads, -1).transpose(1, 2)
-    pairs = F.linear(tokens, weight[width:], others).view(batch, count, 2, heads, -1)
-    key, value = pairs.permute(2, 0, 3, 1, 4).unbind(0)
-    query, key = attention.q_norm(query), attention.k_norm(key)
-    x = F.scaled_dot_product_attention(query, key, value)
-    return cast("Tensor", attention.proj(attention.norm(x.transpose(1, 2).reshape(batch, 1, width))))
+    query = F.linear(tokens[:, :1] if first_alone else tokens, weight[:width], own)
+    pairs = F.linear(tokens, weight[width:], others)
+    if shift is not None:
+        query, pairs = query + shift[..., :width], pairs + shift[..., width:]
+    asking = query.shape[1]
+    query = attention.q_norm(query.view(batch, asking, heads, -1).transpose(1, 2))
+    key, value = pairs.view(batch, count, 2, heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+    x = F.scaled_dot_product_attention(query, attention.k_norm(key), value)
+    return cast("Tensor", attention.proj(attention.norm(x.transpose(1, 2).reshape(batch, asking, width))))

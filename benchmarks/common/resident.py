@@ -15,6 +15,7 @@ from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Slot
 from adapters.kinds.options import KindOptions
+from adapters.kinds.table import kind_of
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone
 from service.engine.choice import choose_engine, make_engine
 from service.engine.protocol import Engine
@@ -65,7 +66,7 @@ def make_resident(
 def fill(bank: AdapterBank, backbone: Backbone, count: int, classes: int, options: KindOptions) -> list[Slot]:
     """Insert `count` random adapters; what they answer does not matter, only that they differ."""
     config = AdapterConfig(
-        method="dvpt",
+        method=kind_of(options).methods[0],
         options=options,
         classes=tuple(str(index) for index in range(classes)),
         backbone_sha256=backbone.config.sha256,

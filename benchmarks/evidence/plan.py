@@ -11,6 +11,7 @@ from training.methods.table import options_of
 
 BACKBONE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 SEEDS = (0, 1, 2)
+MORE_SEEDS = (3, 4)
 SMALL_PX, FULL_PX = 64, 224
 PARTS = (0.1, 0.3, 0.5, 0.7)
 Key = tuple[str, str, float, int, str]
@@ -78,11 +79,11 @@ METHODS = (
     Variant("linear", {"method": "linear"}, PROMPT_LRS),
     Variant("bias", {"method": "bias"}, (1e-2, 3e-3, 1e-3)),
     Variant("full", {"method": "full"}, (1e-3, 3e-4, 1e-4)),
-    Variant("bottleneck-8", options_of("bottleneck-8"), (1e-2, 3e-3, 1e-3)),
-    Variant("bottleneck-64", options_of("bottleneck-64"), (1e-2, 3e-3, 1e-3)),
+    Variant("bottleneck-8", options_of("sequential-8"), (1e-2, 3e-3, 1e-3)),
+    Variant("bottleneck-64", options_of("sequential-64"), (1e-2, 3e-3, 1e-3)),
     Variant(
         "bottleneck-8-vpt_zero",
-        {**options_of("bottleneck-8"), "bottleneck_init": "vpt_zero"},
+        {**options_of("sequential-8"), "sequential_init": "vpt_zero"},
         (1e-2, 3e-3, 1e-3),
     ),
     Variant("partial-1", options_of("partial-1"), (3e-3, 1e-3, 3e-4)),
@@ -147,6 +148,17 @@ RECIPE: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "clip": {"clip_grad": 1.0},
     }
 )
+AUGMENTED_TASKS = ("eurosat", "flowers5", "dtd10")
+AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "none": {},
+        "flip": {"flip": 0.5},
+        "crop-flip": {"random_crop": "resized", "flip": 0.5},
+        "crop-flip-rand": {"random_crop": "resized", "flip": 0.5, "rand_augment": 9},
+        "mixup": {"mixup": 0.2},
+        "erasing": {"random_erasing": 0.25},
+    }
+)
 
 
 def trials(suite: str, known: Sequence[Known]) -> list[Trial]:
@@ -204,6 +216,28 @@ def _recipes(known: Sequence[Known]) -> Iterator[Trial]:
         yield Trial("recipe-224", "eurosat", variant, lrs[method], seed, "test", FULL_PX, extra=extra)
 
 
+def _augmentation(known: Sequence[Known]) -> Iterator[Trial]:
+    """Whether augmentation should be a default: on val, so that no test picture chooses it."""
+    del known
+    for seed, (name, options), task in product(SEEDS, AUGMENTATIONS.items(), AUGMENTED_TASKS):
+        extra = {**DVPT, **RECIPE["drop-path-smoothing"], **options}
+        yield Trial("augmentation", task, f"{task}-{name}", 1e-2, seed, "val", SMALL_PX, extra=extra)
+
+
+def _more_seeds(known: Sequence[Known]) -> Iterator[Trial]:
+    """Two seeds more of what three leave open by a hair: drop path with smoothing, and one prompt a layer."""
+    del known
+    for seed in MORE_SEEDS:
+        yield Trial("methods-224", "eurosat", "dvpt", 1e-2, seed, "test", FULL_PX, extra=DVPT)
+        extra = {**DVPT, **RECIPE["drop-path-smoothing"]}
+        yield Trial(
+            "recipe-224", "eurosat", "dvpt-drop-path-smoothing", 1e-2, seed, "test", FULL_PX, extra=extra
+        )
+    for seed, name in product(MORE_SEEDS, ("dvpt", "prompts-1", "dropout-0.1")):
+        extra = {**DVPT, **READINGS[name]}
+        yield Trial("readings", "eurosat", name, 1e-2, seed, "test", SMALL_PX, extra=extra)
+
+
 def _prompts(known: Sequence[Known]) -> Iterator[Trial]:
     """More prompts than the default ten, as VPT publishes for some tasks (a hundred for EuroSAT)."""
     del known
@@ -230,6 +264,8 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "regularizers": _regularizers,
         "recipe-224": _recipes,
         "prompts-224": _prompts,
+        "augmentation": _augmentation,
+        "more-seeds": _more_seeds,
         "scale": _scale,
     }
 )

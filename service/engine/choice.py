@@ -7,11 +7,11 @@ import torch
 
 from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
+from adapters.cores import available_cores
 from adapters.device import DTYPES, choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.vit.backbone import open_backbone
 from adapters.vit.onnx import require_onnx
-from service.cores import available_cores
 from service.engine.protocol import Engine
 from service.engine.torch_engine import TorchEngine, Tuning
 from service.settings import Settings

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._dynamo import config as dynamo_config
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 from torch._inductor import config
 
@@ -15,13 +16,15 @@ from service.logs import log_event
 
 logger = logging.getLogger("service.engine")
 Compile = Callable[..., Callable[..., Tensor]]
+CASES = 64  # far more than there are; torch's own limit of 8 is met by a store of every kind
 
 
 class CompiledBackbone:
     """Compiles the backbone's two parts, each once for batches and prompts of any number.
 
-    A single picture, a single prompt, and deep, shallow or no prompts are compiled apart. Adapters are
-    inputs: a new one needs nothing. The first error is logged, and from then on all runs as it is.
+    A single picture, a single prompt, deep, shallow or no prompts, and what else rows bring to the blocks are
+    compiled apart. Adapters are inputs: a new one needs nothing. The first error is logged, and from then on
+    all runs as it is.
     """
 
     def __init__(self, backbone: Backbone, device: torch.device, compiler: Compile = torch.compile) -> None:
@@ -49,7 +52,7 @@ class CompiledBackbone:
     def _run(self, compiled: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Any) -> Tensor:
         if not self.failed:
             try:
-                with config.patch(self._config):
+                with config.patch(self._config), dynamo_config.patch(recompile_limit=CASES):
                     return compiled(*inputs)
             except (TorchDynamoException, FailOnRecompileLimitHit) as error:
                 self.failed = True

@@ -2,7 +2,7 @@
 
 from adapters.config import STABLE
 from service.http.wire import TaskDetail, TaskSummary
-from service.residents.registry import TaskState
+from service.residents.task_state import TaskState
 
 
 def summarize(state: TaskState) -> TaskSummary:

@@ -1,38 +1,47 @@
 """Whatever goes wrong on the way of a request leaves as a problem, never as a traceback."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from adapters.errors import DvptError
+from adapters.errors import DvptError, TaskNotFound
 from service.http.problem_json import ProblemResponse, http_problem, problem_response
 from service.http.request_log import Note, note_of
 from service.residents.registry import Registry
 
+ANSWERED = (DvptError, HTTPException)
+"""What an endpoint raises to be answered; anything else is a fault, which RequestLog answers."""
+AnswerError = Callable[[Request, Exception], Response]
 
-def add_problem_handlers(app: FastAPI, registry: Registry) -> None:
-    """Answer the errors of endpoints and of the framework by the one table; what is left is RequestLog's."""
 
-    async def known(request: Request, error: Exception) -> Response:
-        note = note_of(request.scope)
-        return _noted(
-            note, error, problem_response(error, sorted(registry.states), request_id=note.request_id)
-        )
+def add_problem_handlers(app: FastAPI, answer: AnswerError) -> None:
+    """Let the framework answer the errors of endpoints, and its own, as `answer` does."""
 
-    async def framework(request: Request, error: Exception) -> Response:
+    async def handle(request: Request, error: Exception) -> Response:
+        return answer(request, error)
+
+    for kind in ANSWERED:
+        app.add_exception_handler(kind, handle)
+
+
+def problem_answers(registry: Registry) -> AnswerError:
+    """Answers each error by the one table, and notes it for the log."""
+
+    def answer(request: Request, error: Exception) -> Response:
         note = note_of(request.scope)
         if not isinstance(error, HTTPException):
-            return _noted(note, error, problem_response(error, request_id=note.request_id))
+            tasks = sorted(registry.states) if isinstance(error, TaskNotFound) else None
+            return _noted(note, error, problem_response(error, tasks, request_id=note.request_id))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED or request.scope.get("raw_path") == b"*":
             return _other_method(request, note, error)
         headers, detail = dict(error.headers or {}), _detail(request, error)
         problem = http_problem(error.status_code, detail, headers, request_id=note.request_id)
         return _noted(note, error, problem)
 
-    app.add_exception_handler(DvptError, known)
-    app.add_exception_handler(HTTPException, framework)
+    return answer
 
 
 def _noted(note: Note, error: Exception, response: ProblemResponse) -> Response:

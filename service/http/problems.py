@@ -31,6 +31,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.HeadTooSlow: Problem(408, "head_too_slow", "The head did not arrive in time"),
     errors.UploadTooSlow: Problem(408, "upload_too_slow", "The body did not arrive in time"),
     domain.StoreConflict: Problem(409, "store_conflict", "The state of the store forbids it"),
+    domain.ClassesDiffer: Problem(409, "classes_differ", "The label names a version with other classes"),
     domain.BackboneMismatch: Problem(409, "backbone_mismatch", "The adapter belongs to another backbone"),
     errors.RequestTooLarge: Problem(413, "request_too_large", "The request is over a limit"),
     domain.PictureTooLarge: Problem(413, "picture_too_large", "The picture is too large"),

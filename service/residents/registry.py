@@ -3,33 +3,23 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
-from time import monotonic
-from typing import TypeVar
+from dataclasses import dataclass
 
 from adapters.config import STABLE
-from adapters.errors import DvptError, TaskNotFound, VersionNotFound
+from adapters.errors import DvptError, TaskNotFound
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
-from adapters.store.artifact import Artifact
-from adapters.store.files import Fingerprint, Stamp
 from adapters.store.store import Store, TaskRecord
-from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
-from service.residents.refusals import Refusal, next_refusal
 from service.residents.residency import Residency, Resident
-from service.residents.storage_threads import read_store
+from service.residents.task_state import TaskState
+from service.residents.version_reads import LOADS_AT_ONCE, VersionReads
 
 logger = logging.getLogger("service.registry")
-R = TypeVar("R")
-LOADS_AT_ONCE = 4
-PATIENCE_S = 5.0
-"""How long following the store waits for one read of it before it goes on with other tasks."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +30,6 @@ class Lease:
     version: int
     config: AdapterConfig
     slot: Slot
-
-
-@dataclass(eq=False, slots=True)
-class TaskState:
-    """What is known of one task: the store's record, what is in memory, what was refused.
-
-    `serving` is what answers for each label: the version it names, or the one before until that is ready.
-    `stamps` are those of the versions in memory when they were read.
-    """
-
-    record: TaskRecord
-    residents: dict[int, Resident] = field(default_factory=dict)
-    serving: dict[str, Resident] = field(default_factory=dict)
-    refusals: dict[int, Refusal] = field(default_factory=dict)
-    stamps: dict[int, Stamp | None] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> list[int]:
-        """The versions in memory whose files were changed under the same number since they were read."""
-        now = self.record.stamps
-        return [at for at in self.residents if at in now and now[at] != self.stamps.get(at)]
 
 
 class Registry:
@@ -75,17 +44,14 @@ class Registry:
         metrics: Metrics,
         host_adapters: int = 1024,
     ) -> None:
-        self._store = store
         self._residency = residency
-        self._loader = loader
         self._metrics = metrics
         self._host_adapters = host_adapters
         self._spare: OrderedDict[Resident, None] = (
             OrderedDict()
         )  # no label serves them; least recently used first
         self._states: dict[str, TaskState] = {}
-        self._loads: dict[tuple[str, int], asyncio.Task[Resident]] = {}
-        self._reads: dict[tuple[str, int], float] = {}  # since when the store has been read for them
+        self._reads = VersionReads(store, residency, loader=loader, metrics=metrics, accept=self._accept)
 
     @property
     def states(self) -> Mapping[str, TaskState]:
@@ -129,7 +95,7 @@ class Registry:
             state = self._states.setdefault(task, TaskState(record))
             state.record = record
         turn = asyncio.Semaphore(LOADS_AT_ONCE)
-        behind = [state for state in self._states.values() if not _up_to_date(state)]
+        behind = [state for state in self._states.values() if not state.up_to_date]
         await asyncio.gather(*(self._catch_up(state, turn) for state in behind))
         self._forget_spare()
         self._metrics.tasks.set(len(self._states))
@@ -140,7 +106,7 @@ class Registry:
             await self._follow_labels(state)
             for version in state.changed:
                 with suppress(DvptError):  # reported where it was found; what was read before stays
-                    await self._patiently(state, version)
+                    await self._reads.patiently(state, version)
             versions = state.record.versions
             state.refusals = {at: refusal for at, refusal in state.refusals.items() if at in versions}
             self._retire(state, [each for each in state.residents.values() if each.version not in versions])
@@ -157,7 +123,7 @@ class Registry:
             if before is not None and before.version == version:
                 continue
             try:
-                resident = state.residents.get(version) or await self._patiently(state, version)
+                resident = state.residents.get(version) or await self._reads.patiently(state, version)
                 self._serve(state, label, resident)
             except DvptError:
                 continue  # reported where it was found; the old version stays
@@ -225,67 +191,7 @@ class Registry:
         return resident
 
     async def _version(self, state: TaskState, version: int) -> Resident:
-        return state.residents.get(version) or await self._read(state, version)
-
-    async def _patiently(self, state: TaskState, version: int) -> Resident:
-        """Read a version; but where storage hangs, go on without it, and let it come in when it does."""
-        key = state.record.name, version
-        if self._hangs(key) or sum(map(self._hangs, self._reads)) >= LOADS_AT_ONCE:
-            raise _not_read(*key)
-        reading = asyncio.ensure_future(self._read(state, version))
-        try:
-            while not (await asyncio.wait({reading}, timeout=PATIENCE_S))[0]:
-                if self._hangs(key):
-                    raise _not_read(*key)
-            return reading.result()
-        finally:
-            reading.cancel()
-
-    def _hangs(self, key: tuple[str, int]) -> bool:
-        return key in self._reads and monotonic() - self._reads[key] >= PATIENCE_S
-
-    async def _read(self, state: TaskState, version: int) -> Resident:
-        """Read a version, also one that is in memory; those who want it at once share one read."""
-        task = state.record.name
-        state.record.require_version(version)
-        load = self._loads.get((task, version))
-        if load is None:
-            load = asyncio.create_task(self._load(state, version))
-            self._loads[task, version] = load
-            load.add_done_callback(lambda done: self._loaded(task, version, done))
-        return await asyncio.shield(load)
-
-    def _loaded(self, task: str, version: int, load: asyncio.Task[Resident]) -> None:
-        del self._loads[task, version]
-        if not load.cancelled():
-            load.exception()  # nobody may be left to take it; it has been logged
-
-    async def _load(self, state: TaskState, version: int) -> Resident:
-        key, started_s = (state.record.name, version), monotonic()
-        stamp = state.record.stamps.get(version)
-        fingerprint: Fingerprint = await self._from_store(key, self._store.fingerprint)
-        refusal = state.refusals.get(version)
-        if refusal is not None and not refusal.may_retry(monotonic(), fingerprint):
-            raise _unavailable(*key, refusal)
-        try:
-            artifact: Artifact = await self._from_store(key, self._store.load)
-            before = state.residents.get(version)
-            same = before is not None and before.config == artifact.config
-            resident = before if before and same else await self._residency.add(*key, artifact)
-        except (TaskNotFound, VersionNotFound) as error:  # gone since the look; if for good, the next tells
-            raise _not_read(*key) from error
-        except Exception as error:  # whatever it is, it refuses this version and harms no other
-            raise self._refuse(state, version, error, fingerprint) from error
-        state.stamps[version] = stamp
-        state.refusals.pop(version, None)
-        return resident if same else self._accept(state, resident, monotonic() - started_s)
-
-    async def _from_store(self, key: tuple[str, int], read: Callable[[str, int], R]) -> R:
-        self._reads[key] = monotonic()
-        try:
-            return await read_store(self._loader, self._metrics, f"{key[0]}/{key[1]}", partial(read, *key))
-        finally:
-            del self._reads[key]
+        return state.residents.get(version) or await self._reads.read(state, version)
 
     def _accept(self, state: TaskState, resident: Resident, seconds: float) -> Resident:
         if self._states.get(resident.task) is not state:
@@ -328,45 +234,6 @@ class Registry:
         self._spare.pop(before, None)
         self._residency.retire(before)
 
-    def _refuse(
-        self, state: TaskState, version: int, error: Exception, fingerprint: Fingerprint
-    ) -> AdapterUnavailable:
-        task = state.record.name
-        refusal = next_refusal(state.refusals.get(version), error, monotonic(), fingerprint)
-        state.refusals[version] = refusal
-        self._metrics.loads.labels("refused").inc()
-        log_event(
-            logger,
-            logging.ERROR,
-            "adapter_refused",
-            task=task,
-            version=version,
-            attempt=refusal.attempts,
-            kind=refusal.kind,
-            error=refusal.error,
-        )
-        return _unavailable(task, version, refusal)
-
-
-def _up_to_date(state: TaskState) -> bool:
-    """Whether every label serves the version it names, and nothing is held that the store no longer has."""
-    labels, serving = state.record.labels, state.serving
-    wanted = {label: at for label, at in labels.items() if label in serving or label == STABLE}
-    served = {label: resident.version for label, resident in serving.items()}
-    return (
-        served == wanted
-        and not state.changed
-        and {*state.residents, *state.refusals}.issubset(state.record.versions)
-    )
-
 
 def _no_task(task: str) -> TaskNotFound:
     return TaskNotFound(f"there is no task {task!r}")
-
-
-def _not_read(task: str, version: int) -> AdapterUnavailable:
-    return AdapterUnavailable(f"version {version} of task {task!r} cannot be read from the store now")
-
-
-def _unavailable(task: str, version: int, refusal: Refusal) -> AdapterUnavailable:
-    return AdapterUnavailable(f"version {version} of task {task!r} was refused: {refusal.error}")

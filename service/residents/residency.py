@@ -187,7 +187,7 @@ class Residency:
         self._slot_available.set()  # it has no lease yet
 
     async def _make_room(self, layout: Layout, overdue_s: float) -> None:
-        """Send an adapter of a layout to host memory: the least recently used of those not in use.
+        """Wait for a free slot, or send the least recently used adapter that is not in use to host memory.
 
         From `overdue_s` on (in the event loop's time) the one that has had its slot for longest takes no new
         leases until it has gone, or another has: with more adapters in demand than slots all get their turns.
@@ -195,7 +195,8 @@ class Residency:
         residents = self._residents_in_slots(layout)
         makes_way: Resident | None = None
         try:
-            while True:
+            while not self._bank.has_room(layout):
+                self._slot_available.clear()  # before looking: whatever changes from here on wakes
                 idle = next((resident for resident in residents if not resident.in_use), None)
                 overdue = asyncio.get_running_loop().time() >= overdue_s
                 if overdue and makes_way is None and residents:
@@ -204,7 +205,6 @@ class Residency:
                 if idle is not None:
                     await self._evict(idle)
                     return
-                self._slot_available.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout_at(None if overdue else overdue_s):
                         await self._slot_available.wait()

@@ -1,7 +1,7 @@
-"""Wrote the golden store of format version 1. It is not run again: what it wrote must keep loading.
+"""Wrote the golden stores. They are not written again: what was written must keep loading.
 
-A later format version gets a folder of its own beside `format-1`, written by the code of that day:
-`python -m tests.golden.generate tests/golden/format-<n>`.
+A later format version, and a kind of adapter that came after the first ones, get a folder of their own,
+written by the code of that day: `python -m tests.golden.generate tests/golden/<folder>`.
 """
 
 import json
@@ -14,13 +14,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
+from adapters.kinds.options import KindOptions
 from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone, random_backbone, weights_digest
 from tests.support.artifacts import random_artifact
 
+Adapters = dict[str, tuple[KindOptions, str, int, torch.dtype]]
+"""Task → options, method, linear maps of the head, and the type that the tensors are written in."""
 SHAPE: dict[str, Any] = {
     "img_size": 16,
     "patch_size": 8,
@@ -29,7 +35,7 @@ SHAPE: dict[str, Any] = {
     "num_heads": 2,
     "mlp_ratio": 2.0,
 }
-ADAPTERS = {
+FIRST_KINDS: Adapters = {
     "dvpt-shared": (DvptOptions(count=2, meta_layers=2, meta_hidden=3), "dvpt", 1, torch.bfloat16),
     "dvpt-specific": (
         DvptOptions(
@@ -40,6 +46,16 @@ ADAPTERS = {
     "vpt": (DvptOptions(count=3, meta_net="none"), "vpt", 1, torch.float32),
     "linear": (LinearOptions(), "linear", 1, torch.bfloat16),
 }  # fmt: skip
+LATER_KINDS: Adapters = {
+    "affine": (AffineOptions(), "affine", 1, torch.bfloat16),
+    "bias": (AffineOptions(biases=True, hidden=32), "bias", 1, torch.bfloat16),
+    "bottleneck": (BottleneckOptions(width=3), "bottleneck", 2, torch.float16),
+    "dvpt-plus": (
+        CombinedOptions(dvpt=DvptOptions(count=2, meta_hidden=3), bottleneck=BottleneckOptions(width=2)),
+        "dvpt-plus", 1, torch.bfloat16,
+    ),
+}  # fmt: skip
+ADAPTERS: dict[str, Adapters] = {"format-1": FIRST_KINDS, "format-1-kinds": LATER_KINDS}
 
 
 def golden_backbone(weights: dict[str, Tensor]) -> Backbone:
@@ -66,7 +82,7 @@ def main(folder: Path) -> None:
     backbone = golden_backbone(state)
     store = Store.create(folder / "store", backbone.config)
     logits = {}
-    for task, (options, method, head_layers, dtype) in ADAPTERS.items():
+    for task, (options, method, head_layers, dtype) in ADAPTERS[folder.name].items():
         artifact = random_artifact(
             backbone.config, options, ["rose", "tulip", "élan vital"], method=method, head_layers=head_layers,
             noise=0.5, preprocess=PreprocessConfig(fit="crop"),
@@ -75,9 +91,10 @@ def main(folder: Path) -> None:
         )  # fmt: skip
         store.publish(task, artifact)
         logits[task] = adapter_of(artifact, backbone.config)(backbone, golden_images()).tolist()
-    store.publish("vpt", store.load("vpt", 1), label="canary")
-    store.publish("vpt", store.load("vpt", 1), label=None)
-    store.delete_version("vpt", 3)
+    if "vpt" in logits:
+        store.publish("vpt", store.load("vpt", 1), label="canary")
+        store.publish("vpt", store.load("vpt", 1), label=None)
+        store.delete_version("vpt", 3)
     (folder / "logits.json").write_text(json.dumps(logits, indent=1) + "\n")
 
 

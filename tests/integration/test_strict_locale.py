@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
         for index, name in enumerate(CLASSES):
             for number in range(2):
                 picture = Image.new("RGB", (64, 64), (100 * index, 40 * number, 0))
-                write_picture(tmp_path / "cats" / split / name / f"é{number}.png", picture)
-    return tmp_path / "cats"
+                write_picture(tmp_path / "größe" / split / name / f"é{number}.png", picture)
+    return tmp_path / "größe"
 
 
 def run(module: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -41,11 +41,20 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def test_a_task_goes_all_its_way(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = tmp_path / "store"
+    runs = tmp_path / "läufe"
     trained = run(
-        "training.cli", f"--data={folder}", "--task=cats", f"--store={store}", f"--runs={tmp_path / 'runs'}",
+        "training.cli", f"--data={folder}", "--task=cats", f"--store={store}", f"--runs={runs}",
         f"--backbone={EMBEDDED_BACKBONE}", "--epochs=1", "--prompt-count=2", "--device=cpu",
+        f"--predictions={tmp_path / 'ergebnis ü.csv'}",
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr.decode()
+    assert "猫/é0.png" in (tmp_path / "ergebnis ü.csv").read_text(encoding="utf-8")
+    (kept,) = runs.iterdir()
+    assert "| 猫 |" in (kept / "README.md").read_text(encoding="utf-8")
+    assert f"--data={folder}" in Store.open(store).config("cats", 1).provenance["command"]
+    repeated = run("training.cli", f"--config={kept / 'config.toml'}", "--no-publish")
+    assert repeated.returncode == 0, repeated.stderr.decode()
+    assert b"resuming" in repeated.stderr
     assert Store.open(store).config("cats", 1).classes == CLASSES
 
     shown = run("adapters.command.cli", "show", "cats", f"--store={store}")

@@ -6,16 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from adapters.command.cli import main as classify
+from adapters.pictures.preprocess import read_pixels
+from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
-from adapters.vit.backbone import EMBEDDED_BACKBONE
+from adapters.vit.backbone import EMBEDDED_BACKBONE, load_backbone
 from tests.support.pictures import write_picture
+from tests.support.server import Server, running, start_server
+from tests.support.waiting import wait_until
 from training.data.embedded import load_embedded
 
 START_TIMEOUT_S = 200.0
@@ -133,3 +139,37 @@ def test_a_refusal_is_short(
     assert refused.returncode == code
     assert complaint in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """An empty store of the embedded backbone."""
+    return Store.create(tmp_path_factory.mktemp("served") / "store", load_backbone(EMBEDDED_BACKBONE).config)
+
+
+@pytest.fixture(scope="module")
+def server(store: Store) -> Iterator[Server]:
+    """A service that is there before anything is published."""
+    with running(start_server([f"--store={store.url}"])) as started:
+        yield started
+
+
+@pytest.mark.parametrize("method", ["affine", "bottleneck", "dvpt-plus", "bias"])
+def test_what_a_method_publishes_answers_in_a_running_service(
+    tmp_path: Path, handwriting: Path, store: Store, server: Server, method: str
+) -> None:
+    options = ("--method", method, "--name", method, "--epochs", "3", "--store", str(store.url))
+    finished = train([*command(tmp_path, handwriting), *options])
+    assert finished.returncode == 0, finished.stderr
+    picture = handwriting / "test" / "digit 3" / "0.png"
+
+    with httpx.Client(base_url=server.url, timeout=60.0, headers={"Content-Type": "image/png"}) as client:
+        wait_until(lambda: client.get(f"/v1/tasks/{method}").is_success, "the service knows the task")
+        found = client.post(f"/v1/tasks/{method}/classify?top_k=10", content=picture.read_bytes())
+
+    assert found.status_code == 200, found.text
+    artifact, backbone = store.load(method, 1), load_backbone(EMBEDDED_BACKBONE)
+    image = read_pixels(picture, artifact.config.preprocess, backbone.config.image_size)
+    expected = adapter_of(artifact, backbone.config)(backbone, image[None]).softmax(-1)[0]
+    for answer in found.json()["predictions"][0]["classes"]:
+        assert answer["probability"] == pytest.approx(expected[answer["index"]].item(), abs=1e-3)

@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 
 from adapters.config import BackboneConfig, PreprocessConfig
 from adapters.kinds.adapter import Adapter
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
+from adapters.kinds.table import kind_of
 from adapters.store.artifact import Artifact, new_artifact
 
 MakeArtifact = Callable[..., Artifact]
@@ -57,7 +61,7 @@ def random_artifact(
     names = [f"class {index}" for index in range(classes)] if isinstance(classes, int) else list(classes)
     return new_artifact(
         random_adapter(backbone, options, len(names), head_layers=head_layers, noise=noise, seed=seed),
-        method=method or options.kind,
+        method=method or kind_of(options).methods[0],
         classes=names,
         backbone=backbone,
         preprocess=preprocess or PreprocessConfig(),
@@ -80,4 +84,11 @@ def kind_options(max_meta_layers: int) -> st.SearchStrategy[KindOptions]:
         meta_norm=st.booleans(),
         dynamic_layers=st.sampled_from(["first", "all"]),
     )
-    return dvpt | st.just(LinearOptions())
+    affine = st.builds(AffineOptions, biases=st.booleans())
+    bottleneck = st.builds(BottleneckOptions, width=st.integers(1, 9))
+    combined = st.one_of(
+        st.builds(CombinedOptions, dvpt=dvpt, affine=affine, bottleneck=st.none() | bottleneck),
+        st.builds(CombinedOptions, dvpt=dvpt, affine=st.none(), bottleneck=bottleneck),
+        st.builds(CombinedOptions, dvpt=st.none(), affine=affine, bottleneck=bottleneck),
+    )
+    return dvpt | st.just(LinearOptions()) | affine | bottleneck | combined

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from time import monotonic
 
 from service.batching.batcher import Batcher
 from service.batching.queued_request import Answered
@@ -61,22 +62,30 @@ def upper(payloads: Sequence[str]) -> list[str | InferenceFailed]:
 
 @asynccontextmanager
 async def running(
-    infer: Infer, observed: Observed | None = None, *, max_batch: int = 8, max_pictures: int = 1000
+    infer: Infer,
+    observed: Observed | None = None,
+    *,
+    max_batch: int = 8,
+    max_pictures: int = 1000,
+    on_device_lost: Callable[[DeviceLost], None] = lambda _: None,
+    clock: Callable[[], float] = monotonic,
 ) -> AsyncIterator[Batcher[str, str]]:
-    lost: list[DeviceLost] = []
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
         batcher: Batcher[str, str] = Batcher(
             infer,
             thread=thread,
             max_batch=max_batch,
             max_pictures=max_pictures,
             observer=observed or Observed(),
-            on_device_lost=lost.append,
+            on_device_lost=on_device_lost,
+            clock=clock,
         )
         loop = asyncio.create_task(batcher.run())
         try:
             yield batcher
         finally:
+            if isinstance(infer, GatedEngine):
+                infer.release(1000)  # a test that failed has left it closed
             batcher.close()
             loop.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,12 +1,14 @@
 """What a run found: an answer for each picture of the evaluated split, and the way there."""
 
+import statistics
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from training.run_directory import EpochRecord
-from training.uncertainty import Reliability, standard_error
+from training.uncertainty import Interval, Reliability, wilson
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,27 @@ class Predictions:
     def accuracy(self) -> float:
         """The part of right answers."""
         return float((self.predicted == self.labels).double().mean())
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean of the part that is answered right of each class's pictures, of classes that have any."""
+        present = set(self.labels.tolist())
+        return statistics.fmean(self._recall(label) for label in present)
+
+    @property
+    def largest_class(self) -> tuple[int, float]:
+        """The class with most pictures, and its part of them: the accuracy of always saying it."""
+        counts = torch.bincount(self.labels)
+        return int(counts.argmax()), float(counts.max() / counts.sum())
+
+    @property
+    def no_better_than_one_answer(self) -> bool:
+        """Whether always answering with the largest class would be right as often."""
+        part = self.largest_class[1]
+        return part < 1 and self.accuracy <= part + 1e-9
+
+    def _recall(self, label: int) -> float:
+        return float((self.predicted[self.labels == label] == label).double().mean())
 
 
 @dataclass(frozen=True)
@@ -57,9 +80,9 @@ class Findings:
     calibration: Calibration | None = None
 
     @property
-    def standard_error(self) -> float:
-        """Of the accuracy."""
-        return standard_error(self.predictions.accuracy, len(self.predictions.labels))
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the accuracy."""
+        return wilson(self.predictions.accuracy, len(self.predictions.labels))
 
     @property
     def reliability(self) -> Reliability:

@@ -1,17 +1,20 @@
 """The model card: what was trained, on what, how well it does, and how to use it."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from adapters.command.streams import printable
 from adapters.config import StrictModel
 from training.card import plots
 from training.card.findings import Findings
 from training.card.markdown import table
 from training.card.provenance import Provenance
+from training.harmless import harmless
 from training.run_directory import EpochRecord
 from training.uncertainty import BINS
 
@@ -26,7 +29,10 @@ NOT_SERVED = (
 def model_card(
     name: str, findings: Findings, provenance: Provenance, *, served: bool = True
 ) -> dict[str, bytes]:
-    """`README.md` and its plots, by file name; `served` says whether a service can run what was trained."""
+    """`README.md` and its plots, by file name; `served` says whether a service can run what was trained.
+
+    A plot that cannot be drawn is left out with a warning.
+    """
     counts = _confusions(findings)
     rows = class_rows(findings)
     text = "\n\n".join(
@@ -43,13 +49,38 @@ def model_card(
             + _confusion_text(counts, findings.classes),
         ]
     )
-    return {
-        "README.md": (text + "\n").encode(),
-        "learning-curve.png": plots.learning_curve(findings.history),
-        "reliability.png": plots.reliability(findings.reliability, findings.uncalibrated),
-        "classes.png": plots.class_table(rows),
-        "confusion-matrix.png": plots.confusion_matrix(counts, findings.classes),
-    }
+    drawn = _drawn(
+        {
+            "learning-curve.png": lambda: plots.learning_curve(findings.history),
+            "reliability.png": lambda: plots.reliability(findings.reliability, findings.uncalibrated),
+            "classes.png": lambda: plots.class_table(rows),
+            "confusion-matrix.png": lambda: plots.confusion_matrix(counts, findings.classes),
+        }
+    )
+    return {"README.md": (_showing(text, drawn) + "\n").encode(), **drawn}
+
+
+def plain_card(name: str, findings: Findings) -> dict[str, bytes]:
+    """The card where no other could be made: the name, and the figure that counts."""
+    accuracy, pictures = findings.predictions.accuracy, len(findings.predictions.labels)
+    text = f"# {name}\n\nAccuracy on {findings.split}: {accuracy:.4f} ({pictures} pictures).\n"
+    return {"README.md": text.encode(errors="backslashreplace")}
+
+
+def _drawn(all_plots: Mapping[str, Callable[[], bytes]]) -> dict[str, bytes]:
+    """The plots that can be drawn."""
+    drawn = {}
+    for name, plot in all_plots.items():
+        with harmless(f"plot {name}", "the card goes without it"):
+            drawn[name] = plot()
+    return drawn
+
+
+def _showing(text: str, drawn: Mapping[str, bytes]) -> str:
+    """The text without pictures that were not drawn."""
+    return re.sub(
+        r"!\[[^]]*\]\(([^)]*\.png)\)\n\n", lambda found: found[0] if found[1] in drawn else "", text
+    )
 
 
 def class_rows(findings: Findings) -> list[ClassRow]:
@@ -74,16 +105,26 @@ def _confusions(findings: Findings) -> NDArray[np.int64]:
 
 
 def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str:
-    accuracy, error = findings.predictions.accuracy, findings.standard_error
+    accuracy, interval = findings.predictions.accuracy, findings.interval
     method, backbone = provenance.method, provenance.backbone
     what, measured = f"{method} adapter for the frozen backbone", "the published, rounded tensors"
     if not served:
         what, measured = f"{method} model made of the backbone", "the trained tensors"
     return (
         f"A {what} `{backbone}`, {len(findings.classes)} classes. "
-        f"Accuracy on {findings.split}: **{accuracy:.4f} ± {error:.4f}** "
-        f"({len(findings.predictions.labels)} pictures, standard error), measured on {measured}."
+        f"Accuracy on {findings.split}: **{accuracy:.4f}** (95 % interval {interval.text()}: Wilson's, of "
+        f"{len(findings.predictions.labels)} pictures), measured on {measured}. "
+        f"Balanced over classes: {findings.predictions.balanced_accuracy:.4f}.{_one_answer(findings)}"
     )
+
+
+def _one_answer(findings: Findings) -> str:
+    """A warning where always saying the largest class would do as well."""
+    if not findings.predictions.no_better_than_one_answer:
+        return ""
+    label, part = findings.predictions.largest_class
+    name = printable(findings.classes[label])
+    return f" **No better than always answering `{name}`, which is right for {part:.4f} of them.**"
 
 
 def _calibration(findings: Findings) -> str:

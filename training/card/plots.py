@@ -1,14 +1,18 @@
 """The card's pictures."""
 
 import io
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from adapters.command.streams import printable
 from training.run_directory import EpochRecord
 from training.uncertainty import Reliability
+
+LONGEST = 40
 
 
 def learning_curve(history: Sequence[EpochRecord]) -> bytes:
@@ -23,7 +27,7 @@ def learning_curve(history: Sequence[EpochRecord]) -> bytes:
         right.plot([r.epoch for r in looked], [r.val_accuracy or 0.0 for r in looked], label="val")
     left.set(xlabel="epoch", ylabel="loss")
     right.set(xlabel="epoch", ylabel="accuracy")
-    right.legend()
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return _png(figure)
 
 
@@ -37,7 +41,7 @@ def reliability(published: Reliability, before: Reliability) -> bytes:
         if bins is published or not np.allclose(bins.probability, published.probability):
             upper.plot(bins.probability[filled], bins.accuracy[filled], style, marker="o", label=name)
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
-    upper.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     edges = np.linspace(0, 1, len(published.pictures) + 1)
     lower.stairs(published.pictures, edges, fill=True, color="#4878a8")
     lower.set(xlabel="probability of the answer", ylabel="pictures")
@@ -54,8 +58,9 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> bytes
     figure.colorbar(image, ax=axes, fraction=0.046)
     axes.set(xlabel="answer", ylabel="true class")
     if len(classes) <= 50:
-        axes.set_xticks(range(len(classes)), classes, rotation=90)
-        axes.set_yticks(range(len(classes)), classes)
+        names = [_short(name) for name in classes]
+        axes.set_xticks(range(len(classes)), names, rotation=90, parse_math=False)
+        axes.set_yticks(range(len(classes)), names, parse_math=False)
     if len(classes) <= 20:
         for (row, column), count in np.ndenumerate(counts):
             shade = "white" if parts[row, column] > 0.5 else "black"
@@ -68,12 +73,21 @@ def class_table(rows: Sequence[tuple[str, float, float, float, int]]) -> bytes:
     ordered = sorted(rows, key=lambda row: row[3], reverse=True)[-50:]
     figure = Figure(figsize=(7, 1.2 + 0.25 * len(ordered)), layout="constrained")
     axes = figure.subplots()
-    axes.barh([row[0] for row in ordered], [row[3] for row in ordered], color="#4878a8")
+    axes.barh(range(len(ordered)), [row[3] for row in ordered], color="#4878a8")
+    axes.set_yticks(range(len(ordered)), [_short(row[0]) for row in ordered], parse_math=False)
     axes.set(xlabel="F1", xlim=(0, 1))
     return _png(figure)
 
 
+def _short(name: str) -> str:
+    """A class's name in one line that leaves room for the plot."""
+    line = printable(name)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of letters the font lacks: boxes stand for them
+        figure.savefig(buffer, format="png", dpi=90)
     return buffer.getvalue()

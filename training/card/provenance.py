@@ -18,12 +18,19 @@ Measured = Annotated[float | None, BeforeValidator(_finite)]
 
 
 class Metrics(StrictModel):
-    """What was measured on the evaluated split; accuracy and calibration error are parts of 1."""
+    """What was measured on the evaluated split; accuracies and calibration error are parts of 1.
+
+    `accuracy_low` and `accuracy_high` are Wilson's 95 % interval; older results have a standard error
+    instead.
+    """
 
     split: Literal["val", "test"]
     accuracy: float
-    standard_error: float
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    standard_error: float | None = None
     pictures: int
+    balanced_accuracy: float | None = None
     calibration_error: Measured = None
 
 

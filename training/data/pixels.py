@@ -33,7 +33,7 @@ class Decoder:
     def load(self, split: Split, title: str = "decoding") -> Tensor:
         """Pixels of a whole split [N, 3, H, W] uint8.
 
-        Raises DataUnusable that lists the unreadable pictures by name, and MemoryShort.
+        Raises DataUnusable that lists the unreadable pictures by name, and OutOfMemory.
         """
         check_room(len(split), self.image_size)
         pixels = torch.empty(len(split), 3, self.image_size, self.image_size, dtype=torch.uint8)
@@ -50,7 +50,7 @@ class Decoder:
         return pixels
 
     def check_room(self, trained: Split, evaluated: Split) -> None:
-        """Raises MemoryShort where the pixels that a run keeps of two splits do not fit."""
+        """Raises OutOfMemory where the pixels that a run keeps of two splits do not fit."""
         beside = min(pixel_bytes(len(evaluated), self.image_size), RESIDENT_BYTES)
         check_room(len(trained), self.image_size, beside)
 

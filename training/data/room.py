@@ -4,7 +4,7 @@ import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from training.errors import MemoryShort
+from training.errors import OutOfMemory
 
 GB = 1e9
 PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
@@ -12,7 +12,7 @@ SIZES = (896, 768, 512, 448, 384, 320, 256, 224, 160, 128, 96, 64, 32)
 
 
 def check_room(pictures: int, image_size: int, more_bytes: int = 0) -> None:
-    """Raises MemoryShort where pixels of so many pictures, and `more_bytes`, are more than there is."""
+    """Raises OutOfMemory where pixels of so many pictures, and `more_bytes`, are more than there is."""
     needed = pixel_bytes(pictures, image_size) + more_bytes
     free, where = available()
     if needed <= free:
@@ -20,7 +20,7 @@ def check_room(pictures: int, image_size: int, more_bytes: int = 0) -> None:
     share = max((free - more_bytes) / pixel_bytes(pictures, image_size), 0)
     smaller = next((size for size in SIZES if size <= image_size * share**0.5), None)
     size = f"--image-size {smaller}, " if smaller else ""
-    raise MemoryShort(
+    raise OutOfMemory(
         f"{pictures:,} pictures of {image_size} px are kept as {needed / GB:.1f} GB of pixels, and "
         f"{free / GB:.1f} GB are free ({where}): {size}--train-percent or --shots take less, or give the "
         "process more memory"

@@ -4,11 +4,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+import torch
 from timm.layers.drop import DropPath, calculate_drop_path_rates
-from torch import nn
+from torch import Tensor, nn
 
 from adapters.vit.backbone import Backbone
 from training.errors import MethodUnsuitable
+
+
+class _DropWhatTrains(DropPath):
+    """What goes through blocks without gradients is not trained, and passes whole."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens [B, N, D] → the same, those of some pictures zero."""
+        if not torch.is_grad_enabled():
+            return x
+        return cast("Tensor", super().forward(x))  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -28,7 +39,7 @@ def dropped_paths(backbone: Backbone, rate: float) -> Iterator[None]:
     before = [parent.get_submodule(name) for parent, name, _ in places]
     try:
         for parent, name, chance in places:
-            parent.register_module(name, DropPath(chance).train())
+            parent.register_module(name, _DropWhatTrains(chance).train())
         yield
     finally:
         for (parent, name, _), module in zip(places, before, strict=True):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from training.data.augmentation import Augmentation
 from training.errors import Diverged
 from training.loop.optimization import (
     batches,
@@ -39,7 +40,10 @@ WhileTraining = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Pictures:
-    """What a method made of the training pictures [N, …], and their labels [N]."""
+    """What a method made of the training pictures [N, …], and their labels [N].
+
+    The pixels themselves where they are augmented: then the method's part is done batch by batch.
+    """
 
     inputs: Tensor
     labels: Tensor
@@ -76,7 +80,9 @@ class Epoch:
 class Training:
     """A run in progress: method, optimizer, what is known of past epochs.
 
-    `while_training` surrounds the steps of each epoch, and not the looks at val.
+    `while_training` surrounds the steps of each epoch, and not the looks at val. `class_weights` [C] say how
+    much a picture of each class counts in the loss. With an `augmentation` every batch is drawn anew from the
+    pixels, and goes through the method's `inputs`.
     """
 
     def __init__(
@@ -85,6 +91,8 @@ class Training:
         config: TrainConfig,
         device: torch.device,
         while_training: WhileTraining = nullcontext,
+        class_weights: Tensor | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
         if config.epochs is None or config.lr is None:
             raise ValueError("epochs and learning rate are resolved before training")
@@ -97,6 +105,8 @@ class Training:
         # Gradients of float16 would vanish unscaled; the other types have float32's range.
         self._scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
         self._while_training = while_training
+        self._class_weights = None if class_weights is None else class_weights.to(device)
+        self._augmentation = augmentation
         self._best: dict[str, Tensor] = {}
         self.history: list[EpochRecord] = []
 
@@ -149,8 +159,15 @@ class Training:
         self._method.module.train()
         return Epoch(number, list(batches(count, self._config.batch_size, order)), time.perf_counter())
 
+    def batch(self, pictures: Pictures, epoch: Epoch) -> tuple[Tensor, Tensor]:
+        """The epoch's next batch: what the method takes, on the device, and labels [b] or, mixed, [b, C]."""
+        return self._batch(pictures, epoch.batches[epoch.done], epoch.number, epoch.done)
+
     def score(self, epoch: Epoch, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits [b, C] of the epoch's next batch → its loss, to go backward from. Raises Diverged."""
+        """Logits [b, C] and labels of the epoch's next batch → its loss, to go backward from.
+
+        Raises Diverged.
+        """
         steps = len(epoch.batches)
         step = epoch.number * steps + epoch.done
         epoch.lr = self._peak * lr_factor(step, self._epochs * steps, self._config.warmup)
@@ -185,9 +202,9 @@ class Training:
 
     def _epoch(self, pictures: Pictures, bar: "tqdm[Any]") -> Epoch:
         epoch = self.begin_epoch(len(pictures.labels))
-        for rows in epoch.batches:
-            logits = self._method.logits(pictures.inputs[rows].to(self._device))
-            torch.autograd.backward(self.score(epoch, logits, pictures.labels[rows]))
+        for _ in epoch.batches:
+            inputs, labels = self.batch(pictures, epoch)
+            torch.autograd.backward(self.score(epoch, self._method.logits(inputs), labels))
             self.update()
             loss, accuracy = epoch.loss_sum / epoch.seen, epoch.right / epoch.seen
             bar.update()
@@ -202,21 +219,37 @@ class Training:
         self._method.module.train()
         seconds = []
         with self._while_training():
-            for rows in torch.split(order, batch_size):
+            for number, rows in enumerate(torch.split(order, batch_size)):
                 began = time.perf_counter()
-                logits = self._method.logits(pictures.inputs[rows].to(self._device))
-                loss, _ = self._loss(logits, pictures.labels[rows])
+                inputs, labels = self._batch(pictures, rows, 0, number)
+                loss, _ = self._loss(self._method.logits(inputs), labels)
                 torch.autograd.backward(self._scaler.scale(loss))
                 self.update()
                 loss.item()  # waits for a GPU
                 seconds.append(time.perf_counter() - began)
         return statistics.median(seconds[1:])
 
+    def _batch(self, pictures: Pictures, rows: Tensor, epoch: int, number: int) -> tuple[Tensor, Tensor]:
+        inputs, labels = pictures.inputs[rows], pictures.labels[rows]
+        if self._augmentation is None:
+            return inputs.to(self._device), labels
+        pixels, labels = self._augmentation(inputs, labels, epoch, number)
+        return self._method.inputs(pixels.to(self._device)).to(self._device), labels
+
     def _loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
-        """The loss of a batch, and how many of its rows are right."""
+        """The loss of a batch, and how many of its rows are right: of mixed pictures the larger share."""
         labels = labels.to(self._device)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self._config.label_smoothing or 0.0)
-        return loss, int((logits.argmax(dim=1) == labels).sum())
+        smoothing = self._config.label_smoothing or 0.0
+        wanted = labels if labels.dim() == 1 else labels.argmax(dim=1)
+        if self._class_weights is None:
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        else:
+            # torch's own weights would spread smoothed labels by weight too, and push rare classes up.
+            mixed = labels.dim() == 2
+            weights = labels @ self._class_weights if mixed else self._class_weights[labels]
+            losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+            loss = (weights * losses).sum() / weights.sum()
+        return loss, int((logits.argmax(dim=1) == wanted).sum())
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(

@@ -1,7 +1,7 @@
 """Optimizers, the learning rate's course, the order of pictures; all a function of options and seed."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,10 +15,16 @@ def new_optimizer(module: nn.Module, config: TrainConfig) -> Optimizer:
     """AdamW, or SGD with momentum 0.9; the Meta-Net may have a learning rate of its own."""
     if config.lr is None:
         raise ValueError("the learning rate is resolved before training")
-    groups = _groups(module, config.meta_lr_ratio)
+    groups = _groups(module, config)
     if config.optimizer == "sgd":
         return SGD(groups, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
     return AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def balanced_weights(labels: Sequence[int], class_count: int) -> Tensor:
+    """Weights [C] that give every class the same sum over its pictures, as scikit-learn's `balanced`."""
+    counts = torch.bincount(torch.tensor(labels), minlength=class_count)
+    return len(labels) / (class_count * counts.clamp(min=1))
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
@@ -27,15 +33,24 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
         group["lr"] = lr * group["lr_ratio"]
 
 
-def _groups(module: nn.Module, meta_lr_ratio: float) -> list[dict[str, Any]]:
-    """The parameters, in two groups where the Meta-Net has its own learning rate."""
-    named = list(module.named_parameters())
-    if meta_lr_ratio == 1.0:
-        return [{"params": [value for _, value in named], "lr_ratio": 1.0}]
-    meta = [value for name, value in named if name.startswith("body.meta_net.")]
-    rest = [value for name, value in named if not name.startswith("body.meta_net.")]
-    groups = [{"params": rest, "lr_ratio": 1.0}, {"params": meta, "lr_ratio": meta_lr_ratio}]
-    return [group for group in groups if group["params"]]
+def _groups(module: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """The parameters by learning rate and weight decay, the Meta-Net's behind the others.
+
+    Biases and the weights of norms are what has one dimension or none, as timm tells them.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, value in module.named_parameters():
+        apart = config.meta_lr_ratio != 1.0 and ".meta_net." in name
+        decays = config.decay_biases or value.dim() > 1
+        groups.setdefault((apart, not decays), []).append(value)
+    return [
+        {
+            "params": groups[apart, undecayed],
+            "lr_ratio": config.meta_lr_ratio if apart else 1.0,
+            "weight_decay": 0.0 if undecayed else config.weight_decay,
+        }
+        for apart, undecayed in sorted(groups)
+    ]
 
 
 def lr_factor(step: int, steps: int, warmup: float) -> float:

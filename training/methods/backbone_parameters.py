@@ -1,6 +1,6 @@
-"""Full, Partial-k and Bias: some of the backbone's own parameters are trained.
+"""Full, Partial-k and what Bias builds on: some of the backbone's own parameters are trained.
 
-Partial-k is the last k blocks and the norm behind them; Bias is every bias (VPT's definitions).
+Partial-k is the last k blocks and the norm behind them (VPT's definition).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -88,11 +88,6 @@ class _Tail(nn.Module):
 def full(backbone: Backbone, config: TrainConfig, class_count: int) -> BackboneMethod:
     """Full: everything is trained."""
     return BackboneMethod(backbone, config, class_count, lambda _: True)
-
-
-def bias(backbone: Backbone, config: TrainConfig, class_count: int) -> BackboneMethod:
-    """Bias (BitFit): every bias of the backbone."""
-    return BackboneMethod(backbone, config, class_count, lambda name: name.endswith(".bias"))
 
 
 def partial(backbone: Backbone, config: TrainConfig, class_count: int) -> BackboneMethod:

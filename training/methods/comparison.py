@@ -1,10 +1,12 @@
-"""What the methods share that are trained for comparison: no service can run them on a shared backbone."""
+"""What the methods share whose trained parameters are not those of an adapter."""
 
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from adapters.kinds.adapter import Adapter
 from adapters.vit.backbone import Backbone
+from training.errors import MethodUnsuitable
 from training.methods.heads import new_head
 from training.options.train_config import TrainConfig
 
@@ -30,5 +32,12 @@ class ComparisonMethod:
         """The pixels themselves: what is trained begins there."""
         return images
 
-    def adapter(self) -> None:
-        """None: it is kept as a checkpoint."""
+    def load_body(self, tensors: Mapping[str, Tensor]) -> None:
+        """Raise MethodUnsuitable: no published body is of such a method."""
+        raise MethodUnsuitable(f"no published adapter can be started from, with {', '.join(tensors)}")
+
+    def adapter(self) -> Adapter | None:
+        """None: it is kept as a checkpoint.
+
+        Another method's parameters may be worth the same as an adapter's.
+        """

@@ -1,6 +1,7 @@
 """Linear and Mlp-k: only the head is trained, on features that are computed once."""
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,9 @@ class LinearMethod:
         """Features [B, D] → logits [B, C]."""
         logits: Tensor = self.module(inputs)
         return logits
+
+    def load_body(self, tensors: Mapping[str, Tensor]) -> None:
+        """There is none."""
 
     def adapter(self) -> Adapter:
         """An adapter without prompts, with a copy of the head."""

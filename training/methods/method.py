@@ -1,5 +1,6 @@
 """What every method has in common: the one protocol that the loop, checkpoints and publishing use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,8 +30,11 @@ class Method(Protocol):
     def logits(self, inputs: Tensor) -> Tensor:
         """A batch of what `inputs` gave, on the device → float32 logits [B, C], with gradients."""
 
+    def load_body(self, tensors: Mapping[str, Tensor]) -> None:
+        """Start from the tensors of a published adapter's body, named as in it; the head is set apart."""
+
     def adapter(self) -> Adapter | None:
-        """What is published: prompts, Meta-Net and a head of plain linear maps.
+        """What is published: a kind's body, and a head of plain linear maps.
 
         None where the trained parameters are not an adapter's, so that no service can share the backbone.
         """

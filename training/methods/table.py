@@ -39,6 +39,8 @@ class MethodRow:
     trains: str
     recipe: Recipe = Recipe()
     served: bool = False
+    kind: str = "linear"
+    """The kind of adapter that it ends with, if it is served."""
     prompts: Literal["none", "static", "dynamic"] = "none"
     through_blocks: bool = True
     """Whether gradients go through the backbone's blocks, so that drop path has a use."""
@@ -51,21 +53,54 @@ class MethodRow:
     vpt_optimizer: Literal["adamw", "sgd"] = "sgd"
     """Of VPT's grid: what trains inside the backbone takes AdamW."""
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """Options that change nothing for it."""
+        return frozenset(
+            option for options, uses in _LIMITED.items() if not uses(self) for option in options.split()
+        )
+
     def load(self, name: str) -> Any:
         """Something of the method's module, which is imported now."""
         return getattr(importlib.import_module(self.module), name)
 
 
+_LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
+    {
+        "prompt_count deep prompt_dropout": lambda row: row.prompts != "none",
+        "meta_net meta_layers meta_hidden meta_input meta_norm meta_lr_ratio dynamic_layers": (
+            lambda row: row.prompts == "dynamic"
+        ),
+        "partial_blocks": lambda row: row.name == "partial",
+        "bottleneck_width": lambda row: row.kind in ("bottleneck", "combined"),
+        "sequential_reduction sequential_init": lambda row: row.name == "sequential",
+        "drop_path": lambda row: row.through_blocks,
+        "warm_start calibrate": lambda row: row.served,
+    }
+)
+"""Options that some methods have no use for, and which methods have one."""
 _FEATURES = Recipe(epochs=100, drop_path=0.0, label_smoothing=0.0)
 
 ROWS = (
     MethodRow(
-        "dvpt", "training.methods.prompts", "PromptMethod", "prompts and a Meta-Net",
-        served=True, prompts="dynamic", joint="joint_logits",
+        "dvpt", "training.methods.bodies", "BodyMethod", "prompts and a Meta-Net",
+        served=True, kind="dvpt", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
-        "vpt", "training.methods.prompts", "PromptMethod", "prompts",
-        served=True, prompts="static", joint="joint_logits",
+        "vpt", "training.methods.bodies", "BodyMethod", "prompts",
+        served=True, kind="dvpt", prompts="static", joint="joint_logits",
+    ),
+    MethodRow(
+        "dvpt-plus", "training.methods.bodies", "BodyMethod", "what dvpt, affine and bottleneck train",
+        served=True, kind="combined", prompts="dynamic", joint="joint_logits",
+    ),
+    MethodRow(
+        "affine", "training.methods.bodies", "BodyMethod", "a scale and shift behind norms and branches",
+        served=True, kind="affine", joint="joint_logits", vpt_optimizer="adamw",
+    ),
+    MethodRow(
+        "bottleneck", "training.methods.bodies", "BodyMethod", "a few columns beside each MLP",
+        recipe=Recipe(lr=3e-3), served=True, kind="bottleneck", joint="joint_logits", vpt_optimizer="adamw",
     ),
     MethodRow(
         "linear", "training.methods.linear", "LinearMethod", "nothing",
@@ -86,12 +121,12 @@ ROWS = (
         parameter="partial_blocks", vpt_optimizer="adamw",
     ),
     MethodRow(
-        "bias", "training.methods.backbone_parameters", "bias", "every bias of the backbone",
-        vpt_optimizer="adamw",
+        "bias", "training.methods.bias", "BiasMethod", "every bias of the backbone",
+        served=True, kind="affine", vpt_optimizer="adamw",
     ),
     MethodRow(
-        "bottleneck", "training.methods.bottleneck", "BottleneckMethod", "a narrow network behind each block",
-        recipe=Recipe(lr=1e-3), parameter="bottleneck_reduction", vpt_optimizer="adamw",
+        "sequential", "training.methods.sequential", "SequentialMethod", "a narrow network behind each MLP",
+        recipe=Recipe(lr=1e-3), parameter="sequential_reduction", vpt_optimizer="adamw",
     ),
     MethodRow(
         "sidetune", "training.methods.sidetune", "SidetuneMethod", "a small network beside the backbone",

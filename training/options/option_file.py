@@ -8,6 +8,7 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel
 
+from adapters.command.streams import as_utf8, from_utf8
 from training.errors import OptionsUnusable
 
 SHOWN = 3
@@ -34,7 +35,7 @@ def read_options(model: type[BaseModel], path: Path) -> dict[str, Any]:
             raise OptionsUnusable(f"{path}: '{name}' is given twice, with a dash and with an underscore")
         if isinstance(value, str) and "\0" in value:
             raise OptionsUnusable(f"{path}: '{key}' holds a NUL, which no name or path does")
-        options[name] = value
+        options[name] = from_utf8(value) if isinstance(value, str) else value
     return options
 
 
@@ -43,7 +44,8 @@ def toml_of(options: BaseModel, *, leave_out: frozenset[str] = frozenset()) -> s
 
     TOML has no null, and an option left out is the default: None is left out.
     """
-    values = options.model_dump(mode="json", exclude=set(leave_out), exclude_none=True)
+    dumped = options.model_dump(mode="json", exclude=set(leave_out), exclude_none=True)
+    values = {name: as_utf8(value) if isinstance(value, str) else value for name, value in dumped.items()}
     groups: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         groups.setdefault(group_of(type(options), name), {})[name] = value

@@ -1,7 +1,5 @@
 """Every knob of a training run, once: the command line, its help and the run's key are made from it."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +9,9 @@ from pydantic.config import JsonDict
 
 from adapters.config import PreprocessConfig, StrictModel
 from adapters.errors import InvalidName
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
@@ -22,6 +23,7 @@ from training.path_text import TextualPath, text_of
 COMMON = "what to train"
 METHOD = "method"
 OPTIMIZATION = "optimization"
+AUGMENTATION = "augmentation of the training pictures"
 DATA = "data and splits"
 PICTURES = "pictures of your own"
 MACHINE = "machine and run"
@@ -36,37 +38,51 @@ def knob(
     description: str,
     *,
     keyed: bool = True,
+    by_content: bool = False,
     choices: Sequence[str] = (),
     **limits: Any,
 ) -> Any:
     """One field: its group in `--help`, one line of what it does, its limits.
 
-    `keyed` says that it changes the trained tensors, and so belongs to the run's key; `choices` are what
-    `--help` offers where the type does not say it.
+    `keyed` says that it changes the trained tensors, and so belongs to the run's key, `by_content` that the
+    key has what it amounts to (pictures, weights), however it is spelled. `choices` are what `--help` offers
+    where the type does not say it.
     """
-    extra: JsonDict = {"group": group, "keyed": keyed, "choices": list(choices)}
+    extra: JsonDict = {
+        "group": group, "keyed": keyed, "by_content": by_content, "choices": list(choices)
+    }  # fmt: skip
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
 class TrainConfig(StrictModel):
     """Options of `dvpt-train`; None stands for a default that depends on other options."""
 
-    task: str = knob(..., COMMON, "a task of the catalogue, or with --data a name of your choice")
+    task: str = knob(
+        ..., COMMON, "a task of the catalogue, or with --data a name of your choice", by_content=True
+    )
     data: TextualPath | None = knob(
-        None, COMMON, "folder of pictures, a list of them (.csv, .parquet), or hf://owner/name"
+        None,
+        COMMON,
+        "folder of pictures, a list of them (.csv, .parquet), or hf://owner/name",
+        by_content=True,
     )
     method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
     store: TextualLocation | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
     backbone: str | None = knob(
-        None, COMMON, "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)"
+        None,
+        COMMON,
+        "timm name of the ViT, for a new store (default: ViT-B/16, embedded for embedded tasks)",
+        by_content=True,
     )
-    weights: TextualPath | None = knob(None, COMMON, "local .safetensors file of the backbone's weights")
+    weights: TextualPath | None = knob(
+        None, COMMON, "local .safetensors file of the backbone's weights", by_content=True
+    )
     epochs: int | None = knob(
         None, COMMON, f"passes over the training pictures ({defaults_help('epochs')})", ge=1
     )
-    device: str = knob("auto", COMMON, "auto, cpu or cuda:N")
+    device: str = knob("auto", COMMON, "auto, cpu or cuda:N", by_content=True)
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
     dry_run: bool = knob(
         False, COMMON, "print sizes, parameters, memory and time; train and write nothing", keyed=False
@@ -86,9 +102,10 @@ class TrainConfig(StrictModel):
     dynamic_layers: Literal["first", "all"] = knob("first", METHOD, "layers the dynamic prompt is added in")
     prompt_dropout: float = knob(0.0, METHOD, "dropout on the prompts while training", ge=0, lt=1)
     partial_blocks: int = knob(1, METHOD, "blocks that partial trains, from the last", ge=1, le=100)
-    bottleneck_reduction: int = knob(8, METHOD, "width of the backbone over that of the bottleneck", ge=1)
-    bottleneck_init: Literal["kaiming", "vpt_zero"] = knob(
-        "kaiming", METHOD, "how the bottleneck's first matrix starts; vpt_zero trains the last biases alone"
+    bottleneck_width: int = knob(8, METHOD, "columns of the bottleneck beside each MLP", ge=1, le=256)
+    sequential_reduction: int = knob(8, METHOD, "width of the backbone over that of sequential's", ge=1)
+    sequential_init: Literal["kaiming", "vpt_zero"] = knob(
+        "kaiming", METHOD, "how sequential's first matrix starts; vpt_zero trains the last biases alone"
     )
     head_layers: int | None = knob(
         None, METHOD, f"linear maps of the head; k > 1 is Mlp-k ({defaults_help('head_layers')})", ge=1, le=8
@@ -103,6 +120,7 @@ class TrainConfig(StrictModel):
     lr: float | None = knob(None, OPTIMIZATION, f"peak learning rate ({defaults_help('lr')})", gt=0)
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
+    decay_biases: bool = knob(True, OPTIMIZATION, "weight decay of biases and norms too; VPT's grid has none")
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)
     warmup: float = knob(0.1, OPTIMIZATION, "part of all steps the learning rate rises over", ge=0, lt=1)
     clip_grad: float = knob(
@@ -115,6 +133,11 @@ class TrainConfig(StrictModel):
         ge=0,
         lt=1,
     )
+    class_weights: Literal["none", "balanced"] = knob(
+        "none",
+        OPTIMIZATION,
+        "balanced: each class counts alike in the loss, however many training pictures it has",
+    )
     drop_path: float | None = knob(
         None,
         OPTIMIZATION,
@@ -126,6 +149,25 @@ class TrainConfig(StrictModel):
         0, OPTIMIZATION, "stop after so many epochs without a better val; 0 trains them all", ge=0
     )
 
+    random_crop: Literal["none", "shift", "resized"] = knob(
+        "none",
+        AUGMENTATION,
+        "shift cuts the input anywhere out of a picture of --resize-ratio times its size; resized also draws "
+        "the part's size and sides",
+    )
+    crop_scale: float = knob(0.35, AUGMENTATION, "least part of the picture that resized keeps", gt=0, le=1)
+    flip: float = knob(0.0, AUGMENTATION, "chance that left and right are exchanged", ge=0, le=1)
+    vertical_flip: float = knob(0.0, AUGMENTATION, "chance that top and bottom are exchanged", ge=0, le=1)
+    rand_augment: int = knob(0, AUGMENTATION, "magnitude of RandAugment; 0 is none, 9 is usual", ge=0, le=10)
+    rand_augment_operations: int = knob(
+        2, AUGMENTATION, "operations that RandAugment draws, each done with chance 0.5", ge=1, le=8
+    )
+    random_erasing: float = knob(0.0, AUGMENTATION, "chance that a rectangle becomes noise", ge=0, le=1)
+    mixup: float = knob(
+        0.0, AUGMENTATION, "mixes pairs of pictures and labels, shares from Beta(X, X); 0 is none", ge=0
+    )
+    cutmix: float = knob(0.0, AUGMENTATION, "the same with a rectangle of the other picture", ge=0)
+
     data_root: TextualPath | None = knob(
         None, DATA, "folder with vtab-1k/<task> or imagefolder/<task> (default: $DVPT_DATA_ROOT)", keyed=False
     )
@@ -134,23 +176,31 @@ class TrainConfig(StrictModel):
         100,
         DATA,
         "per cent of the training pictures that is used; FGVC's train_{N}.json if there",
+        by_content=True,
         ge=10,
         le=100,
     )
     eval_split: Literal["val", "test"] = knob("test", DATA, "what is evaluated, once, at the end")
     val_every: int = knob(0, DATA, "epochs between looks at val, with --train-split train; 0 is never", ge=0)
-    val_fraction: float = knob(0.2, DATA, "part of train cut off as val where there is none", gt=0, lt=1)
-    test_fraction: float = knob(
-        0.2, DATA, "part of all pictures cut off as test if there is none", gt=0, lt=1
+    val_fraction: float = knob(
+        0.2, DATA, "part of train cut off as val where there is none", by_content=True, gt=0, lt=1
     )
-    split_seed: int = knob(0, DATA, "seed of splits that are made", ge=0)
-    image_size: int | None = knob(None, DATA, "input pixels a side (default: the backbone's)", ge=16, le=1024)
+    test_fraction: float = knob(
+        0.2, DATA, "part of all pictures cut off as test if there is none", by_content=True, gt=0, lt=1
+    )
+    split_seed: int = knob(0, DATA, "seed of splits that are made", by_content=True, ge=0)
+    image_size: int | None = knob(
+        None, DATA, "input pixels a side (default: the backbone's)", by_content=True, ge=16, le=1024
+    )
     fit: Literal["squash", "crop"] = knob("squash", DATA, "resize both sides, or the short one and crop")
     interpolation: Literal["bilinear", "bicubic"] = knob("bicubic", DATA, "how pictures are resized")
     resize_ratio: float = knob(1.143, DATA, "short side over input size, with --fit crop", ge=1, le=4)
 
     dataset: str | None = knob(
-        None, PICTURES, "instead of --data: a Hugging Face dataset, owner/name[:configuration] or a folder"
+        None,
+        PICTURES,
+        "instead of --data: a Hugging Face dataset, owner/name[:configuration] or a folder",
+        by_content=True,
     )
     check: bool = knob(
         False,
@@ -174,11 +224,18 @@ class TrainConfig(StrictModel):
         False, PICTURES, "go on without files that cannot be read, and record which", keyed=False
     )
     shots: int | None = knob(
-        None, PICTURES, "train on so many pictures of each class, drawn with --split-seed", ge=1
+        None,
+        PICTURES,
+        "train on so many pictures of each class, drawn with --split-seed",
+        by_content=True,
+        ge=1,
     )
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
-        "auto", MACHINE, "of the backbone; auto is bf16 where it is computed natively; fp16 needs CUDA"
+        "auto",
+        MACHINE,
+        "of the backbone; auto is bf16 where it is computed natively; fp16 needs CUDA",
+        by_content=True,
     )
     deterministic: bool = knob(
         False, MACHINE, "only operations that give the same bits each time, on a GPU too; slower"
@@ -193,6 +250,9 @@ class TrainConfig(StrictModel):
 
     name: str | None = knob(None, PUBLISHING, "publish under this name (default: the task's)", keyed=False)
     label: str = knob("stable", PUBLISHING, "label that is moved to the new version", keyed=False)
+    replace_classes: bool = knob(
+        False, PUBLISHING, "move the label although it names a version with other classes", keyed=False
+    )
     calibrate: bool = knob(
         False,
         PUBLISHING,
@@ -272,6 +332,12 @@ class TrainConfig(StrictModel):
         return self.name or self.task
 
     @property
+    def augments(self) -> bool:
+        """Whether training pictures are changed at random."""
+        chances = (self.flip, self.vertical_flip, self.rand_augment, self.random_erasing)
+        return self.random_crop != "none" or any((*chances, self.mixup, self.cutmix))
+
+    @property
     def publishes(self) -> bool:
         """Whether the run ends with a published adapter."""
         return METHODS[self.method].served if self.publish is None else self.publish
@@ -279,7 +345,15 @@ class TrainConfig(StrictModel):
     @property
     def kind_options(self) -> KindOptions:
         """The options as an adapter records them."""
-        return LinearOptions() if METHODS[self.method].prompts == "none" else self.prompts
+        bottleneck = BottleneckOptions(width=self.bottleneck_width)
+        of_kind: dict[str, KindOptions] = {
+            "linear": LinearOptions(),
+            "dvpt": self.prompts,
+            "affine": AffineOptions(biases=self.method == "bias"),
+            "bottleneck": bottleneck,
+            "combined": CombinedOptions(dvpt=self.prompts, bottleneck=bottleneck),
+        }
+        return of_kind[METHODS[self.method].kind]
 
     @property
     def prompts(self) -> DvptOptions:
@@ -307,16 +381,18 @@ class TrainConfig(StrictModel):
     @classmethod
     def unkeyed(cls) -> set[str]:
         """The options that do not change the trained tensors: places, names, what happens afterwards."""
-        fields = cls.model_fields.items()
-        extras = {name: field.json_schema_extra for name, field in fields}
-        return {name for name, extra in extras.items() if not (isinstance(extra, dict) and extra["keyed"])}
+        return cls._marked("keyed", False)
 
-    def key(self, *digests: str) -> str:
-        """Twelve hex digits that name the run: options that change the result, and what they act on."""
+    def of_the_key(self) -> dict[str, Any]:
+        """The options by whose values a run is known: what its method uses, and what has a content is not."""
         # Defaults are left out, so that a knob added later does not orphan the runs of today.
-        chosen = self.model_dump(mode="json", exclude=self.unkeyed(), exclude_defaults=True)
-        text = json.dumps([chosen, *digests], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        others = self.unkeyed() | self._marked("by_content", True) | METHODS[self.method].idle
+        return self.model_dump(mode="json", exclude=others, exclude_defaults=True)
+
+    @classmethod
+    def _marked(cls, mark: str, value: bool) -> set[str]:
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        return {name for name, extra in extras.items() if isinstance(extra, dict) and extra[mark] is value}
 
 
 def can_be_joined(config: TrainConfig) -> bool:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.command.streams import open_streams
+from adapters.command.streams import as_utf8, open_streams
+from adapters.threads import keep_to_cores, wait_briefly
 from training.command import run_command
 from training.options.arguments import build_parser, parse_arguments
 from training.options.train_config import TrainConfig
@@ -24,11 +25,12 @@ DESCRIPTION = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. 0; 1 for what cannot be done, 130 or 143 at a signal; usage errors exit with 2."""
     open_streams()
+    wait_briefly()
     arguments = list(sys.argv[1:] if argv is None else argv)
     name, options, more = _parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("training").setLevel(logging.INFO)
-    command = shlex.join(["dvpt-reproduce", *arguments])
+    command = as_utf8(shlex.join(["dvpt-reproduce", *arguments]))
     goes_on = "interrupted; the same command goes on where it was"
     return run_command("dvpt-reproduce", lambda: _reproduce(name, options, more, command), goes_on)
 
@@ -57,6 +59,7 @@ def _reproduce(name: str, options: ReproduceConfig, more: dict[str, Any], comman
     from training.reproduce.experiments import EXPERIMENTS as KNOWN  # noqa: PLC0415
     from training.reproduce.reproduce import Reproduction  # noqa: PLC0415
 
+    keep_to_cores()
     reproduction = Reproduction(KNOWN[name], options, more)
     if options.dry_run:
         return reproduction.outlook()

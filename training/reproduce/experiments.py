@@ -15,11 +15,14 @@ class System:
     """A row of a table, or a line of the figure: its name, and the options of `dvpt-train` it stands for.
 
     `published_prompts` says that it takes the prompts published for each task unless asked otherwise.
+    `beside` is the row of the paper whose figures it stands beside, if any; `note` what is not as there.
     """
 
     name: str
     options: Mapping[str, Any]
     published_prompts: bool = False
+    beside: str = ""
+    note: str = ""
 
     @property
     def slug(self) -> str:
@@ -43,6 +46,8 @@ class Experiment:
     published: paper.Values
     published_means: Mapping[str, Mapping[str, float]]
     percents: tuple[int, ...] = (100,)
+    digits: int = 1
+    """Behind the point, as the paper prints a task's figures."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -50,11 +55,31 @@ class Experiment:
         return tuple(task for tasks in self.blocks.values() for task in tasks)
 
 
-def _system(name: str, method: str, *, published_prompts: bool = False, **options: Any) -> System:
-    return System(name, MappingProxyType(options_of(method) | options), published_prompts)
+FGVC_OPTIONS: Mapping[str, Any] = MappingProxyType({"fit": "crop", "random_crop": "shift", "flip": 0.5})
+"""As VPT and the paper train on FGVC: the short side resized to 256, a random crop of 224, a flip."""
+
+DROPOUT = "VPT's ViT trains with dropout of 0.1 behind the position embedding and in its MLPs; here is none"
+SIDE = "the side network starts from random weights, VPT's from an AlexNet trained on ImageNet"
+START = "its first matrix starts at random; VPT's code has both at zero, so that the last biases alone train"
+ZERO = "starts as in VPT's code, with both matrices at zero"
+VPT_START = "vpt_zero"
+EQUAL = "VPT with as many prompts as DVPT has here; the paper has no such row"
 
 
-FULL, LINEAR = _system("Full", "full"), _system("Linear", "linear")
+def _system(
+    name: str,
+    method: str,
+    *,
+    published_prompts: bool = False,
+    beside: str | None = None,
+    note: str = "",
+    **options: Any,
+) -> System:
+    every = MappingProxyType(options_of(method) | options)
+    return System(name, every, published_prompts, name if beside is None else beside, note)
+
+
+FULL, LINEAR = _system("Full", "full", note=DROPOUT), _system("Linear", "linear")
 VPT, DVPT = _system("VPT", "vpt", published_prompts=True), _system("DVPT", "dvpt")
 
 TABLE_1 = Experiment(
@@ -72,11 +97,17 @@ TABLE_1 = Experiment(
         _system("Partial-1", "partial-1"),
         _system("Mlp-2", "mlp-2"),
         _system("Mlp-5", "mlp-5"),
-        _system("Sidetune", "sidetune"),
+        _system("Sidetune", "sidetune", note=SIDE),
         _system("Bias", "bias"),
-        _system("Adapter-64", "bottleneck-64"),  # as the paper prints it; its adapters are not ours
-        _system("Adapter-8", "bottleneck-8"),
+        # As the paper prints them; its adapters are not ours.
+        _system("Adapter-64", "sequential-64", note=START),
+        _system(
+            "Adapter-64 zero", "sequential-64", beside="Adapter-64", note=ZERO, sequential_init=VPT_START
+        ),
+        _system("Adapter-8", "sequential-8", note=START),
+        _system("Adapter-8 zero", "sequential-8", beside="Adapter-8", note=ZERO, sequential_init=VPT_START),
         VPT,
+        _system("VPT as DVPT", "vpt", beside="", note=EQUAL),
         DVPT,
     ),
     paper.TABLE_1,
@@ -95,6 +126,7 @@ TABLE_2 = Experiment(
     tuple(_system(f"{count} layers", "dvpt", meta_layers=count) for count in (2, 4, 6)),
     paper.TABLE_2,
     MappingProxyType({}),
+    digits=2,
 )
 
 TABLE_3 = Experiment(
@@ -107,6 +139,7 @@ TABLE_3 = Experiment(
     ),
     paper.TABLE_3,
     MappingProxyType({}),
+    digits=2,
 )
 
 FIGURE_3 = Experiment(

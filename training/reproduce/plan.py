@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -17,12 +18,14 @@ from training.data.downloads import DOWNLOADS
 from training.data.folders import find_folder
 from training.data.task_data import DRAWN
 from training.methods import with_recipe
+from training.methods.table import METHODS
 from training.reproduce import paper
-from training.reproduce.experiments import Experiment, System
+from training.reproduce.experiments import FGVC_OPTIONS, Experiment, System
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.search.grid import grid
-from training.search.result import SearchResult, pooled_standard_error, sample_std
+from training.search.result import SearchResult, sample_std
 from training.search.search_config import SearchConfig
+from training.uncertainty import Interval, wilson
 
 DEFAULT_PROMPTS = 10
 WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
@@ -32,19 +35,25 @@ _DEPARTURES: TypeAdapter[tuple[AnyDeparture, ...]] = TypeAdapter(tuple[AnyDepart
 
 @dataclass(frozen=True)
 class Cell:
-    """One system on one task with one part of the training pictures: a search."""
+    """One system on one task with one part of the training pictures: a search.
+
+    `content` tells the task's pictures and the backbone's weights apart, however they are found; it is empty
+    where there are no pictures.
+    """
 
     system: System
     task: CatalogueTask
     percent: int
     config: SearchConfig
+    content: str = ""
 
     @property
     def key(self) -> str:
-        """Names the search by its options; equal cells of two tables are one search."""
-        options = with_recipe(self.config).model_copy(update={"lr": None})
+        """Names the search by options and content; equal cells of two tables are one search."""
+        options = with_recipe(self.config).model_copy(update={"lr": None}).of_the_key()
         points = [asdict(point) for point in grid(self.config)]
-        text = json.dumps([options.key(), points, self.config.seeds])
+        where = (self.task.name, self.percent, self.content)
+        text = json.dumps([options, self.config.precision, points, self.config.seeds, where])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
@@ -113,9 +122,9 @@ class CellRow(StrictModel):
         return sample_std(self.values)
 
     @property
-    def standard_error(self) -> float:
-        """From the number of test pictures."""
-        return pooled_standard_error(self.values, self.pictures)
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the mean over seeds, all tested on the same pictures."""
+        return wilson(statistics.fmean(self.values), self.pictures)
 
     @property
     def notes(self) -> str:
@@ -132,10 +141,13 @@ class CellRow(StrictModel):
 def cells(experiment: Experiment, options: ReproduceConfig, more: Mapping[str, Any]) -> tuple[Cell, ...]:
     """Every cell, all of a task together so that its pictures are decoded once.
 
-    `more` are options of `dvpt-train` for every run. Raises ConfigError for rows the experiment lacks and for
-    options that cannot be had together.
+    `more` are options of `dvpt-train` for every run whose method has a use for them. Raises ConfigError for
+    rows the experiment lacks, for options that cannot be had together, and for those no row can use.
     """
     systems = chosen_systems(experiment, options)
+    for name in more:
+        if all(name in METHODS[system.options["method"]].idle for system in systems):
+            raise ConfigError(f"{_flag(name)} has no use for {', '.join(system.slug for system in systems)}")
     percents = (options.percents or experiment.percents) if len(experiment.percents) > 1 else (100,)
     return tuple(
         Cell(system, TASKS[task], percent, _config(system, TASKS[task], percent, options, more))
@@ -157,6 +169,15 @@ def chosen_systems(experiment: Experiment, options: ReproduceConfig) -> tuple[Sy
     return tuple(system for slug, system in known.items() if slug in asked)
 
 
+def left_out(systems: Sequence[System], more: Mapping[str, Any]) -> list[str]:
+    """A line for each option that some rows have no use for and do not get."""
+    idle = {
+        name: [system.slug for system in systems if name in METHODS[system.options["method"]].idle]
+        for name in more
+    }
+    return [f"{_flag(name)} has no use for {', '.join(rows)}" for name, rows in idle.items() if rows]
+
+
 def data_at_hand(cell: Cell, *, download: bool) -> bool:
     """Whether the task's data is in a folder, can be drawn, or may be downloaded."""
     name = cell.task.name
@@ -167,16 +188,23 @@ def _config(
     system: System, task: CatalogueTask, percent: int, options: ReproduceConfig, more: Mapping[str, Any]
 ) -> SearchConfig:
     own: dict[str, Any] = {"task": task.name, **system.options}
+    more = {**FGVC_OPTIONS, **more} if task.group == "fgvc" else more
+    idle = METHODS[system.options["method"]].idle
+    given = {name: value for name, value in {**WITHOUT, **more}.items() if name not in idle}
     if system.has_prompts:
         own |= {"prompt_count": _prompts(system, task, options), "joint_trials": options.joint_trials}
     if percent != 100:
         own["train_percent"] = percent
     try:
-        return SearchConfig.model_validate({**WITHOUT, **more} | options.of_every_run() | own)
+        return SearchConfig.model_validate(given | options.of_every_run() | own)
     except ValidationError as error:
         fault = error.errors()[0]
         where = "".join(f"{part}: " for part in fault["loc"])
         raise ConfigError(f"{where}{fault['msg'].removeprefix('Value error, ')}") from error
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _prompts(system: System, task: CatalogueTask, options: ReproduceConfig) -> int:

@@ -8,9 +8,10 @@ from typing import Any
 
 from training.data.source import listed
 from training.errors import DataNotFound, TrainingError
+from training.reproduce.contents import Contents
 from training.reproduce.experiments import Experiment
 from training.reproduce.figures import picture
-from training.reproduce.plan import Cell, CellRow, cells, data_at_hand
+from training.reproduce.plan import Cell, CellRow, cells, chosen_systems, data_at_hand, left_out
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.reproduce.scores import Scores
 from training.reproduce.tables import markdown, write_csv
@@ -20,6 +21,7 @@ from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.grid import grid
 from training.search.ledger import Ledger
+from training.search.result import SearchResult
 from training.search.search import FINAL_COST, Search
 
 LOG = logging.getLogger("training")
@@ -29,13 +31,16 @@ RESULTS = "results.csv"
 class Reproduction:
     """One experiment under one set of options.
 
-    A finished search is a row of `results.csv`; what has one is not run again, whichever table asked for it.
+    A finished search is a row of `results.csv`; what has one is not run again, whichever table asked for it,
+    and is shown for the pictures and weights it was made of only, wherever they lie.
     """
 
     def __init__(self, experiment: Experiment, options: ReproduceConfig, more: Mapping[str, Any]) -> None:
         self.experiment = experiment
         self.options = options
-        self.cells = cells(experiment, options, more)
+        self.left_out = left_out(chosen_systems(experiment, options), more)
+        self._contents = Contents()
+        self.cells = tuple(self._contents.of(cell) for cell in cells(experiment, options, more))
         self.missing: dict[str, str] = {}
         self._ledger = Ledger(options.out / RESULTS, CellRow)
         self._workbench = Workbench(KEPT_BYTES)
@@ -45,6 +50,8 @@ class Reproduction:
 
         What cannot be trained is listed with its reason, and the others go on.
         """
+        for line in self.left_out:
+            LOG.info("%s", line)
         left = self._to_run()
         files = self._render()
         for number, cell in enumerate(left, start=1):
@@ -57,7 +64,7 @@ class Reproduction:
                 LOG.warning("%s: %s", cell, error)
                 self.missing[str(cell)] = " ".join(str(error).split())
             else:
-                self._ledger.append(CellRow.of(cell, result))
+                self._keep(cell, result)
             files = self._render()
         return files
 
@@ -77,7 +84,15 @@ class Reproduction:
             )
         lines.append(f"about {duration(sum(seconds[cell.system.name] for cell in left))} on this machine")
         lines += [f"missing: {what}: {why}" for what, why in self.missing.items()]
+        lines += [f"note: {line}" for line in self.left_out]
         return "\n".join([*lines, "nothing was trained or written (--dry-run)"])
+
+    def _keep(self, cell: Cell, result: SearchResult) -> None:
+        """Write the row of a finished search, under the key of the pictures it was made of."""
+        known = self._contents.of(cell, downloaded=True)
+        if known.key not in {row.key for row in self._ledger.rows()}:
+            self._ledger.append(CellRow.of(known, result))
+        self.cells = tuple(known if other == cell else other for other in self.cells)
 
     def _to_run(self) -> list[Cell]:
         """Cells without a row whose data is there; notes the tasks whose data is not."""

@@ -1,5 +1,6 @@
 """Figures of a table beside the paper's: cells, group means, wins."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,14 +8,16 @@ from dataclasses import dataclass
 from training.reproduce import paper
 from training.reproduce.experiments import Experiment, System
 from training.reproduce.plan import Cell, CellRow
+from training.uncertainty import Interval
 
 
 @dataclass(frozen=True)
 class Score:
     """An accuracy in per cent, of one task or the mean of `tasks` of `of_tasks`, beside the paper's.
 
-    `std` is over seeds. `comparable` says that data and backbone are the paper's, so that a difference means
-    something; `official` that the splits are.
+    `std` is over seeds, of a mean that of the mean, None where there is one seed. `comparable` says that data
+    and backbone are the paper's, so that a difference means something; `official` that the splits are.
+    `interval` is that of one task by its test pictures, in per cent.
     """
 
     value: float
@@ -24,6 +27,7 @@ class Score:
     official: bool
     tasks: int = 1
     of_tasks: int = 1
+    interval: Interval | None = None
 
     @property
     def difference(self) -> float | None:
@@ -70,9 +74,12 @@ class Scores:
         if row is None:
             return None
         std = None if row.std is None else 100 * row.std
-        published = self.experiment.published.get(system.name, {}).get(task)
+        published = self.experiment.published.get(system.beside, {}).get(task)
         value = 100 * statistics.fmean(row.values)
-        return Score(value, std, published, comparable=row.comparable, official=row.official)
+        interval = Interval(100 * row.interval.low, 100 * row.interval.high)
+        return Score(
+            value, std, published, comparable=row.comparable, official=row.official, interval=interval
+        )
 
     def mean(self, system: System, block: str, percent: int = 100) -> Score | None:
         """The mean of a group of tasks, or of those that have a figure.
@@ -84,10 +91,10 @@ class Scores:
         if not scores:
             return None
         whole = len(scores) == len(tasks)
-        printed = self.experiment.published_means.get(system.name, {}).get(block)
+        printed = self.experiment.published_means.get(system.beside, {}).get(block)
         return Score(
             statistics.fmean(score.value for score in scores.values()),
-            None,
+            _std_of_mean(scores.values()),
             printed if whole and printed is not None else _mean(scores.values()),
             comparable=all(score.comparable for score in scores.values()),
             official=all(score.official for score in scores.values()),
@@ -103,19 +110,22 @@ class Scores:
             return None
         return Score(
             statistics.fmean(mean.value for mean in whole),
-            None,
+            _std_of_mean(whole),
             _mean(whole),
             comparable=all(mean.comparable for mean in whole),
             official=all(mean.official for mean in whole),
         )
 
-    def wins(self, system: System) -> tuple[int, int, int] | None:
-        """Tasks where the row is above Full: ours, the paper's, of how many; None without Full's figures."""
+    def wins(self, system: System, block: str | None = None) -> tuple[int, int, int] | None:
+        """Tasks, or those of a group, where the row is above Full: ours, the paper's, of how many.
+
+        None where there is no task that both have.
+        """
         full = next((other for other in self.systems if other.name == paper.BASELINE), None)
         if full is None or full == system:
             return None
         ours = published = count = 0
-        for task in self.tasks:
+        for task in self.tasks if block is None else self.blocks().get(block, ()):
             own, other = self.score(system, task), self.score(full, task)
             if own and other:
                 count += 1
@@ -125,6 +135,13 @@ class Scores:
 
     def _measured(self, task: str) -> bool:
         return any(task == name for _, name, _ in self._rows)
+
+
+def _std_of_mean(scores: Iterable[Score]) -> float | None:
+    """Of a mean over tasks, whose seeds have nothing to do with each other."""
+    own = [score.std for score in scores]
+    known = [value for value in own if value is not None]
+    return math.hypot(*known) / len(own) if len(known) == len(own) else None
 
 
 def _mean(scores: Iterable[Score]) -> float | None:

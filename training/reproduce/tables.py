@@ -16,7 +16,7 @@ from training.run.durations import duration
 
 DAGGER = "†"
 COLUMNS = (
-    "experiment", "row", "task", "tasks", "of_tasks", "percent", "accuracy", "std", "standard_error", "seeds",
+    "experiment", "row", "task", "tasks", "of_tasks", "percent", "accuracy", "std", "low", "high", "seeds",
     "published", "difference", "official", "optimizer", "lr", "weight_decay", "epochs", "prompts", "trials",
     "parameters_without_head", "training_seconds", "backbone", "image_size",
 )  # fmt: skip
@@ -45,20 +45,45 @@ def write_csv(scores: Scores, path: Path) -> None:
     path.write_text(text.getvalue(), encoding="utf-8")
 
 
-def cell_text(score: Score | None, *, digits: int = 1) -> str:
-    """`80.1 ± 0.4 (80.3, −0.2)`: ours, over seeds, the paper's, the difference where they compare."""
+def cell_text(score: Score | None, *, digits: int = 1, best: bool = False) -> str:
+    """`80.1 ± 0.4 (80.3, −0.2)`: ours, over seeds, the paper's, the difference where they compare.
+
+    Of one seed `80.1 [77.5 to 82.4]`, by the test pictures; the best of a column is bold.
+    """
     if score is None:
         return ""
-    spread = "" if score.std is None else f" ± {score.std:.1f}"
+    value = f"{score.value:.{digits}f}"
+    bold = "**" if best else ""
     part = "" if score.tasks == score.of_tasks else f", mean of {score.tasks} of {score.of_tasks} tasks"
     mark = "" if score.official else DAGGER
-    return f"{score.value:.{digits}f}{spread}{mark}{_published(score, digits)}{part}"
+    return f"{bold}{value}{bold}{_spread(score, digits)}{mark}{_published(score, digits)}{part}"
 
 
 def signed(value: float, digits: int = 1) -> str:
     """With a sign and a true minus; nothing has no sign."""
     text = f"{value:+.{digits}f}"
     return text.replace("-", "−") if float(text) else text[1:]
+
+
+def _column(scores: Sequence[Score | None], digits: int) -> list[str]:
+    """Cells of a column, the best bold: all that are printed as the same figure.
+
+    None is where there is one row, or where means are of more tasks in one row than in another.
+    """
+    known = [score for score in scores if score is not None]
+    fair = len(known) > 1 and len({score.tasks for score in known}) == 1
+    most = max(round(score.value, digits) for score in known) if fair else None
+    return [
+        cell_text(score, digits=digits, best=score is not None and round(score.value, digits) == most)
+        for score in scores
+    ]
+
+
+def _spread(score: Score, digits: int) -> str:
+    """Over seeds; by the test pictures where there is one seed, or where all came to the same."""
+    if score.std is not None and round(score.std, digits):
+        return f" ± {score.std:.{digits}f}"
+    return f" [{score.interval.text(digits)}]" if score.interval else ""
 
 
 def _published(score: Score, digits: int) -> str:
@@ -78,8 +103,10 @@ def _introduction(scores: Scores) -> str:
     seeds = sorted({len(row.values) for row in rows})
     counted = "one seed" if seeds == [1] else f"{' to '.join(map(str, {seeds[0]: 0, seeds[-1]: 0}))} seeds, ±"
     over = "" if seeds == [1] else " their sample standard deviation"
+    if any(not row.std for row in rows):
+        over += "; in square brackets Wilson's 95 % interval by the test pictures alone"
     backbones = sorted({f"`{row.backbone}` at {row.image_size} px" for row in rows})
-    lines = [f"{text}; {counted}{over}. Backbone: {', '.join(backbones)}."]
+    lines = [f"{text}; {counted}{over}. Bold: the best of a column. Backbone: {', '.join(backbones)}."]
     if any(row.backbone not in paper.BACKBONES or row.image_size != paper.IMAGE_SIZE for row in rows):
         lines.append(
             f"The paper's backbone is ViT-B/16 pre-trained on ImageNet-21k at {paper.IMAGE_SIZE} px: figures "
@@ -99,29 +126,36 @@ def _blocks(scores: Scores) -> list[str]:
     parts = []
     for block, tasks in scores.blocks().items():
         header = ["", *(_title(scores, task) for task in tasks), "mean"]
-        rows = [
-            [
-                system.name,
-                *(cell_text(scores.score(system, task)) for task in tasks),
-                cell_text(scores.mean(system, block), digits=2),
-            ]
-            for system in scores.systems
+        columns = [
+            _column([scores.score(system, task) for system in scores.systems], scores.experiment.digits)
+            for task in tasks
         ]
-        parts += [f"## {block}", table(header, rows)]
+        columns.append(_column([scores.mean(system, block) for system in scores.systems], 2))
+        parts += [f"## {block}", _table(header, scores, columns)]
     return [*parts, "## Summary", _summary(scores)]
 
 
 def _summary(scores: Scores) -> str:
-    blocks = list(scores.blocks())
     several = len(scores.experiment.blocks) > 1
-    header = ["", "trained parameters without head", "time of one training", *blocks]
-    header += ["mean of the groups", "wins against Full"] if several else []
-    rows = []
-    for system in scores.systems:
-        means = [cell_text(scores.mean(system, block), digits=2) for block in blocks]
-        more = [cell_text(scores.mean_of_means(system), digits=2), _wins(scores, system)] if several else []
-        rows.append([system.name, *_costs(scores, system), *means, *more])
-    return table(header, rows)
+    header = ["", "trained parameters without head", "time of one training"]
+    columns = list(map(list, zip(*(_costs(scores, system) for system in scores.systems), strict=True)))
+    for block in scores.blocks():
+        header.append(block)
+        columns.append(_column([scores.mean(system, block) for system in scores.systems], 2))
+        if several:
+            header.append("wins")
+            columns.append([_wins(scores, system, block) for system in scores.systems])
+    if several:
+        header += ["mean of the groups", "wins against Full"]
+        columns.append(_column([scores.mean_of_means(system) for system in scores.systems], 2))
+        columns.append([_wins(scores, system) for system in scores.systems])
+    return _table(header, scores, columns)
+
+
+def _table(header: Sequence[str], scores: Scores, columns: Sequence[Sequence[str]]) -> str:
+    """A row for each system, its name before the cells of the columns."""
+    names = [system.name for system in scores.systems]
+    return table(header, list(zip(names, *columns, strict=True)))
 
 
 def _costs(scores: Scores, system: System) -> tuple[str, str]:
@@ -133,9 +167,11 @@ def _costs(scores: Scores, system: System) -> tuple[str, str]:
     return f"{parameters:,.0f}", duration(statistics.fmean(row.training_seconds for row in rows))
 
 
-def _wins(scores: Scores, system: System) -> str:
-    wins = scores.wins(system)
-    return "" if wins is None else f"{wins[0]} of {wins[2]} (paper: {wins[1]})"
+def _wins(scores: Scores, system: System, block: str | None = None) -> str:
+    wins = scores.wins(system, block)
+    if wins is None:
+        return ""
+    return f"{wins[0]} of {wins[2]}" + (f" (paper: {wins[1]})" if system.beside else "")
 
 
 def _curve(scores: Scores) -> list[str]:
@@ -143,15 +179,12 @@ def _curve(scores: Scores) -> list[str]:
     parts = []
     for block, tasks in scores.blocks().items():
         header = ["", *(f"{percent} %" for percent in scores.percents)]
-        rows = [
-            [
-                system.name,
-                *(cell_text(scores.mean(system, block, percent), digits=2) for percent in scores.percents),
-            ]
-            for system in scores.systems
+        columns = [
+            _column([scores.mean(system, block, percent) for system in scores.systems], 2)
+            for percent in scores.percents
         ]
         titles = ", ".join(_title(scores, task) for task in tasks)
-        parts += [f"## {block}", f"Mean over {titles}.", table(header, rows)]
+        parts += [f"## {block}", f"Mean over {titles}.", _table(header, scores, columns)]
     return parts
 
 
@@ -161,6 +194,13 @@ def _title(scores: Scores, task: str) -> str:
 
 
 def _footnotes(scores: Scores) -> list[str]:
+    shown = {system.name: system.note for system in scores.systems if system.note}
+    lines = "\n".join(f"- {name}: {note}" for name, note in shown.items())
+    rows = [f"Rows that are not the paper's in all:\n\n{lines}"] if shown else []
+    return rows + _other_data(scores)
+
+
+def _other_data(scores: Scores) -> list[str]:
     notes: dict[str, str] = {}
     for row in scores.rows:
         if not row.official:
@@ -216,4 +256,5 @@ def _line(experiment: Experiment, system: System, percent: int, score: Score) ->
 def _details(row: CellRow) -> dict[str, object]:
     names = set(COLUMNS) & set(CellRow.model_fields) - {"task", "percent"}
     facts = {name: getattr(row, name) for name in names}
-    return facts | {"standard_error": f"{100 * row.standard_error:.4f}", "seeds": len(row.values)}
+    ends = {"low": f"{100 * row.interval.low:.4f}", "high": f"{100 * row.interval.high:.4f}"}
+    return facts | ends | {"seeds": len(row.values)}

@@ -63,14 +63,15 @@ def measure(run: Run) -> Costs:
     few = _spread(run.train, size * TIMED_STEPS)
     run.speed_up()
     began = time.perf_counter()
-    pixels = run.decoder.load(few)
+    pixels = run.load_training_pixels(few)
     decoded = time.perf_counter()
-    inputs = run.method.inputs(pixels)
+    inputs = pixels if run.config.augments else run.method.inputs(pixels)
     computed = time.perf_counter()
     pictures = Pictures(inputs, torch.tensor(few.labels))
     step_s = run.new_training().rehearse(pictures, size, TIMED_STEPS)
+    seen = run.decoder.load(few)
     trained = time.perf_counter()
-    predict_logits(answer_of_method(run.method, run.device), run.device, [pixels])
+    predict_logits(answer_of_method(run.method, run.device), run.device, [seen])
     evaluated = time.perf_counter()
     return Costs(
         decode_s=(decoded - began) / len(few),

@@ -24,7 +24,7 @@ def place(config: TrainConfig) -> Placement:
 
     Raises BackboneMismatch where the options ask for another backbone than the store's.
     """
-    name = config.backbone or (EMBEDDED_BACKBONE if is_embedded(config) else DEFAULT_BACKBONE)
+    name = backbone_name(config)
     location = config.store or default_store(name)
     try:
         store = Store.open(location)
@@ -32,6 +32,11 @@ def place(config: TrainConfig) -> Placement:
         return Placement(load_backbone(name, weights=config.weights, image_size=config.image_size), location)
     _require_same(config, store)
     return Placement(open_backbone(store.backbone, weights=config.weights), location)
+
+
+def backbone_name(config: TrainConfig) -> str:
+    """The backbone of a new store."""
+    return config.backbone or (EMBEDDED_BACKBONE if is_embedded(config) else DEFAULT_BACKBONE)
 
 
 def default_store(backbone: str) -> Path:

@@ -1,11 +1,12 @@
 """A trained adapter goes to its store, and its user is told what to do with it."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from adapters.config import BackboneConfig
-from adapters.errors import StoreError
+from adapters.errors import ClassesDiffer, StoreError, StoreNotFound
 from adapters.store.artifact import Artifact
 from adapters.store.files import Location
 from adapters.store.store import Store
@@ -14,6 +15,14 @@ from training.errors import NotWritten
 from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.run_directory import reason
+
+
+def check_classes(config: TrainConfig, store: Location, classes: Sequence[str]) -> None:
+    """Raise ClassesDiffer if publishing would move the label to other classes, and was not told to."""
+    if not config.publishes or config.replace_classes:
+        return
+    with suppress(StoreNotFound):
+        Store.open(store).check_classes(config.published_name, config.label, classes)
 
 
 def publish(
@@ -27,14 +36,19 @@ def publish(
 ) -> int:
     """Publish what was measured, with provenance and card, to a store that is made if need be → the version.
 
-    Raises NotWritten where the disk is full, a right is missing, or no store can be made.
+    Raises NotWritten where the disk is full, a right is missing, or no store can be made, and ClassesDiffer.
     """
     described = draft.config.model_copy(update={"provenance": provenance.plain()})
     try:
         opened = Store.create(store, backbone)
         return opened.publish(
-            config.published_name, replace(draft, config=described, card=card), label=config.label
+            config.published_name,
+            replace(draft, config=described, card=card),
+            label=config.label,
+            replace_classes=config.replace_classes,
         )
+    except ClassesDiffer:
+        raise
     except (OSError, StoreError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise NotWritten(

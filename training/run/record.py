@@ -25,6 +25,7 @@ from training.card.provenance import (
 )
 from training.data.source import TaskData
 from training.errors import CheckpointDamaged, NotWritten
+from training.harmless import harmless
 from training.methods.method import Method, Parameters
 from training.options.option_file import toml_of
 from training.options.train_config import TrainConfig
@@ -33,11 +34,18 @@ from training.run_directory import RunDirectory, reason
 
 ONCE = frozenset({"fresh", "dry_run"})  # what is asked of one command, and not repeated with its options
 RESULT = "result.json"
+AGAIN = "the same command writes it once that is mended, without training again"
 PACKAGES = ("torch", "timm", "numpy", "pillow", "safetensors")
 
 
 def record_inputs(directory: RunDirectory, config: TrainConfig, data: TaskData, command: str) -> None:
-    """`config.json`, `config.toml` and `splits.json`."""
+    """`config.json`, `config.toml` and `splits.json`.
+
+    Raises NotWritten for these, and for a `--predictions` file that will not be writable: after training
+    that is a mere warning.
+    """
+    if config.predictions is not None:
+        _require_writable(config.predictions)
     directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
     directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
     departures = [departure.model_dump(mode="json") for departure in data.departures]
@@ -54,13 +62,19 @@ def record_outputs(
     card: Mapping[str, bytes],
     predictions: Path | None,
 ) -> None:
-    """`result.json`, the card, and `predictions.csv`, which `predictions` is a second place for."""
-    directory.write_json(RESULT, provenance.plain())
+    """`result.json`, the card, and `predictions.csv`, which `predictions` is a second place for.
+
+    What cannot be written is a warning: the adapter is published by then, and the same command writes it all.
+    """
+    with harmless(RESULT, AGAIN):
+        directory.write_json(RESULT, provenance.plain())
     for path in (directory.path / "predictions.csv", predictions):
         if path is not None:
-            write_predictions(findings.predictions, path)
+            with harmless(f"predictions in {path}", AGAIN):
+                write_predictions(findings.predictions, path)
     for name, content in card.items():
-        directory.write_bytes(name, content)
+        with harmless(f"{name} in the run directory", AGAIN):
+            directory.write_bytes(name, content)
 
 
 def read_result(run: Path) -> Provenance:
@@ -88,6 +102,18 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
             writer = csv.writer(file)
             writer.writerow(["name", "label", "predicted", "probability"])
             writer.writerows(rows)
+    except OSError as error:
+        raise NotWritten(f"cannot write {path}: {reason(error)}") from error
+
+
+def _require_writable(path: Path) -> None:
+    """Open the file as it will be opened, and leave what is there."""
+    was_there = path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+        if not was_there:
+            path.unlink()
     except OSError as error:
         raise NotWritten(f"cannot write {path}: {reason(error)}") from error
 
@@ -126,11 +152,14 @@ def provenance_of(
 
 
 def _metrics(findings: Findings) -> Metrics:
+    interval = findings.interval
     return Metrics(
         split=findings.split,
         accuracy=round(findings.predictions.accuracy, 6),
-        standard_error=round(findings.standard_error, 6),
+        accuracy_low=round(interval.low, 6),
+        accuracy_high=round(interval.high, 6),
         pictures=len(findings.predictions.labels),
+        balanced_accuracy=round(findings.predictions.balanced_accuracy, 6),
         calibration_error=round(findings.reliability.error, 6),
     )
 

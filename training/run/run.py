@@ -4,13 +4,13 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
+from adapters.command.streams import as_utf8
 from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
 from adapters.pictures.decode import silence_pillow
@@ -18,10 +18,13 @@ from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Predictions
-from training.card.model_card import model_card
+from training.card.model_card import model_card, plain_card
 from training.card.provenance import DataFacts, Provenance
+from training.data.augmentation import augmentation_of, kept_pictures
+from training.data.departures import SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
+from training.harmless import harmless
 from training.loop.calibration import fit_temperature, fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
@@ -32,15 +35,19 @@ from training.loop.evaluate import (
     predict_logits,
 )
 from training.loop.loop import Pictures, Training
+from training.loop.optimization import balanced_weights
+from training.memory import memory_faults
 from training.methods import build_method, with_recipe
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
+from training.run.board import board
+from training.run.identity import Identity, latest_before
 from training.run.placement import Placement
-from training.run.publish import publish
+from training.run.publish import check_classes, publish
 from training.run.record import provenance_of, record_inputs, record_outputs
 from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
-from training.run_directory import EpochRecord, RunDirectory
+from training.run_directory import CHECKPOINT, EpochRecord, find_directory
 
 LOG = logging.getLogger("training")
 
@@ -69,17 +76,24 @@ class Run:
         self.train: Split = training_part(self.data, config.train_split)
         self.held_out: Split = self.data.splits[config.eval_split]
         self.placement: Placement = self._workbench.placement(config, self.device, dtype)
+        check_classes(self.config, self.placement.store, self.data.classes)
         self.backbone: Backbone = self.placement.backbone
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
         self.decoder.check_room(self.train, self.held_out)
-        self.digests = {
-            "train_sha256": self._workbench.digest(self.train),
-            f"{config.eval_split}_sha256": self._workbench.digest(self.held_out),
+        looked_at: set[SplitName] = {config.eval_split, *(("val",) if config.val_every else ())}
+        self.digests = {"train_sha256": self._workbench.digest(self.train)} | {
+            f"{name}_sha256": self._workbench.digest(self.data.splits[name]) for name in sorted(looked_at)
         }
         self.warm: WarmStart | None = find_warm_start(self.config, self.placement.store, self.data.classes)
-        started_from = [self.warm.digest] if self.warm else []
-        key = self.config.key(self.backbone.config.sha256, str(dtype), *self.digests.values(), *started_from)
-        self.directory = RunDirectory(config.runs / f"{config.published_name}-{config.method}-{key}")
+        self.contents = self.digests | {
+            # The same weights may have come from a file here and from the hub there.
+            "backbone": self.backbone.config.model_copy(update={"revision": None}).model_dump_json(),
+            "precision": str(dtype),
+            **({"warm_start": self.warm.digest} if self.warm else {}),
+        }
+        self.identity = Identity(self.config.of_the_key(), self.contents)
+        self._name = f"{config.published_name}-{config.method}"
+        self.directory = find_directory(config.runs, self._name, self.identity.key)
         torch.manual_seed(config.seed)
         self.method: Method = build_method(self.backbone, self.config, len(self.data.classes))
         if self.warm:
@@ -95,13 +109,41 @@ class Run:
         with (
             self.directory.claimed(fresh=self.config.fresh),
             deterministic(wanted=self.config.deterministic),
+            memory_faults(),
         ):
             return self._execute(command, with_card=card)
+
+    def explain(self) -> None:
+        """Log why nothing is resumed, where a run of the same name was trained before."""
+        if (self.directory.path / CHECKPOINT).exists():
+            return
+        before = latest_before(self.directory.path, f"{self._name}-")
+        if before is not None:
+            path, other = before
+            changes = "; ".join(self.identity.changes_from(other)) or "what it was made with"
+            LOG.info("a new run, in %s; %s differs in: %s", self.directory.path, path.name, changes)
 
     def new_training(self) -> Training:
         """The loop, before its first step."""
         rate = self.config.drop_path or 0.0
-        return Training(self.method, self.config, self.device, lambda: dropped_paths(self.backbone, rate))
+        weights = None
+        if self.config.class_weights == "balanced":
+            weights = balanced_weights(self.train.labels, len(self.data.classes))
+        paths = partial(dropped_paths, self.backbone, rate)
+        augmentation = augmentation_of(self.config, self.backbone.config, len(self.data.classes))
+        return Training(self.method, self.config, self.device, paths, weights, augmentation)
+
+    def load_training_pixels(self, split: Split | None = None) -> Tensor:
+        """Pixels [N, 3, H, W] uint8 of all or some training pictures; cropped ones have a margin."""
+        preprocess, size = kept_pictures(self.config, self.backbone.config.image_size)
+        decoder = self._workbench.decoder(self.config, size, preprocess)
+        return decoder.load(split or self.train, "decoding the training pictures")
+
+    def training_inputs(self, pixels: Tensor) -> Tensor:
+        """What each step takes its batch from: pixels to be augmented, or what the method made of them."""
+        if self.config.augments:
+            return pixels
+        return self._workbench.inputs(self.method, self.config, self.backbone, pixels, self.train)
 
     def speed_up(self) -> None:
         """Set the backbone up for training; `use_fused_attention` sets it back."""
@@ -129,6 +171,7 @@ class Run:
     def _execute(self, command: str, *, with_card: bool) -> Outcome:
         began = time.perf_counter()
         record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
+        self.identity.write(self.directory)
         held_out = self.decoder.chunks(self.held_out)
         history, kept = self._fit()
         calibration = self._calibrate(command) if self.config.calibrate else None
@@ -138,13 +181,11 @@ class Run:
             self.config.eval_split, self.data.classes, predictions, history, kept, calibration
         )
         provenance = self._provenance(findings, command)
-        card = (
-            model_card(self.config.published_name, findings, provenance, served=draft is not None)
-            if with_card
-            else {}
-        )
-        record_outputs(self.directory, findings, provenance, card, self.config.predictions)
-        version = self._publish(draft, provenance, card)
+        card = self._card(findings, provenance, served=draft is not None) if with_card else {}
+        try:
+            version = self._publish(draft, provenance, card)
+        finally:  # what was measured is kept where the store cannot be had, too
+            record_outputs(self.directory, findings, provenance, card, self.config.predictions)
         seconds = time.perf_counter() - began
         return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
 
@@ -155,7 +196,7 @@ class Run:
         if checkpoint is not None:
             training.resume(checkpoint)
             LOG.info(
-                "%s: %d of %d epochs are trained; --fresh starts over",
+                "resuming %s: %d of %d epochs are trained; --fresh starts over",
                 self.directory.path, len(training.history), self.config.epochs,
             )  # fmt: skip
         if not training.finished:
@@ -164,13 +205,10 @@ class Run:
 
     def _train(self, training: Training) -> None:
         self.speed_up()
-        images = self.decoder.load(self.train, "decoding the training pictures")
-        inputs = self._workbench.inputs(self.method, self.config, self.backbone, images, self.train)
+        inputs = self.training_inputs(self.load_training_pixels())
         pictures = Pictures(inputs, torch.tensor(self.train.labels))
-        with SummaryWriter(self.directory.path, purge_step=len(training.history) + 1) as board:
-            training.fit(
-                pictures, self.directory, lambda record: _to_board(board, record), self._validation_accuracy
-            )
+        with board(self.directory.path, first_epoch=len(training.history) + 1) as add:
+            training.fit(pictures, self.directory, add, self._validation_accuracy)
         self.backbone.use_fused_attention(fused=True)
 
     @cached_property
@@ -205,7 +243,7 @@ class Run:
 
     def _provenance(self, findings: Findings, command: str) -> Provenance:
         facts = DataFacts(
-            source=self.data.source,
+            source=as_utf8(self.data.source),
             trained_on=self.config.train_split,
             pictures=len(self.train),
             **self.digests,
@@ -213,6 +251,12 @@ class Run:
         return provenance_of(
             self.config, self.data, facts, findings, self.backbone, self.method, self.warm, command
         )
+
+    def _card(self, findings: Findings, provenance: Provenance, *, served: bool) -> dict[str, bytes]:
+        """The card, or a plain one where it fails: it is published with the tensors, or not at all."""
+        with harmless("model card", "a plain one stands in for it"):
+            return model_card(self.config.published_name, findings, provenance, served=served)
+        return plain_card(self.config.published_name, findings)
 
     def _publish(
         self, draft: Artifact | None, provenance: Provenance, card: Mapping[str, bytes]
@@ -246,10 +290,3 @@ def _without_val(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
             "predictions": None,
         }
     )  # fmt: skip
-
-
-def _to_board(board: SummaryWriter, record: EpochRecord) -> None:
-    for name in ("loss", "accuracy", "lr", "val_accuracy", "seconds"):
-        value = getattr(record, name)
-        if value is not None:
-            board.add_scalar(name, value, record.epoch)

@@ -11,8 +11,9 @@ def summary(run: Run, outcome: Outcome) -> str:
     findings, facts = outcome.findings, outcome.provenance
     counts = facts.parameters
     lines = [
-        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} ± {findings.standard_error:.4f} "
-        f"({len(findings.predictions.labels)} pictures)",
+        f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} "
+        f"(95 % {findings.interval.text()}, {len(findings.predictions.labels)} pictures)",
+        *_balance(findings),
         f"parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
         *_notes(findings, facts),
         f"seconds: {outcome.seconds:.1f}, training {facts.training_seconds:.1f}",
@@ -20,6 +21,19 @@ def summary(run: Run, outcome: Outcome) -> str:
         *published_lines(run.config, outcome.store, outcome.version),
     ]
     return "\n".join(lines)
+
+
+def _balance(findings: Findings) -> list[str]:
+    """Accuracy with every class counting alike, and a warning where one answer for all would do as well."""
+    predictions = findings.predictions
+    lines = [f"balanced accuracy: {predictions.balanced_accuracy:.4f} (mean over classes)"]
+    if predictions.no_better_than_one_answer:
+        label, part = predictions.largest_class
+        lines.append(
+            f"warning: accuracy is no better than always answering '{findings.classes[label]}' ({part:.4f}); "
+            "try --class-weights balanced"
+        )
+    return lines
 
 
 def _notes(findings: Findings, facts: Provenance) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.config import STABLE
+from adapters.kinds.adapter import BODY
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import Artifact
@@ -38,9 +39,8 @@ class WarmStart:
         tensors = {name: value.float() for name, value in self.artifact.tensors.items()}
         if self.with_head:
             method.head.load_state_dict(part(tensors, "head."))
-        body = {name: value for name, value in tensors.items() if not name.startswith("head.")}
-        if body:
-            method.module.load_state_dict(body, strict=False)
+        if body := part(tensors, BODY):
+            method.load_body(body)
 
 
 def find_warm_start(config: TrainConfig, store: Location, classes: tuple[str, ...]) -> WarmStart | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from adapters.config import PreprocessConfig
 from adapters.vit.backbone import Backbone
 from training.data.contents import digest
 from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder
@@ -92,7 +93,7 @@ class Workbench:
 
     def data(self, config: TrainConfig) -> TaskData:
         """The task's data; raises what `open_task` raises."""
-        task = config.model_dump_json(include=TASK_OPTIONS)
+        task = repr(config.model_dump(include=TASK_OPTIONS))
         if task != self._task:
             self._task = task
             self._data.clear()
@@ -118,9 +119,12 @@ class Workbench:
             self._placements[key] = placement
         return self._placements[key]
 
-    def decoder(self, config: TrainConfig, image_size: int) -> Decoder:
+    def decoder(
+        self, config: TrainConfig, image_size: int, preprocess: PreprocessConfig | None = None
+    ) -> Decoder:
         """How the task's pictures become pixels."""
-        return RememberingDecoder(config.preprocess, image_size, config.decode_threads, self._memory)
+        fit = preprocess or config.preprocess
+        return RememberingDecoder(fit, image_size, config.decode_threads, self._memory)
 
     def inputs(
         self, method: Method, config: TrainConfig, backbone: Backbone, pixels: Tensor, split: Split

@@ -15,7 +15,7 @@ from torch import Tensor
 from training.errors import Diverged
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
-from training.loop.loop import Epoch, Training
+from training.loop.loop import Epoch, Pictures, Training
 from training.methods.method import Method
 from training.methods.table import METHODS
 from training.run.run import Run
@@ -58,36 +58,32 @@ def _resumed(run: Run) -> _Trial:
 def _train(trials: list[_Trial]) -> None:
     """Epoch by epoch, until every trial is finished or out."""
     run = trials[0].run
-    images = run.decoder.load(run.train, "decoding the training pictures")
-    labels = torch.tensor(run.train.labels)
+    pictures = Pictures(run.load_training_pixels(), torch.tensor(run.train.labels))
     run.speed_up()
     while trials:
         with dropped_paths(run.backbone, run.config.drop_path or 0.0):
-            trials = _epoch(trials, images, labels)
+            trials = _epoch(trials, pictures)
     run.backbone.use_fused_attention(fused=True)
 
 
-def _epoch(trials: Sequence[_Trial], images: Tensor, labels: Tensor) -> list[_Trial]:
+def _epoch(trials: Sequence[_Trial], pictures: Pictures) -> list[_Trial]:
     """The next epoch of each trial → the trials that have more of them."""
-    running = [(trial, trial.training.begin_epoch(len(labels))) for trial in trials]
-    for number in range(len(running[0][1].batches)):
-        running = _step(running, number, images, labels) if running else []
+    running = [(trial, trial.training.begin_epoch(len(pictures.labels))) for trial in trials]
+    for _ in running[0][1].batches:
+        running = _step(running, pictures) if running else []
     ended = [trial for trial, epoch in running if _ends(trial, epoch, len(trials))]
     return [trial for trial in ended if not trial.training.finished]
 
 
-def _step(
-    running: Sequence[tuple[_Trial, Epoch]], number: int, images: Tensor, labels: Tensor
-) -> list[tuple[_Trial, Epoch]]:
+def _step(running: Sequence[tuple[_Trial, Epoch]], pictures: Pictures) -> list[tuple[_Trial, Epoch]]:
     """One batch of each trial → those whose loss was a number."""
-    rows = [epoch.batches[number] for _, epoch in running]
-    device = running[0][0].run.device
+    batches = [trial.training.batch(pictures, epoch) for trial, epoch in running]
     method = METHODS[running[0][0].run.config.method]
     joint_logits = method.load(method.joint)
-    answers = joint_logits([trial.method for trial, _ in running], [images[own].to(device) for own in rows])
+    answers = joint_logits([trial.method for trial, _ in running], [inputs for inputs, _ in batches])
     losses = [
-        _loss(trial, epoch, answer, labels[own])
-        for (trial, epoch), answer, own in zip(running, answers, rows, strict=True)
+        _loss(trial, epoch, answer, labels)
+        for (trial, epoch), answer, (_, labels) in zip(running, answers, batches, strict=True)
     ]
     finite = [loss for loss in losses if loss is not None]
     if finite:

@@ -27,7 +27,7 @@ class Ledger(Generic[Row]):
         """All whole rows, in the order they were written. Raises CheckpointDamaged."""
         if not self.path.is_file():
             return []
-        text = self.path.read_bytes()[: self._whole_bytes()].decode()
+        text = self.path.read_bytes()[: self._whole_bytes()].decode(errors="surrogateescape")
         reader = csv.DictReader(io.StringIO(text, newline=""))
         try:
             return [
@@ -55,7 +55,7 @@ class Ledger(Generic[Row]):
             if file.seek(0, os.SEEK_END) == 0:
                 writer.writeheader()
             writer.writerow(row.model_dump(mode="json", round_trip=True))
-            file.write(line.getvalue().encode())
+            file.write(line.getvalue().encode(errors="surrogateescape"))
             file.flush()
             os.fsync(file.fileno())
 

@@ -1,12 +1,11 @@
 """What a search ends with: the chosen point, and the accuracies of its final seeds."""
 
-import math
 import statistics
 
 from adapters.config import StrictModel
 from training.data.departures import AnyDeparture
 from training.search.grid import Optimizer
-from training.uncertainty import standard_error
+from training.uncertainty import Interval, wilson
 
 
 class SearchResult(StrictModel):
@@ -53,16 +52,11 @@ class SearchResult(StrictModel):
         return sample_std(self.accuracies)
 
     @property
-    def standard_error(self) -> float:
-        """Pooled over seeds, from the number of test pictures."""
-        return pooled_standard_error(self.accuracies, self.pictures)
+    def interval(self) -> Interval:
+        """Wilson's 95 % interval of the mean: all seeds are tested on the same pictures."""
+        return wilson(self.mean, self.pictures)
 
 
 def sample_std(accuracies: tuple[float, ...]) -> float | None:
     """Sample standard deviation, None for a single value."""
     return statistics.stdev(accuracies) if len(accuracies) > 1 else None
-
-
-def pooled_standard_error(accuracies: tuple[float, ...], pictures: int) -> float:
-    """√(mean of p(1 − p)/n): every seed is tested on the same pictures, so more seeds do not shrink it."""
-    return math.sqrt(statistics.fmean(standard_error(p, pictures) ** 2 for p in accuracies))

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from training.errors import Diverged
 from training.options.train_config import TrainConfig
 from training.run.durations import duration
+from training.run.identity import Identity
+from training.run.publish import check_classes
 from training.run.record import RESULT, read_result
 from training.run.run import Run
 from training.run.workbench import Workbench
-from training.run_directory import CHECKPOINT, RunDirectory
+from training.run_directory import CHECKPOINT, find_directory
 from training.search.grid import Point, grid
 from training.search.joint import train_jointly
 from training.search.ledger import Ledger
@@ -40,8 +42,9 @@ class Search:
         probe = Run(self._on_train(), workbench)
         self._epochs = probe.config.epochs or 0
         self._placement = probe.placement
-        name = f"{config.published_name}-{config.method}-search-{_key(probe)}"
-        self.directory = RunDirectory(config.runs / name)
+        check_classes(config, probe.placement.store, probe.data.classes)
+        name = f"{config.published_name}-{config.method}-search"
+        self.directory = find_directory(config.runs, name, _key(probe))
         self._ledger = Ledger(self.directory.path / ROWS, TrialRow)
 
     def execute(self, command: str) -> SearchResult:
@@ -185,9 +188,7 @@ class Search:
 def _key(probe: Run) -> str:
     """Names what all points have in common: options, pictures, backbone, what is started from."""
     common = probe.config.model_copy(update={"lr": None})
-    started_from = [probe.warm.digest] if probe.warm else []
-    backbone = probe.backbone
-    return common.key(backbone.config.sha256, str(backbone.dtype), *probe.digests.values(), *started_from)
+    return Identity(common.of_the_key(), probe.contents).key
 
 
 def _options(point: Point) -> dict[str, Any]:

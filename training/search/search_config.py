@@ -50,6 +50,13 @@ class SearchConfig(TrainConfig):
         le=256,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _vpt_decays_no_biases(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("grid") == "vpt":
+            return {"decay_biases": False} | data
+        return data
+
     @field_validator("grid_lr", "grid_weight_decay", mode="before")
     @classmethod
     def _from_a_list(cls, value: Any) -> Any:

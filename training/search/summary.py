@@ -42,8 +42,8 @@ def summary(config: SearchConfig, result: SearchResult) -> str:
     lines = [
         f"chosen: {point} (val {result.val_accuracy:.4f}, {result.trials} trials, "
         f"{result.diverged_trials} diverged)",
-        f"accuracy on test: {result.mean:.4f}{spread}, standard error {result.standard_error:.4f} "
-        f"({result.pictures} pictures)" + (f"; {lost} seeds diverged and are left out" if lost else ""),
+        f"accuracy on test: {result.mean:.4f}{spread} (95 % {result.interval.text()} by its "
+        f"{result.pictures} pictures)" + (f"; {lost} seeds diverged and are left out" if lost else ""),
         f"parameters: {result.parameters_with_head:,} with head, {result.parameters_without_head:,} without",
         f"seconds: {result.total_seconds:.1f}, training {result.training_seconds:.1f} each time",
         *(f"note: {how}" for how in (*result.departures, *result.splits_made)),

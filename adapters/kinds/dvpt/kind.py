@@ -47,8 +47,10 @@ class DvptKind:
         """Zero prompts and zero Meta-Nets."""
         return DvptStack(layout, backbone, slots, device=device, dtype=dtype)
 
-    def graph(self, layout: DvptOptions, backbone: BackboneConfig, *, prefix: int, half: bool) -> RowGraph:
+    def graphs(
+        self, layout: DvptOptions, backbone: BackboneConfig, *, prefix: int, half: bool
+    ) -> tuple[RowGraph, ...]:
         """P(x) from the stack's own tensors."""
         from adapters.kinds.dvpt.onnx import dvpt_graph  # noqa: PLC0415 - what the onnx extra installs
 
-        return dvpt_graph(layout, backbone, prefix=prefix, half=half)
+        return (dvpt_graph(layout, backbone, prefix=prefix, half=half),)

@@ -41,16 +41,16 @@ class LinearKind:
         """Nothing to stack."""
         return LinearStack()
 
-    def graph(
+    def graphs(
         self,
         layout: LinearOptions,
         backbone: BackboneConfig,
         *,
         prefix: int,
         half: bool,
-    ) -> RowGraph | None:
+    ) -> tuple[RowGraph, ...]:
         """None: there is nothing to compute."""
-        return None
+        return ()
 
 
 class LinearBody(nn.Module):

@@ -64,6 +64,11 @@ class GraphCache:
         log_event(logger, logging.INFO, "graph_exported", path=path, export_ms=1000 * (monotonic() - began_s))
         return session(path)
 
+    def prepare(self, name: str, backbone: Backbone, write: Write) -> None:
+        """Export a graph where there is none, for who may open it later. Raises ConfigError."""
+        if self.find(name, backbone) is None:
+            self.make(name, backbone, write)
+
     def find(self, name: str, backbone: Backbone) -> Path | None:
         """The graph's file, if it is there."""
         path = self.folder(name, backbone) / MODEL_FILE

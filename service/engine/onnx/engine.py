@@ -1,8 +1,9 @@
 """The ONNX Runtime engine, for CPU and CUDA.
 
-Three graphs in a chain: pictures → tokens, tokens and the bank's tensors → what each row brings (prompts),
-both → features. The first and the last are the backbone's, exported once; the middle one is the layout's, and
-its kind writes it. Heads stay in torch: they grow, and multiply in float32 whatever the graphs compute in.
+Graphs in a chain: pictures → tokens, tokens and the bank's tensors → what each row brings, both → features.
+The first and the last are the backbone's, exported once, the last for each set of places in the blocks that
+rows reach into; those in the middle are the layout's, and its kinds write them. Heads stay in torch: they
+grow, and multiply in float32 whatever the graphs compute in.
 """
 
 from collections.abc import Callable, Sequence

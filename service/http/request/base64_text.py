@@ -41,7 +41,7 @@ def _decode(text: bytes) -> bytes:
         for at in range(0, len(text), STEP_CHARACTERS)
     ]
     if any(len(piece) < STEP_CHARACTERS // 4 * 3 for piece in pieces[:-1]):
-        raise binascii.Error("padding within the text")
+        raise binascii.Error  # padding within the text
     return b"".join(pieces)
 
 

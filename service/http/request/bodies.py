@@ -69,8 +69,6 @@ def check_pictures(pictures: list[bytes], limits: RequestLimits) -> None:
     """Raise NoPicture or RequestTooLarge."""
     if not pictures or pictures == [b""]:
         raise NoPicture("the request has no picture: the body is empty, or has no part or entry 'images'")
-    if len(pictures) > limits.pictures:
-        raise RequestTooLarge(f"{len(pictures)} pictures; a request may have {limits.pictures}")
     for index, data in enumerate(pictures):
         if len(data) > limits.picture_bytes:
             raise RequestTooLarge(

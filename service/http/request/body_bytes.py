@@ -1,21 +1,21 @@
 """How many bytes of bodies are in memory, of all requests and of each task."""
 
 from service.errors import Overloaded
+from service.shares import Shares
 
 RETRY_AFTER_S = 1.0
 
 
 class BodyBytes:
-    """One budget for the bodies of all requests, taken as their bytes arrive.
-
-    A task that holds bytes gets more only while as many stay free for the others: the rule of the batch
-    queue's places. One task alone can so hold half, and two a third each.
-    """
+    """One budget for the bodies of all requests, taken as their bytes arrive."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._by_task: dict[str, int] = {}
-        self.held = 0
+        self._bytes = Shares(max_bytes)
+
+    @property
+    def held(self) -> int:
+        """Bytes of bodies in memory."""
+        return self._bytes.taken
 
     def hold(self, task: str) -> "HeldBytes":
         """What one request of a task holds: nothing yet."""
@@ -24,24 +24,21 @@ class BodyBytes:
     def take(self, task: str, size: int) -> None:
         """Take bytes for a task. Raises Overloaded."""
         self.require_room(task, size)
-        self.held += size
-        self._by_task[task] = self._by_task.get(task, 0) + size
+        self._bytes.take(task, size)
 
     def give_back(self, task: str, size: int) -> None:
         """Those bytes are no longer in memory."""
-        self.held -= size
-        left = self._by_task.pop(task, 0) - size
-        if left:
-            self._by_task[task] = left
+        self._bytes.give_back(task, size)
 
     def require_room(self, task: str, size: int) -> None:
         """Raise Overloaded where so many more bytes would not fit now; takes nothing."""
-        free, held = self._max_bytes - self.held, self._by_task.get(task, 0)
-        if held + size <= free:
+        budget = self._bytes
+        if budget.may_take(task, size):
             return
-        what = f"bodies of {self.held} bytes are in memory, and at most {self._max_bytes} may be"
-        if size <= free:
-            what += f"; task {task!r} has {held} of them, and the {free} free ones are for other tasks"
+        what = f"bodies of {budget.taken} bytes are in memory, and at most {budget.limit} may be"
+        if size <= budget.free:
+            held = budget.held(task)
+            what += f"; task {task!r} has {held} of them, and the {budget.free} free ones are for other tasks"
         raise Overloaded(f"{what}; this request brings {size} more", retry_after_s=RETRY_AFTER_S)
 
 

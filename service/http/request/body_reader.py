@@ -4,7 +4,7 @@ import asyncio
 import io
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from service.errors import ClientGone, RequestTooLarge, UploadTooSlow
 from service.http.decoding.fair_threads import FairThreads
@@ -48,17 +48,18 @@ class BodyReader:
             body.release()
             limit_ms = self.limits.upload_timeout_ms
             raise UploadTooSlow(f"the body did not arrive within {limit_ms} ms") from error
-        except ClientDisconnect as error:
-            body.release()
-            raise ClientGone("the client left before its request was complete") from error
         except BaseException:
             body.release()
             raise
         return body
 
     async def _receive(self, request: Request, arriving: "_Arriving", inflater: Inflater | None) -> None:
-        received = 0
-        async for chunk in request.stream():
+        received, more = 0, True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone("the client left before its request was complete")
+            chunk, more = message.get("body", b""), message.get("more_body", False)
             if inflater is None:
                 arriving.add(chunk)
                 continue

@@ -7,7 +7,7 @@ from adapters import errors as domain
 from service import errors
 from service.http.answers import classify_answer
 from service.http.classifier import Classifier
-from service.http.connection import cancel_on_disconnect
+from service.http.connection import CancelOnDisconnect
 from service.http.guard import Guard
 from service.http.openapi import CLASSIFY_BODY, CLASSIFY_PARAMETERS, problem_responses
 from service.http.request.bodies import Body
@@ -59,11 +59,11 @@ def add_classify_route(
             query = parse_query(
                 request.scope["query_string"], limits.default_timeout_ms, limits.max_timeout_ms
             )
-            async with cancel_on_disconnect(request.receive) as listen:
+            async with CancelOnDisconnect(request.receive) as client:
 
                 async def read() -> Body:
                     body = await bodies.read(request, task)
-                    listen()
+                    client.listen()
                     return body
 
                 classified = await classifier.classify(task, query, read)

@@ -12,10 +12,14 @@ from adapters.bank.bank import AdapterBank
 from adapters.errors import BankFull
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.adapter_config import AdapterConfig
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import HeadShape, Slot
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
+from adapters.kinds.table import kind_of
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import kind_options, random_adapter
 from tests.support.backbones import tiny_backbone
@@ -35,7 +39,7 @@ class Resident:
 
 def config_of(options: KindOptions, class_count: int, head_layers: int) -> AdapterConfig:
     return AdapterConfig(
-        method=options.kind,
+        method=kind_of(options).methods[0],
         options=options,
         head_layers=head_layers,
         classes=tuple(f"class {index}" for index in range(class_count)),
@@ -120,6 +124,42 @@ def test_vpt_and_both_places_of_pi_share_one_batch_with_dvpt(backbone: Backbone)
     assert_rows_match(backbone, bank, residents)
 
 
+def test_affines_and_bottlenecks_share_one_batch(backbone: Backbone) -> None:
+    bank = new_bank(backbone)
+    options = [
+        AffineOptions(),
+        BottleneckOptions(width=8),
+        CombinedOptions(dvpt=None),
+        BottleneckOptions(width=3),
+        CombinedOptions(dvpt=None, bottleneck=BottleneckOptions(width=2)),
+    ]
+    residents = [insert(bank, backbone, each, 5) for each in options]
+    assert {str(resident.slot.layout) for resident in residents} == {"affine+bottleneck8"}
+    assert_rows_match(backbone, bank, residents)
+
+
+def test_what_lacks_a_part_shares_a_batch_with_what_has_all(backbone: Backbone) -> None:
+    bank = new_bank(backbone)
+    options = [
+        CombinedOptions(dvpt=DvptOptions(count=3)),
+        CombinedOptions(dvpt=DvptOptions(count=3, meta_net="none"), affine=None),
+        CombinedOptions(dvpt=DvptOptions(count=3, dynamic_layers="all"), bottleneck=None),
+    ]
+    residents = [insert(bank, backbone, each, 5) for each in options]
+    assert {str(resident.slot.layout) for resident in residents} == {"p3-deep-shared4x3+affine+bottleneck8"}
+    assert_rows_match(backbone, bank, residents)
+
+
+@pytest.mark.parametrize("left", [AffineOptions(), BottleneckOptions(width=3)])
+def test_a_reused_slot_keeps_nothing_of_another_kind(backbone: Backbone, left: KindOptions) -> None:
+    bank = new_bank(backbone, slots=1)
+    before = random_adapter(backbone.config, CombinedOptions(dvpt=None), 2)
+    for parameter in before.parameters():
+        torch.nn.init.constant_(parameter, 3e38)
+    bank.remove(bank.insert(config_of(before.options, 2, 1), before.state_dict()))
+    assert_rows_match(backbone, bank, [insert(bank, backbone, left, 2)])
+
+
 def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=1)
     options = DvptOptions(count=3, dynamic_layers="all")
@@ -141,6 +181,11 @@ def test_a_reused_slot_keeps_nothing_of_the_adapter_before(backbone: Backbone) -
         DvptOptions(count=2, deep=False, meta_net="specific", dynamic_layers="all"),
         DvptOptions(count=3, meta_net="none"),
         LinearOptions(),
+        AffineOptions(),
+        AffineOptions(biases=True),
+        BottleneckOptions(width=3),
+        CombinedOptions(dvpt=DvptOptions(count=2, dynamic_layers="all")),
+        CombinedOptions(dvpt=None),
     ],
 )
 def test_a_slot_is_read_as_it_was_written(backbone: Backbone, options: KindOptions, head_layers: int) -> None:
@@ -219,10 +264,10 @@ def test_rows_of_two_layouts_and_dead_slots_are_refused(backbone: Backbone) -> N
         forward_mixed(backbone, bank, pixels(1), [one.slot])
 
 
-def test_bfloat16_stays_close_to_float32() -> None:
+@pytest.mark.parametrize("options", [DvptOptions(count=3), CombinedOptions(dvpt=DvptOptions(count=3))])
+def test_bfloat16_stays_close_to_float32(options: KindOptions) -> None:
     full = tiny_backbone()
     half = tiny_backbone().prepare(CPU, torch.bfloat16)
-    options = DvptOptions(count=3)
     adapter = Adapter(options, full.config, 10).eval()
     answers = []
     images = pixels(64)
@@ -233,10 +278,13 @@ def test_bfloat16_stays_close_to_float32() -> None:
     assert (answers[0] - answers[1]).abs().max() < 0.02
 
 
-def test_at_bfloat16_the_bank_answers_as_the_reference_does() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [DvptOptions(count=3), CombinedOptions(dvpt=DvptOptions(count=3)), AffineOptions(biases=True)],
+)
+def test_at_bfloat16_the_bank_answers_as_the_reference_does(options: KindOptions) -> None:
     backbone = tiny_backbone().prepare(CPU, torch.bfloat16)
     torch.manual_seed(0)
-    options = DvptOptions(count=3)
     adapter = random_adapter(backbone.config, options, 10)
     rounded = {name: tensor.bfloat16() for name, tensor in adapter.state_dict().items()}
     adapter.load_state_dict(rounded)

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.command.cli import main
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
+from adapters.store.artifact_folder import write_artifact
 from adapters.store.store import Store
 from tests.support.artifacts import MakeArtifact
 
@@ -194,3 +195,20 @@ def test_which_store(
         1,
         f"dvpt-adapters: there is no store at {tmp_path / 'none'}: it has no backbone.json\n",
     )
+
+
+def test_other_classes_need_a_flag(
+    published_twice: Store, make_artifact: MakeArtifact, run: Run, tmp_path: Path
+) -> None:
+    wider = make_artifact(class_count=6)
+    published_twice.publish("digits", wider, label="canary")
+    write_artifact(wider, tmp_path / "wider", published_twice.backbone)
+    importing = ("import", tmp_path / "wider", "--task", "digits")
+    for arguments in (("label", "digits", "stable", 3), importing):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "names version 2, which has other classes: 'class 5' would be new; --replace-classes" in err
+    assert run("label", "digits", "stable", 3, "--replace-classes")[0] == 0
+    assert run("rollback", "digits")[0] == 1
+    assert run("rollback", "digits", "--replace-classes")[1] == "digits: stable = version 2\n"
+    assert run(*importing, "--replace-classes")[1] == "published digits version 4\n"

@@ -17,7 +17,11 @@ from PIL import Image
 from adapters.command import onnx_export
 from adapters.command.onnx_export import write_model
 from adapters.errors import ExportFailed, StoreConflict
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.pictures.preprocess import read_pixels
 from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
@@ -65,6 +69,25 @@ def test_the_model_answers_as_the_adapter(
     assert (facts["task"], facts["version"]) == ("digits", "1")
     assert facts["tensors_sha256"] == config.tensors_sha256
     assert str(Path(torch.__file__).parent).encode() not in file.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [AffineOptions(), AffineOptions(biases=True), BottleneckOptions(), CombinedOptions()],
+    ids=["affine", "every bias", "bottleneck", "combined"],
+)
+def test_the_model_of_every_kind_answers_as_the_adapter(
+    store: Store, make_artifact: MakeArtifact, backbone: Backbone, tmp_path: Path, options: KindOptions
+) -> None:
+    artifact, file = make_artifact(options, dtype=torch.float32), tmp_path / "kind.onnx"
+
+    write_model(artifact, backbone, file, task="kind", version=1)
+
+    images = pixels(3)
+    (found,) = open_session(file).run(None, {"images": images.numpy()})
+    expected = adapter_of(artifact, store.backbone)(backbone, images).softmax(-1)
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from adapters.command.streams import complain, reason
+from adapters.command.streams import as_utf8, complain, from_utf8, reason
 
 PRINT = """
 import sys
@@ -64,3 +64,15 @@ def test_an_error_says_what_is_wrong(error: Exception | str, text: str) -> None:
 def test_a_complaint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert complain("prog", "a\nb\x1b[31m", 2) == 2
     assert capsys.readouterr().err == "prog: a\ufffdb\ufffd[31m\n"
+
+
+@pytest.mark.parametrize("text", ["plain", "größe", "\u732b"])
+def test_text_of_a_strict_locale_is_text_again(text: str) -> None:
+    assert as_utf8(text) == text
+    seen = text.encode().decode("ascii", "surrogateescape")  # as Python has it where the locale is C
+    assert as_utf8(seen) == text
+    assert from_utf8(text) == text
+
+
+def test_bytes_that_are_no_text_are_escapes() -> None:
+    assert as_utf8(b"caf\xe9".decode("utf-8", "surrogateescape")) == "caf\\xe9"

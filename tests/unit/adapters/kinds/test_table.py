@@ -96,7 +96,9 @@ class EchoKind:
     ) -> EchoStack:
         return EchoStack(torch.zeros(slots, layout.count, backbone.width, device=device, dtype=dtype))
 
-    def graph(self, layout: EchoOptions, backbone: BackboneConfig, *, prefix: int, half: bool) -> RowGraph:
+    def graphs(
+        self, layout: EchoOptions, backbone: BackboneConfig, *, prefix: int, half: bool
+    ) -> tuple[RowGraph, ...]:
         raise NotImplementedError
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adapters.config import PreprocessConfig
-from adapters.errors import PictureDamaged, PictureError
+from adapters.errors import PictureDamaged, PictureError, PictureTooLarge
 from adapters.pictures.preprocess import RESAMPLING, preprocess, read_pixels, to_pixels
 from tests.support.pictures import decoded, encoded, gradient
 
@@ -28,6 +28,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"no picture")
     with pytest.raises(PictureDamaged, match=r"broken\.jpg: 10 bytes that are no picture"):
         read_pixels(path, PreprocessConfig(), 32)
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(PictureTooLarge, match=r"/dev/zero: more than the 1073741824 bytes"):
+        read_pixels(Path("/dev/zero"), PreprocessConfig(), 32)
 
 
 def test_flipped_bits_never_raise_anything_else() -> None:

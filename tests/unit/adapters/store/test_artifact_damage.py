@@ -161,9 +161,9 @@ DAMAGE: dict[str, tuple[Callable[[Files], Files], type[Exception], str]] = {
     ),
     "null for a value": (lambda files: with_config(files, options=None), ArtifactFormat, "'options'"),
     "unknown kind": (
-        lambda files: with_config(files, options={"kind": "affine"}),
+        lambda files: with_config(files, options={"kind": "hologram"}),
         ArtifactFormat,
-        "'options': there is no kind of adapter 'affine'; this release reads: dvpt, linear",
+        "'options': there is no kind of adapter 'hologram'; this release reads: dvpt, linear",
     ),
     "no kind": (
         lambda files: with_options(files, kind=None), ArtifactFormat, "no kind of adapter None"

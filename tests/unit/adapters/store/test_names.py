@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.errors import InvalidName
-from adapters.store.names import check_label_name, check_task_name, is_label_name, is_task_name
+from adapters.store.names import check_key, check_label_name, check_task_name, is_label_name, is_task_name
 
 HARMFUL = [
     "", ".", "..", "../x", "a/../b", "/etc/passwd", "a/b", "a\\b", "a..b", ".hidden", "-flag", "_x", "Digits",
@@ -40,3 +40,13 @@ def test_label_names_that_are_refused(name: str) -> None:
 def test_the_error_shows_the_name_and_the_rule() -> None:
     with pytest.raises(InvalidName, match=r"'\.\./x' is not allowed: 1 to 64 of a-z"):
         check_task_name("../x")
+
+
+def test_a_key_is_names_between_slashes() -> None:
+    for key in ("a", "digits/labels/stable", "a.b/c-d", "Ä x/y"):
+        assert check_key(key) == key
+    for key in ("", "/a", "a/", "a//b", "a/.b", ".", "..", "a/../b", "a\0b"):
+        with pytest.raises(InvalidName) as refused:
+            check_key(key)
+        told = f"{key!r} is not allowed as a key: no name in it may be empty or begin with a dot"
+        assert str(refused.value) == told

@@ -15,6 +15,7 @@ import torch
 from adapters.errors import (
     ArtifactFormat,
     BackboneMismatch,
+    ClassesDiffer,
     ConfigError,
     InvalidName,
     LabelNotFound,
@@ -25,6 +26,7 @@ from adapters.errors import (
 )
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.store import Store
+from adapters.store.versions import VersionFolders
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import MakeArtifact
 
@@ -189,6 +191,53 @@ def test_labels_move_roll_back_and_go(published: Store) -> None:
     for call in (published.rollback, lambda task: published.remove_label(task, "stable")):
         with pytest.raises(LabelNotFound, match="'digits' has no label 'stable'"):
             call("digits")
+
+
+def test_a_label_moves_to_other_classes_only_when_told_to(
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    wider = make_artifact(class_count=6)
+    with pytest.raises(ClassesDiffer, match=r"'stable' names version 3, .* 'class 5' would be new"):
+        published.publish("digits", wider)
+    assert published.task("digits").versions == (1, 2, 3)
+    assert not (store_folder / "digits" / "4").exists()
+    assert published.publish("digits", wider, label="canary") == 4
+    with pytest.raises(ClassesDiffer):
+        published.set_label("digits", "stable", 4)
+    assert published.task("digits").labels == {"canary": 4, "stable": 3}
+    published.set_label("digits", "stable", 4, replace_classes=True)
+    with pytest.raises(ClassesDiffer, match="'class 5' would be gone"):
+        published.rollback("digits")
+    assert published.rollback("digits", replace_classes=True) == 3
+    assert published.publish("digits", wider, replace_classes=True) == 5
+    assert published.resolve("digits") == 5
+
+
+def test_a_label_that_came_to_other_classes_meanwhile_stays(
+    published: Store, make_artifact: MakeArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else moves the label between the check and the commit."""
+    commit = VersionFolders.commit
+    others = make_artifact(class_count=4)
+
+    def later(self: VersionFolders, task: str, version: int, files: Any) -> None:
+        monkeypatch.undo()
+        published.publish("digits", others, replace_classes=True)
+        commit(self, task, version, files)
+
+    monkeypatch.setattr(VersionFolders, "commit", later)
+    with pytest.raises(ClassesDiffer, match="published as version 4, without the label"):
+        published.publish("digits", make_artifact())
+    assert published.resolve("digits") == 5
+    assert published.load("digits", 4).config.classes[-1] == "class 4"
+
+
+def test_a_label_on_a_damaged_version_can_be_moved(
+    published: Store, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    (store_folder / "digits" / "3" / CONFIG_FILE).write_text("{")
+    assert published.publish("digits", make_artifact(class_count=6)) == 4
+    assert published.resolve("digits") == 4
 
 
 def test_rollback_passes_over_deleted_versions(published: Store) -> None:

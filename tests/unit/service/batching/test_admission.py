@@ -137,3 +137,26 @@ def test_room_is_given_back_whatever_came(requests: list[tuple[str, int, bool]])
 
     assert room.admitted == 0
     assert all(has_room(room, task, PLACES) for task in "abc")
+
+
+@pytest.mark.anyio
+async def test_the_batcher_counts_each_task_s_places() -> None:
+    async with running(upper, max_pictures=10) as batcher:
+        with batcher.admit("flood", 6):
+            told = "^6 pictures are waiting, and at most 10 may; task 'flood' has 6 of them, and the 4 free "
+            with pytest.raises(Overloaded, match=told), batcher.admit("flood", 1):
+                pass
+            with batcher.admit("other", 4):
+                assert batcher.admitted == 10
+
+
+def test_what_is_told_is_told_in_full() -> None:
+    room = admission()
+    with room.admit("a", 50):
+        assert str(refusal(room, "a", 50)) == (
+            "50 pictures are waiting, and at most 100 may; task 'a' has 50 of them, and the 50 free places "
+            "are for other tasks; this request has 50"
+        )
+        assert str(refusal(room, "a", 51)) == (
+            "50 pictures are waiting, and at most 100 may; this request has 51"
+        )

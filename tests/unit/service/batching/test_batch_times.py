@@ -40,6 +40,7 @@ def test_a_queue_takes_its_full_batches_and_the_rest() -> None:
     times.learn(1, 0.25)
 
     assert times.expect_queue_s(17, 8) == 2.25
+    assert times.expect_queue_s(16, 8) == 2.0
 
 
 def test_what_every_batch_takes_is_told_in_pictures() -> None:
@@ -64,6 +65,31 @@ def test_batches_that_gain_nothing_have_no_fixed_time() -> None:
 def test_times_that_do_not_grow_tell_nothing() -> None:
     times = BatchTimes()
     times.learn(1, 5.0)  # the first of all, with what it sets up
+    times.learn(64, 1.0)
+
+    assert times.fixed_pictures() is None
+
+
+def test_each_batch_moves_the_mean_by_a_fifth() -> None:
+    times = BatchTimes()
+    times.learn(8, 1.0)
+    times.learn(8, 2.0)
+
+    assert times.expect_s(8) == pytest.approx(1.2)
+
+
+def test_sizes_of_one_power_are_smoothed_too() -> None:
+    times = BatchTimes()
+    times.learn(4, 1.0)
+    times.learn(7, 1.0)
+    times.learn(100, 10.54)  # 0.1 s a picture more than the 4.6 that 1 s is for
+
+    assert times.fixed_pictures() == 5
+
+
+def test_times_that_stay_the_same_tell_nothing() -> None:
+    times = BatchTimes()
+    times.learn(1, 1.0)
     times.learn(64, 1.0)
 
     assert times.fixed_pictures() is None

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -58,6 +59,37 @@ async def test_groups_never_share_a_batch() -> None:
         await asyncio.gather(first, *rest)
 
     assert engine.batches[1:] == [["x0", "x1"], ["y0", "y1"]]
+
+
+async def test_batches_run_on_the_thread_that_was_given() -> None:
+    names: list[str] = []
+
+    def infer(payloads: Sequence[str]) -> list[str | InferenceFailed]:
+        names.append(threading.current_thread().name)
+        return upper(payloads)
+
+    async with running(infer) as batcher:
+        await batcher.submit("g", "a", ["x"], FOREVER)
+
+    assert names == ["engine_0"]
+
+
+async def test_a_flood_gets_what_its_batches_cost_beside_their_pictures() -> None:
+    now_s, sizes = 0.0, list[int]()
+
+    def infer(payloads: Sequence[str]) -> list[str | InferenceFailed]:
+        nonlocal now_s
+        now_s += 0.01 + 0.001 * len(payloads)
+        sizes.append(len(payloads))
+        return upper(payloads)
+
+    async with running(infer, max_batch=256, clock=lambda: now_s) as batcher:
+        await batcher.submit("g", "light", ["x"], FOREVER)
+        await batcher.submit("g", "flood", ["x"] * 64, FOREVER)
+        flood, light = submit(batcher, ["x"] * 100, "flood"), submit(batcher, ["x"], "light")
+        await asyncio.gather(flood, light)
+
+    assert sizes[:3] == [1, 64, 10 + 1]  # a batch takes as long as 10 pictures beside its pictures
 
 
 REQUESTS = st.lists(

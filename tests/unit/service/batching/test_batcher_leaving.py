@@ -1,10 +1,12 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from service.errors import (
     DeadlineExceeded,
     Draining,
+    InferenceFailed,
 )
 from tests.support.gated import FOREVER, GatedEngine, Observed, running, submit, tick, upper
 
@@ -71,7 +73,9 @@ async def test_a_request_past_its_deadline_leaves_before_the_launch() -> None:
         late = submit(batcher, ["late"], deadline_s=asyncio.get_running_loop().time())
         await tick()
         engine.release()
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(
+            DeadlineExceeded, match=r"^the timeout passed while the pictures waited for a batch$"
+        ):
             await late
         await first
 
@@ -82,5 +86,21 @@ async def test_a_request_past_its_deadline_leaves_before_the_launch() -> None:
 async def test_a_closed_batcher_refuses() -> None:
     async with running(upper) as batcher:
         batcher.close()
-        with pytest.raises(Draining):
+        with pytest.raises(Draining, match=r"^the service is ending$"):
             await batcher.submit("g", "a", ["x"], FOREVER)
+
+
+async def test_a_deadline_that_passes_within_a_request_takes_the_rest_out() -> None:
+    now_s, observed = 0.0, Observed()
+
+    def infer(payloads: Sequence[str]) -> Sequence[str | InferenceFailed]:
+        nonlocal now_s
+        now_s += 1.0
+        return upper(payloads)
+
+    async with running(infer, observed, max_batch=2, clock=lambda: now_s) as batcher:
+        with pytest.raises(DeadlineExceeded):
+            await batcher.submit("g", "a", list("vwxyz"), deadline_s=0.5)
+
+    assert observed.batches == [(2, 1)]
+    assert observed.left == 3

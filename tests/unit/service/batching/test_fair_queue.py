@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.batching.fair_queue import DEFAULT_QUANTUM, FairQueue
+from service.batching.fair_queue import DEFAULT_QUANTUM, FairQueue, _LightTasks
 from service.batching.turns import Job, Span
 
 FOREVER = 1e9
@@ -35,6 +35,17 @@ def pictures_of(spans: Sequence[Span[Job]]) -> Counter[str]:
     for each, first, last in spans:
         served[each.task] += last - first
     return served
+
+
+def assert_counted(queue: FairQueue[Job]) -> None:
+    """The queue and its turns count what really waits."""
+    total = 0
+    for ring in queue._rings.values():
+        for turn in ring.values():
+            waiting = [each.row_count - each.next_row for each in turn.waiting()]
+            assert (turn.jobs, turn.pictures) == (len(waiting), sum(waiting))
+            total += turn.pictures
+    assert len(queue) == total
 
 
 def test_an_empty_queue_gives_nothing() -> None:
@@ -235,11 +246,13 @@ def test_every_picture_is_handed_out_once_or_discarded(
     queue = filled(jobs)
     discarded = {each: queue.discard(each) for index, each in enumerate(jobs) if index in cancelled}
     seen: Counter[tuple[Job, int]] = Counter()
+    assert_counted(queue)
 
     while rows := take(queue, limit, fixed_pictures=fixed_pictures)[0]:
         assert len(rows) <= limit
         assert len({each.group for each, _ in rows}) == 1
         seen.update(rows)
+        assert_counted(queue)
 
     assert all(count == 1 for count in seen.values())
     for each in jobs:
@@ -285,3 +298,76 @@ def test_a_lone_picture_waits_for_one_turn_of_each_task_before_it_and_no_longer(
         batches += 1
 
     assert batches <= 1 + sum(-(-count * DEFAULT_QUANTUM // limit) for count in turns.values())
+
+
+def test_a_job_that_was_begun_counts_with_its_rest() -> None:
+    begun = Job("g", "a", 5, FOREVER, next_row=3)
+    queue = filled([begun])
+
+    assert_counted(queue)
+    assert take(queue, 8)[0] == [(begun, 3), (begun, 4)]
+
+
+def test_a_job_that_has_left_says_so() -> None:
+    taken, discarded = job("a", 3), job("a", 3)
+    queue = filled([taken, discarded])
+    queue.discard(discarded)
+    take(queue, 8)
+
+    assert [each.queued for each in (taken, discarded)] == [False, False]
+    assert taken.next_row == 3
+    assert taken.behind is None
+
+
+def test_a_deadline_is_the_moment_from_which_a_job_is_late() -> None:
+    late, waits = job("a", 3, deadline_s=1.0), job("a", 2)
+    queue = filled([late, waits, job("b", 40)])
+
+    rows, expired = take(queue, 1, now_s=1.0)
+
+    assert (rows, expired) == ([(waits, 0)], [late])
+    assert_counted(queue)
+
+
+def test_a_turn_with_one_picture_left_goes_on() -> None:
+    first, second = job("a", 8), job("b", 8)
+    queue = filled([first, second])
+
+    take(queue, DEFAULT_QUANTUM - 1)
+    assert take(queue, 2)[0] == [(first, DEFAULT_QUANTUM - 1), (second, 0)]
+
+
+@pytest.mark.parametrize("sizes", [{"a": 50, "b": 50}, {"a": 40, "b": 30, "c": 30}])
+def test_no_more_than_half_of_what_waits_is_no_flood(sizes: dict[str, int]) -> None:
+    queue = filled([job("light", 1)])
+    take(queue, 8)
+    for task, pictures in sizes.items():
+        queue.push(job(task, pictures))
+
+    assert len(take(queue, 64, 0.1, fixed_pictures=5)[0]) == 64
+
+
+def test_who_was_light_in_a_full_batch_is_remembered() -> None:
+    queue = filled([job("flood", 1000), job("light", 1)])
+
+    assert pictures_of(queue.take(DEFAULT_QUANTUM + 1, 0.0)[0]) == {"flood": DEFAULT_QUANTUM, "light": 1}
+    assert pictures_of(queue.take(256, 0.1, fixed_pictures=20)[0]) == {"flood": 20}
+
+
+def test_a_batch_of_flood_and_light_beside_another_group_has_the_fixed_time_to_spend() -> None:
+    queue = filled([job("flood", 1000), job("light", 1), job("other", 1, group="own")])
+
+    assert pictures_of(queue.take(256, 0.0, fixed_pictures=20)[0]) == {"flood": 20, "light": 1}
+
+
+def test_the_last_two_light_tasks_are_known() -> None:
+    light = _LightTasks()
+    assert not light.others("flood", 0.0)
+    light.saw("a", 0.0)
+    light.saw("b", 0.5)
+    light.saw("b", 0.6)
+
+    assert light.others("flood", 1.5)
+    assert not light.others("flood", 1.6)  # a second later
+    assert light.others("b", 0.9)
+    assert not light.others("b", 1.2)  # that was `a`, too long ago

@@ -12,6 +12,9 @@ from torch import Tensor
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
 from adapters.bank.bank import AdapterBank
+from adapters.kinds.combined.options import CombinedOptions
+from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.vit.backbone import Backbone
 from service.engine.compiled import CompiledBackbone
 from tests.support.artifacts import MakeArtifact
@@ -34,12 +37,13 @@ def failing_with(error: Exception) -> Callable[..., Callable[..., Tensor]]:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler")
 @pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("options", [DvptOptions(), CombinedOptions()])
 def test_compiled_rows_are_the_plain_ones_on_mixed_slots(
-    backbone: Backbone, make_artifact: MakeArtifact
+    backbone: Backbone, make_artifact: MakeArtifact, options: KindOptions
 ) -> None:
     backbone = copy.deepcopy(backbone).prepare(CPU, torch.float32)
     bank = AdapterBank(backbone.config, device=CPU, dtype=torch.float32, slots_per_layout=8)
-    artifacts = [make_artifact(seed, class_count=3 + seed) for seed in range(4)]
+    artifacts = [make_artifact(seed, class_count=3 + seed, options=options) for seed in range(4)]
     slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
     size = backbone.config.image_size
     images = pixels(7, size)

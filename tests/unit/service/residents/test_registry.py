@@ -346,7 +346,7 @@ async def test_reads_that_hang_hold_up_nobody_else(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A pipe without a writer hangs whoever opens it, as a file on a dead share does."""
-    monkeypatch.setattr("service.residents.registry.PATIENCE_S", 0.05)
+    monkeypatch.setattr("service.residents.version_reads.PATIENCE_S", 0.05)
     monkeypatch.setattr("service.residents.storage_threads.SLOW_AFTER_S", 0.05)
     threads = StorageThreads(8, "loader")
     registry = Registry(store, residency, loader=threads, metrics=metrics)

@@ -444,6 +444,36 @@ async def test_an_adapter_retired_while_it_makes_way_answers_those_it_held_back(
     assert two_slots.bank.slots == {each.slot for each in (second, third) if each.slot}
 
 
+async def test_who_waits_takes_a_slot_that_is_freed_though_nobody_is_left_to_make_way(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    two_slots.batch_ended.clear()  # the freed slots are not free before the batch has ended
+    two_slots.residency.retire(first)
+    two_slots.residency.retire(second)
+    waiting = asyncio.create_task(two_slots.use(third))
+    await asyncio.sleep(0.05)  # it has found the bank full by now
+
+    two_slots.batch_ended.set()
+
+    await asyncio.wait_for(waiting, timeout=30)
+    assert third.slot is not None
+
+
+async def test_a_slot_that_is_freed_goes_to_who_waits_though_the_others_are_in_use(
+    two_slots: TwoSlots, make_artifact: Callable[..., Artifact]
+) -> None:
+    first, second, third = [await two_slots.add(make_artifact(seed)) for seed in range(3)]
+    async with two_slots.residency.lease(first):
+        async with two_slots.residency.lease(second):
+            waiting = asyncio.create_task(two_slots.use(third))
+            await tick()
+            two_slots.residency.retire(second)
+        await asyncio.wait_for(waiting, timeout=30)
+        assert first.slot is not None
+    assert two_slots.bank.slots == {first.slot, third.slot}
+
+
 STEPS = st.lists(st.tuples(st.sampled_from(["use", "retire", "pause"]), st.integers(0, 4)), max_size=25)
 
 

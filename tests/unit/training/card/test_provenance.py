@@ -34,8 +34,8 @@ DEPARTURES = st.one_of(
     ),
 )  # fmt: skip
 METRICS = st.builds(
-    Metrics, split=st.sampled_from(["val", "test"]), accuracy=PARTS, standard_error=PARTS, pictures=COUNTS,
-    calibration_error=MEASURED,
+    Metrics, split=st.sampled_from(["val", "test"]), accuracy=PARTS, accuracy_low=PARTS, accuracy_high=PARTS,
+    pictures=COUNTS, calibration_error=MEASURED,
 )  # fmt: skip
 CALIBRATED = st.builds(
     Calibrated, temperature=st.floats(0.05, 20), pictures=COUNTS, run=WORDS, error_before=MEASURED,
@@ -81,10 +81,15 @@ def test_what_does_not_apply_is_left_out_and_options_are_whole(provenance: Prove
 
 
 def test_an_error_that_is_no_number_is_none() -> None:
-    metrics = Metrics(split="val", accuracy=0.5, standard_error=0.1, pictures=2, calibration_error=math.nan)
+    metrics = Metrics(split="val", accuracy=0.5, pictures=2, calibration_error=math.nan)
     assert metrics.calibration_error is None
 
 
 def test_unknown_facts_are_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         Seeds.model_validate({"seed": 1, "split_seed": 2, "data_seed": 3})
+
+
+def test_older_results_have_a_standard_error_instead_of_an_interval() -> None:
+    older = {"split": "val", "accuracy": 0.5, "standard_error": 0.1, "pictures": 25}
+    assert Metrics.model_validate(older).accuracy_low is None

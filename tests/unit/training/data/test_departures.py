@@ -72,3 +72,39 @@ def test_each_split_that_was_drawn_anew_has_its_number() -> None:
             benchmark="VTAB-1k", task="DTD", splits=("train", "val"), source="DTD", pictures=(800,),
             of_pictures=1880, seed=0,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("departure", "words"),
+    [
+        (
+            OtherSize(benchmark="VTAB-1k", task="DTD", splits=("test",), pictures=9, official_pictures=10),
+            "test: 9 pictures, not the 10 of the official VTAB-1k split of DTD",
+        ),
+        (
+            ClassFolders(benchmark="VTAB-1k", task="DTD", splits=("train", "val"), source="pets"),
+            "train, val: classes and splits of pets: not the official VTAB-1k split of DTD",
+        ),
+        (
+            DrawnByFormula(benchmark="VTAB-1k", task="DTD", splits=("train",)),
+            "train: drawn by formula as dSprites draws: not the official VTAB-1k split of DTD",
+        ),
+        (
+            OwnParts(benchmark="VTAB-1k", task="DTD", splits=("test",), source="DTD"),
+            "test: the own part of DTD: not the official VTAB-1k split of DTD",
+        ),
+        (
+            OwnParts(benchmark="VTAB-1k", task="DTD", splits=("val", "test"), source="DTD"),
+            "val, test: the own parts of DTD: not the official VTAB-1k split of DTD",
+        ),
+        (
+            Redrawn(
+                benchmark="VTAB-1k", task="DTD", splits=("train", "val"), source="DTD",
+                pictures=(800, 200), of_pictures=1880, seed=3,
+            ),
+            "train, val: 800 and 200 of 1880 of DTD, by class, seed 3: not the official VTAB-1k split of DTD",
+        ),
+    ],
+)  # fmt: skip
+def test_each_kind_has_its_words(departure: AnyDeparture, words: str) -> None:
+    assert str(departure) == words

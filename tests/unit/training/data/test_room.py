@@ -4,7 +4,7 @@ import pytest
 
 from training.data import room
 from training.data.room import available, check_room
-from training.errors import MemoryShort
+from training.errors import OutOfMemory
 
 
 def give(root: Path, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +51,6 @@ def test_the_error_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "available", lambda: (6e9, "the control group's limit"))
     check_room(1000, 1024)
     with pytest.raises(
-        MemoryShort, match=r"5,000 pictures of 1024 px .* 15\.7 GB .* 6\.0 GB .*--image-size 512"
+        OutOfMemory, match=r"5,000 pictures of 1024 px .* 15\.7 GB .* 6\.0 GB .*--image-size 512"
     ):
         check_room(5000, 1024)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from torch.nn.utils import parameters_to_vector
 
 from adapters.vit.backbone import Backbone
+from training.data.augmentation import augmentation_of
 from training.errors import Diverged
 from training.loop.drop_path import dropped_paths
 from training.loop.loop import Pictures, Training
@@ -30,7 +32,9 @@ def new_training(backbone: Backbone, config: TrainConfig) -> Training:
     config = with_recipe(config)
     torch.manual_seed(config.seed)
     method = build_method(backbone, config, 3)
-    return Training(method, config, CPU, lambda: dropped_paths(backbone, config.drop_path or 0.0))
+    augmentation = augmentation_of(config, backbone.config, 3)
+    paths = partial(dropped_paths, backbone, config.drop_path or 0.0)
+    return Training(method, config, CPU, paths, augmentation=augmentation)
 
 
 def run_at(path: Path) -> RunDirectory:
@@ -52,6 +56,19 @@ def test_it_learns(backbone: Backbone, new_config: New, tmp_path: Path) -> None:
     assert [record.epoch for record in seen] == list(range(1, 13))
 
 
+def test_class_weights_make_the_loss_that_of_balanced_pictures(backbone: Backbone, new_config: New) -> None:
+    config = with_recipe(new_config(label_smoothing=0.2))
+    method = build_method(backbone, config, 2)
+    weighted = Training(method, config, CPU, class_weights=torch.tensor([1.0, 3.0]))
+    plain = Training(method, config, CPU)
+    logits = torch.tensor([[2.0, -1.0], [0.5, 0.0], [1.0, 0.3], [0.1, 0.7]])
+    labels = torch.tensor([0, 0, 0, 1])
+    repeated = torch.cat([torch.arange(4), torch.tensor([3, 3])])
+    loss = weighted.score(weighted.begin_epoch(8), logits, labels)
+    balanced = plain.score(plain.begin_epoch(8), logits[repeated], labels[repeated])
+    torch.testing.assert_close(loss, balanced)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -60,6 +77,8 @@ def test_it_learns(backbone: Backbone, new_config: New, tmp_path: Path) -> None:
         {"label_smoothing": 0.2, "drop_path": 0.4},
         {"precision": "fp16"},
         {"train_split": "train", "val_every": 1, "patience": 3},
+        {"random_crop": "resized", "flip": 0.5, "rand_augment": 9, "mixup": 0.4, "random_erasing": 0.5},
+        {"method": "linear", "flip": 0.5, "cutmix": 1.0},
     ],
 )
 def test_a_resumed_run_ends_bit_for_bit_as_one_in_a_piece(
@@ -92,6 +111,30 @@ def test_a_resumed_run_ends_bit_for_bit_as_one_in_a_piece(
     assert bool(first.best) == bool(config.patience)
     assert first.scaler == second.scaler
     assert [r.loss for r in first.history] == [r.loss for r in second.history]
+
+
+@pytest.mark.parametrize("method", ["dvpt", "linear", "partial"])
+def test_augmented_pictures_are_learnt_too(
+    backbone: Backbone, new_config: New, tmp_path: Path, method: str
+) -> None:
+    """Colours stay the classes' own under flips, crops and mixing."""
+    options = {"random_crop": "resized", "flip": 0.5, "mixup": 0.1}
+    training = new_training(backbone, new_config(method=method, epochs=20, lr=0.02, **options))
+    _, seen = fit(training, tmp_path, "run")
+    assert seen[-1].accuracy > 0.8
+    assert seen[-1].loss < 0.7 * seen[0].loss
+
+
+def test_every_epoch_is_drawn_anew(backbone: Backbone, new_config: New) -> None:
+    training = new_training(backbone, new_config(epochs=3, lr=0.01, rand_augment=9))
+    seen = []
+    for number in (0, 0, 1):
+        training.history[:] = [EpochRecord(1, 1.0, 0.5, 0.01, 1.0)] * number
+        epoch = training.begin_epoch(21)
+        epoch.batches[0] = torch.arange(21)
+        seen.append(training.batch(pictures(), epoch)[0])
+    assert torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[0], seen[2])
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step(

@@ -8,6 +8,7 @@ from adapters.kinds.adapter import Adapter
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone
 from training.loop.optimization import (
+    balanced_weights,
     batches,
     lr_factor,
     new_optimizer,
@@ -18,6 +19,14 @@ from training.loop.optimization import (
     steps_in_epoch,
 )
 from training.options.train_config import TrainConfig
+
+
+def test_balanced_weights_give_each_class_the_same_sum() -> None:
+    labels = [0, 0, 0, 1, 3, 3]
+    weights = balanced_weights(labels, 4)
+    sums = [float(weights[label]) * labels.count(label) for label in (0, 1, 3)]
+    assert sums == pytest.approx([1.5, 1.5, 1.5])
+    assert bool(torch.isfinite(weights).all())
 
 
 def test_the_rate_rises_linearly_and_falls_as_a_cosine() -> None:
@@ -84,3 +93,17 @@ def test_the_meta_net_may_have_a_learning_rate_of_its_own(
     found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
     assert found == {name: 0.01 if "meta_net" in name else 0.02 for name in found}
     assert len({*found.values()}) == 2
+
+
+def test_biases_and_norms_need_not_decay(backbone: Backbone, new_config: Callable[..., TrainConfig]) -> None:
+    module = nn.ModuleDict({"adapter": Adapter(DvptOptions(count=2), backbone.config, 3)})
+    module["norm"] = nn.BatchNorm1d(4)
+    optimizer = new_optimizer(module, new_config(lr=0.1, weight_decay=0.3, decay_biases=False))
+    decay = {
+        id(value): group["weight_decay"] for group in optimizer.param_groups for value in group["params"]
+    }
+    found = {name: decay[id(value)] for name, value in module.named_parameters()}
+    undecayed = {name for name, value in found.items() if value == 0.0}
+    assert undecayed == {name for name in found if name.endswith("bias") or name.startswith("norm")}
+    assert {*found.values()} == {0.0, 0.3}
+    assert len(new_optimizer(module, new_config(lr=0.1)).param_groups) == 1

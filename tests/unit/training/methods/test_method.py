@@ -48,8 +48,12 @@ def backbone_64() -> Backbone:
         ({"method": "full"}, 85_798_656),
         ({"method": "partial"}, 12 * 768**2 + 13 * 768 + 2 * 768),  # a block, and the norm behind it
         ({"method": "bias"}, 12 * 11 * 768 + 2 * 768),
-        ({"method": "bottleneck", "bottleneck_reduction": 8}, 12 * (2 * 768 * 96 + 96 + 768)),
-        ({"method": "bottleneck", "bottleneck_reduction": 64}, 12 * (2 * 768 * 12 + 12 + 768)),
+        ({"method": "sequential", "sequential_reduction": 8}, 12 * (2 * 768 * 96 + 96 + 768)),
+        ({"method": "sequential", "sequential_reduction": 64}, 12 * (2 * 768 * 12 + 12 + 768)),
+        ({"method": "affine"}, 12 * 8 * 768),
+        ({"method": "bottleneck"}, 12 * (2 * 768 * 8 + 8)),
+        ({"method": "bottleneck", "bottleneck_width": 2}, 12 * (2 * 768 * 2 + 2)),
+        ({"method": "dvpt-plus", "prompt_count": 10}, 171_408 + 12 * 8 * 768 + 12 * (2 * 768 * 8 + 8)),
         ({"method": "sidetune"}, 2_469_696 + 9_216 * 768 + 1),
     ],
 )
@@ -110,7 +114,7 @@ def test_publishing_what_cannot_be_served_is_refused_at_once(new_config: New, na
     assert not new_config(method=name).publishes
 
 
-@pytest.mark.parametrize("name", ["full", "partial", "bias", "bottleneck"])
+@pytest.mark.parametrize("name", ["full", "partial", "bias", "sequential", "affine", "bottleneck"])
 def test_before_training_it_answers_as_the_backbone_does(
     new_config: New, backbone_64: Backbone, name: str
 ) -> None:

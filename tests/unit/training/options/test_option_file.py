@@ -55,6 +55,6 @@ def test_what_is_written_reads_back_as_the_same_options(new_config: New, tmp_pat
     text = toml_of(config, leave_out=frozenset({"fresh"}))
     again = TrainConfig.model_validate(read_options(TrainConfig, written(tmp_path, text)))
     assert again == config
-    assert again.key() == config.key()
+    assert again.of_the_key() == config.of_the_key()
     assert "fresh" not in text
     assert text.index("# what to train") < text.index("# optimization") < text.index("# publishing")

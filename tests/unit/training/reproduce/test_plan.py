@@ -22,12 +22,12 @@ def plan(name: str, **options: object) -> tuple[Cell, ...]:
 
 
 def test_every_table_has_a_cell_for_each_published_value() -> None:
-    assert len(plan("table1")) == 11 * 19
+    assert len(plan("table1")) == (11 + 3) * 19
     assert len(plan("table2")) == 3 * 5
     assert len(plan("table3")) == 2 * 3
     assert len(plan("fig3")) == 3 * 5 * 7
     for experiment in (TABLE_1, TABLE_2, TABLE_3):
-        assert set(experiment.published) == {system.name for system in experiment.systems}
+        assert set(experiment.published) == {system.beside for system in experiment.systems} - {""}
         assert set(experiment.tasks) == set(next(iter(experiment.published.values())))
     assert FIGURE_3.tasks == paper.FGVC_TASKS
 
@@ -36,7 +36,7 @@ def test_rows_are_the_options_of_their_methods() -> None:
     options = {cell.system.name: cell.config for cell in plan("table1", tasks="dtd")}
     assert (options["Partial-1"].method, options["Partial-1"].partial_blocks) == ("partial", 1)
     assert [options[f"Mlp-{k}"].head_layers for k in (2, 5)] == [2, 5]
-    assert [options[f"Adapter-{r}"].bottleneck_reduction for r in (64, 8)] == [64, 8]
+    assert [options[f"Adapter-{r}"].sequential_reduction for r in (64, 8)] == [64, 8]
     assert [cell.config.meta_layers for cell in plan("table2", tasks="dtd")] == [2, 4, 6]
     assert [cell.config.meta_net for cell in plan("table3", tasks="dtd")] == ["shared", "specific"]
     assert [cell.config.train_percent for cell in plan("fig3", tasks="cub", methods="full")] == [
@@ -47,11 +47,30 @@ def test_rows_are_the_options_of_their_methods() -> None:
         assert not config.publishes
 
 
+def test_fgvc_is_cropped_and_flipped_as_in_the_paper_and_vtab_is_not() -> None:
+    (bird,) = plan("fig3", tasks="cub", methods="dvpt", percents="10")
+    assert (bird.config.fit, bird.config.random_crop, bird.config.flip) == ("crop", "shift", 0.5)
+    assert bird.config.train_percent == 10
+    assert not any(cell.config.augments for cell in plan("table1"))
+    options = ReproduceConfig.model_validate({"tasks": "cub", "methods": "dvpt", "percents": "10"})
+    (still,) = cells(FIGURE_3, options, {"flip": 0.0, "random_crop": "none"})
+    assert not still.config.augments
+
+
+def test_bottlenecks_have_both_starts() -> None:
+    rows = {cell.system.name: cell for cell in plan("table1", tasks="dtd")}
+    for name in ("Adapter-64", "Adapter-8"):
+        other = rows[f"{name} zero"]
+        assert (rows[name].config.sequential_init, other.config.sequential_init) == ("kaiming", "vpt_zero")
+        assert rows[name].config.sequential_reduction == other.config.sequential_reduction
+        assert (rows[name].system.beside, other.system.beside) == (name, name)
+
+
 @pytest.mark.parametrize(
-    ("prompts", "expected"), [(None, (200, 10)), ("published", (200, 200)), ("25", (25, 25))]
+    ("prompts", "expected"), [(None, (200, 10, 10)), ("published", (200,) * 3), ("25", (25,) * 3)]
 )
-def test_prompt_counts(prompts: str | None, expected: tuple[int, int]) -> None:
-    chosen = plan("table1", tasks="clevr_dist", methods="vpt,dvpt", prompts=prompts)
+def test_prompt_counts(prompts: str | None, expected: tuple[int, ...]) -> None:
+    chosen = plan("table1", tasks="clevr_dist", methods="vpt,vpt-as-dvpt,dvpt", prompts=prompts)
     assert tuple(cell.config.prompt_count for cell in chosen) == expected
 
 
@@ -60,7 +79,10 @@ def test_equal_searches_of_two_tables_are_one() -> None:
     assert first < {cell.key for cell in plan("table2", tasks="dtd,eurosat")}
     assert first < {cell.key for cell in plan("table3", tasks="dtd,eurosat")}
     assert not first & {cell.key for cell in plan("table1", tasks="dtd,eurosat", methods="dvpt", seeds=4)}
-    assert max(Counter(cell.key for cell in plan("table1")).values()) == 1
+    twice = {key for key, count in Counter(cell.key for cell in plan("table1")).items() if count > 1}
+    both = [cell for cell in plan("table1") if cell.key in twice]
+    assert {cell.system.name for cell in both} == {"VPT", "VPT as DVPT"}
+    assert {cell.task.vpt_prompts for cell in both} == {10}
 
 
 def test_options_for_every_run_come_after_the_tables_own() -> None:

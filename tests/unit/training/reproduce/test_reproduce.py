@@ -1,9 +1,11 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.errors import ConfigError
 from training.options.train_config import TrainConfig
 from training.reproduce.experiments import TABLE_1, TABLE_3
 from training.reproduce.plan import CellRow
@@ -110,6 +112,61 @@ def test_a_search_of_one_table_serves_another(tmp_path: Path, new_reproduction: 
         dict.fromkeys(row.directory for row in rows(tmp_path))
     )
     assert len(rows(tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_figures_belong_to_the_pictures_they_were_measured_on(tmp_path: Path, new_reproduction: New) -> None:
+    options = {"methods": "linear", "tasks": "eurosat"}
+    new_reproduction(**options).execute("test")
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "data", other)
+    moved = new_reproduction(**options, data_root=other)
+    assert "1 done, 0 to run" in moved.outlook()
+
+    (other / "vtab-1k" / "eurosat" / "test" / "blue" / "000.png").write_bytes(
+        (other / "vtab-1k" / "eurosat" / "test" / "blue" / "001.png").read_bytes()
+    )
+    changed = new_reproduction(**options, data_root=other)
+    assert "0 done, 1 to run" in changed.outlook()
+    first = rows(tmp_path)[0]
+    assert first.key not in {cell.key for cell in changed.cells}
+    changed.execute("test")
+    assert len(rows(tmp_path)) == 2
+
+    nowhere = new_reproduction(**options, data_root=tmp_path / "nowhere")
+    text = nowhere.execute("test")[0].read_text()
+    assert "Nothing has been measured yet" in text
+    assert "- EuroSAT: no data found" in text
+
+
+def test_other_weights_are_other_searches(tmp_path: Path, new_reproduction: New) -> None:
+    (cell, _) = new_reproduction(methods="linear").cells
+    weights = cell.config.weights
+    assert weights is not None
+    shutil.copy(weights, tmp_path / "copy.safetensors")
+    copied = new_reproduction(methods="linear", weights=tmp_path / "copy.safetensors")
+    assert copied.cells[0].key == cell.key
+    (tmp_path / "copy.safetensors").write_bytes(b"others")
+    assert new_reproduction(methods="linear", weights=tmp_path / "copy.safetensors").cells[0].key != cell.key
+    assert new_reproduction(methods="linear", device="auto").cells[0].key == cell.key
+
+
+@pytest.mark.slow
+def test_options_reach_the_rows_that_can_use_them(
+    tmp_path: Path, new_reproduction: New, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "training")
+    more = {"drop_path": "0.1", "meta_layers": "6"}
+    asked = new_reproduction(tasks="eurosat", more=more, methods="linear,dvpt")
+    configs = {cell.system.name: cell.config for cell in asked.cells}
+    assert configs["DVPT"].drop_path == 0.1
+    assert configs["Linear"].drop_path is None
+    assert "note: --drop-path has no use for linear" in asked.outlook()
+    asked.execute("test")
+    assert len(rows(tmp_path)) == 2
+    assert "--meta-layers has no use for linear" in caplog.messages
+    with pytest.raises(ConfigError, match="--drop-path has no use for linear"):
+        new_reproduction(methods="linear", more={"drop_path": "0.1"})
 
 
 def test_a_dry_run_says_how_long_and_writes_nothing(tmp_path: Path, new_reproduction: New) -> None:

@@ -31,6 +31,8 @@ def test_the_published_values_give_the_published_table(results: Results) -> None
     assert whole is not None
     assert whole.published == pytest.approx(73.95, abs=0.01)
     assert scores.wins(DVPT) == (17, 17, 19)
+    groups = [scores.wins(DVPT, block) for block in ("Natural", "Specialized", "Structured")]
+    assert groups == [(6, 6, 7), (3, 3, 4), (8, 8, 8)]
     assert scores.wins(FULL) is None
 
 
@@ -41,6 +43,7 @@ def test_a_part_of_a_group_is_compared_with_the_same_part_and_says_so(results: R
     assert mean is not None
     assert (mean.tasks, mean.of_tasks) == (2, 7)
     assert mean.value == pytest.approx(60)
+    assert mean.std == pytest.approx(10)  # each task 10·√2, of two that are independent
     assert mean.published == statistics.fmean(paper.TABLE_1["DVPT"][task] for task in ("cifar", "dtd"))
     assert scores.mean(DVPT, "Structured") is None
     assert scores.mean_of_means(DVPT) is None

@@ -8,9 +8,10 @@ import pytest
 
 from training.data.departures import DrawnByFormula
 from training.reproduce import paper
-from training.reproduce.experiments import FIGURE_3, TABLE_1
+from training.reproduce.experiments import FIGURE_3, TABLE_1, TABLE_2
 from training.reproduce.scores import Score, Scores
 from training.reproduce.tables import cell_text, markdown, write_csv
+from training.uncertainty import Interval
 
 GOLDEN = Path(__file__).with_name("golden_table1.md")
 MISSING = {"DMLab": "no data found; VTAB-1k's DMLab can be had at https://example.org"}
@@ -53,7 +54,7 @@ def test_the_csv_has_a_line_for_each_cell_and_each_mean(part: Scores, tmp_path: 
     cell = found["DVPT", "eurosat"]
     assert (cell["accuracy"], cell["published"], cell["difference"]) == ("96.9000", "96.9000", "0.0000")
     assert (cell["seeds"], cell["prompts"], cell["official"]) == ("3", "10", "True")
-    assert float(cell["standard_error"]) == pytest.approx(0.548, abs=0.001)
+    assert (float(cell["low"]), float(cell["high"])) == pytest.approx((95.63, 97.81), abs=0.01)
     mean = found["DVPT", "mean of Structured"]
     assert (mean["tasks"], mean["of_tasks"], mean["official"], mean["difference"]) == ("2", "8", "False", "")
 
@@ -68,7 +69,7 @@ def test_other_backbones_are_said_and_not_compared(results: Results) -> None:
     figures = {("DVPT", "eurosat", 100): (0.9,)}
     text = markdown(Scores(TABLE_1, *results(TABLE_1, figures, backbone="vit_tiny_patch16_224")), {})
     assert "`vit_tiny_patch16_224` at 224 px. The paper's backbone is ViT-B/16" in text
-    assert "| 90.0 (96.9) |" in text
+    assert "| 90.0 [88.0 to 91.7] (96.9) |" in text
 
 
 def test_the_figure_has_a_column_for_each_part_of_the_pictures(results: Results) -> None:
@@ -91,7 +92,48 @@ def test_the_figure_has_a_column_for_each_part_of_the_pictures(results: Results)
             "80.0 (79.0, +1.0), mean of 2 of 7 tasks",
         ),
         (Score(80.0, None, 80.04, comparable=True, official=True), "80.0 (80.0, 0.0)"),
+        (
+            Score(80.0, None, 80.3, comparable=True, official=True, interval=Interval(77.4, 82.4)),
+            "80.0 [77.4 to 82.4] (80.3, −0.3)",
+        ),
+        (
+            Score(80.0, 0.4, None, comparable=True, official=True, interval=Interval(77.4, 82.4)),
+            "80.0 ± 0.4",
+        ),
+        (  # seeds that came to the same do not make a figure certain
+            Score(80.0, 0.01, None, comparable=True, official=True, interval=Interval(77.4, 82.4)),
+            "80.0 [77.4 to 82.4]",
+        ),
     ],
 )  # fmt: skip
 def test_a_cell_says_what_it_is(score: Score | None, text: str) -> None:
     assert cell_text(score) == text
+
+
+def test_the_best_of_a_column_is_bold_and_so_is_its_equal(results: Results) -> None:
+    figures = {
+        ("2 layers", "dtd", 100): (0.50004,),
+        ("4 layers", "dtd", 100): (0.5,),
+        ("6 layers", "dtd", 100): (0.4,),
+        ("6 layers", "eurosat", 100): (0.9,),
+    }
+    text = markdown(Scores(TABLE_2, *results(TABLE_2, figures)), {})
+    assert "| 2 layers | **50.00** [46.91 to 53.10] (63.40, −13.40) |" in text
+    assert "| 4 layers | **50.00** [" in text
+    assert "| 6 layers | 40.00 [" in text
+    assert "65.00 (82.88, −17.88), mean of 2 of 5 tasks" in text  # not bold: of more tasks than the others
+    assert "| 90.00 [87.98 to 91.71] (97.02, −7.02) |" in text  # alone in its column
+
+
+def test_rows_that_are_not_the_papers_are_explained(results: Results) -> None:
+    figures = {
+        (row, "dtd", 100): (0.5, 0.6) for row in ("Full", "Adapter-8", "Adapter-8 zero", "VPT as DVPT")
+    }
+    options = {"tasks": "dtd", "methods": "full,adapter-8,adapter-8-zero,vpt-as-dvpt"}
+    text = markdown(Scores(TABLE_1, *results(TABLE_1, figures, **options)), {})
+    for row in ("Full", "Adapter-8", "Adapter-8 zero", "VPT as DVPT"):
+        assert f"- {row}: " in text
+    assert "| Adapter-8 zero | **55.0** ± 7.1 (62.7, −7.7) |" in text
+    assert "| VPT as DVPT | **55.0** ± 7.1 |" in text
+    assert "0 of 1 |" in text
+    assert "- Sidetune: " not in text

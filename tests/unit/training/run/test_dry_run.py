@@ -40,9 +40,16 @@ def test_it_says_what_the_run_then_is(
 
 
 def test_a_method_that_is_not_served_has_no_adapter(new_config: New, picture_folder: Make) -> None:
-    said = lines(dry_run(Run(new_config(data=picture_folder(train=4, test=2), method="bias"))))
-    assert said["adapter"] == "none: a service cannot run bias"
+    said = lines(dry_run(Run(new_config(data=picture_folder(train=4, test=2), method="full"))))
+    assert said["adapter"] == "none: a service cannot run full"
     assert said["publishing"] == "nothing"
+
+
+@pytest.mark.parametrize("method", ["dvpt", "linear"])
+def test_pictures_to_be_cropped_are_kept_larger(new_config: New, picture_folder: Make, method: str) -> None:
+    options = {"random_crop": "shift", "fit": "crop", "resize_ratio": 1.25, "method": method}
+    costs = measure(Run(new_config(data=picture_folder(train=4, test=2), **options)))
+    assert costs.kept_bytes == 3 * 40 * 40
 
 
 def test_costs_are_measured_on_few_pictures(new_config: New, picture_folder: Make) -> None:

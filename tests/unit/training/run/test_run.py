@@ -118,6 +118,20 @@ def test_the_same_seed_gives_the_same_tensors_and_a_second_run_publishes_again(
     assert digest_of(other_seed) != digest_of(first)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["dvpt", "linear"])
+def test_augmentation_is_of_training_alone(new_config: New, picture_folder: Make, method: str) -> None:
+    """Another run than without, which a service meets with the pictures whole, as ever."""
+    plain = new_config(data=picture_folder(train=6, test=4), method=method, fit="crop", epochs=2)
+    augmented = plain.model_copy(update={"random_crop": "shift", "flip": 0.5})
+    first, second = Run(plain), Run(augmented)
+    assert first.directory.path != second.directory.path
+    one, other = first.execute("test"), second.execute("test")
+    assert one.findings.history[-1].loss != other.findings.history[-1].loss
+    store = Store.open(other.store)
+    assert store.load("colours", 1).config.preprocess == store.load("colours", 2).config.preprocess
+
+
 def test_changed_pictures_start_another_run(new_config: New, picture_folder: Make) -> None:
     folder = picture_folder(train=6, test=2)
     before = Run(new_config(data=folder)).directory.path
@@ -248,11 +262,11 @@ def test_deterministic_runs_are_equal_and_another_run(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("method", ["bias", "bottleneck"])
+@pytest.mark.parametrize("method", ["bias", "sequential"])
 def test_compiled_blocks_train_as_they_do_uncompiled(
     new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """Bias, full and partial hand the blocks other parameters for each step, bottleneck hooks into them.
+    """Bias, full and partial hand the blocks other parameters for each step, sequential hooks into them.
 
     Graphs are captured as for every back end; generating code would take minutes and is not what may break.
     """
@@ -288,6 +302,16 @@ def test_every_look_is_logged(new_config: New, picture_folder: Make) -> None:
         assert all(row[name] for name in ("accuracy", "lr", "val_accuracy", "seconds"))
 
 
+def test_class_weights_follow_the_training_pictures(new_config: New, picture_folder: Make) -> None:
+    folder = picture_folder(train=6, test=2)
+    for number in range(2, 6):
+        (folder / "train" / "blue" / f"00{number}.png").unlink()
+    weights = Run(new_config(data=folder, class_weights="balanced")).new_training()._class_weights
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([14 / 18, 14 / 6, 14 / 18])
+    assert Run(new_config(data=folder)).new_training()._class_weights is None
+
+
 def test_float16_is_refused_on_a_processor(new_config: New, picture_folder: Make) -> None:
     with pytest.raises(ConfigError, match="fp16 needs a CUDA device, and this run is on cpu"):
         Run(new_config(data=picture_folder(train=4, test=2), precision="fp16"))
@@ -303,9 +327,30 @@ def test_two_at_once_do_not_share_a_run_directory(new_config: New, picture_folde
 
 
 @pytest.mark.slow
+def test_a_run_directory_that_fills_up_after_training_costs_no_adapter(
+    new_config: New, picture_folder: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(new_config(data=picture_folder(train=4, test=2)))
+    write = RunDirectory.write_bytes
+
+    def full(self: RunDirectory, name: str, content: bytes) -> None:
+        checkpoint = self.load()
+        if checkpoint and len(checkpoint.history) == 2 and name != "metrics.csv":
+            raise NotWritten(f"cannot write {name}: No space left on device")
+        write(self, name, content)
+
+    monkeypatch.setattr(RunDirectory, "write_bytes", full)
+    outcome = run.execute("dvpt-train")
+    assert outcome.version == 1
+    assert "no result.json: cannot write result.json: No space left" in caplog.text
+    assert Store.open(outcome.store).card("colours", 1).keys() > {"README.md", "classes.png"}
+
+
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_is_named(new_config: New, picture_folder: Make) -> None:
     """A store whose folder's place is taken by a file."""
     run = Run(new_config(data=picture_folder(train=4, test=2)))
     Path(run.placement.store).write_text("a file")
     with pytest.raises(NotWritten, match=r"cannot publish to the store .*store: .*; the run is whole in"):
         run.execute("dvpt-train")
+    assert {"result.json", "predictions.csv", "README.md"} <= {p.name for p in run.directory.path.iterdir()}

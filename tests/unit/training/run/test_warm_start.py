@@ -32,7 +32,7 @@ def tensors_of(run: Run) -> dict[str, torch.Tensor]:
     return run.method.module.state_dict()
 
 
-@pytest.mark.parametrize("method", ["dvpt", "vpt", "linear"])
+@pytest.mark.parametrize("method", ["dvpt", "vpt", "linear", "dvpt-plus", "affine", "bottleneck"])
 def test_a_run_starts_with_the_published_tensors(published: New, method: str) -> None:
     run = Run(published({"method": method}, method=method))
     artifact = Store.open(run.placement.store).load("colours", 1)
@@ -65,7 +65,7 @@ def test_it_changes_the_run_and_what_is_learned(published: New) -> None:
 
 
 def test_other_classes_get_a_fresh_head(published: New, tmp_path: Path) -> None:
-    config = published({})
+    config = published({}, replace_classes=True)
     (tmp_path / "pictures" / "train" / "amber").rename(tmp_path / "pictures" / "train" / "auburn")
     (tmp_path / "pictures" / "test" / "amber").rename(tmp_path / "pictures" / "test" / "auburn")
     run = Run(config)
@@ -96,7 +96,7 @@ def test_what_cannot_be_started_from_is_refused(
 
 
 def test_a_head_alone_for_other_classes_leaves_nothing_to_start_from(published: New, tmp_path: Path) -> None:
-    config = published({"method": "linear"}, method="linear")
+    config = published({"method": "linear"}, method="linear", name="reddish")
     for split in ("train", "test"):
         folder = tmp_path / "pictures" / split
         (folder / "amber").rename(folder / "auburn")

@@ -10,7 +10,8 @@ def test_the_modern_grid_is_small_and_centred_on_the_methods_own_learning_rate(m
     points = grid(SearchConfig.model_validate({"task": "x", "search": True, "method": method}))
     assert len(points) == len(set(points)) == 6
     lrs = sorted({point.lr for point in points})
-    assert lrs[1] == METHODS[method].recipe.lr
+    own = METHODS[method].recipe.lr
+    assert lrs == [pytest.approx(0.3 * own), own, pytest.approx(3 * own)]
     assert {point.optimizer for point in points} == {"adamw"}
 
 
@@ -21,7 +22,8 @@ def test_vpts_grid_scales_learning_rates_by_the_batch(method: str) -> None:
             {"task": "x", "search": True, "grid": "vpt", "method": method, "batch_size": 64}
         )
     )
-    within = method in {"full", "partial", "bias", "bottleneck"}  # trains inside the backbone
+    # These train inside the backbone's blocks.
+    within = method in {"full", "partial", "bias", "sequential", "affine", "bottleneck"}
     expected = (0.005 / 4, 16) if within else (50 / 4, 40)
     assert (max(point.lr for point in points), len(points)) == expected
     assert {point.optimizer for point in points} == {"adamw" if within else "sgd"}

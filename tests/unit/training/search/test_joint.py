@@ -65,6 +65,19 @@ def test_trials_trained_together_end_where_each_would_alone(new_runs: Callable[.
 
 
 @pytest.mark.slow
+def test_augmented_trials_see_the_pictures_that_each_would_alone(
+    new_runs: Callable[..., list[Run]],
+) -> None:
+    augmented = {"random_crop": "shift", "fit": "crop", "flip": 0.5, "mixup": 0.4}
+    alone, together = new_runs("alone", **augmented), new_runs("together", **augmented)
+    for run in alone[:2]:
+        run.execute("test")
+    train_jointly(together)
+    for one, other in zip(alone[:2], together[:2], strict=True):
+        assert_same(one, other)
+
+
+@pytest.mark.slow
 def test_an_interrupted_trial_goes_on_among_the_others(new_runs: Callable[..., list[Run]]) -> None:
     alone, together = new_runs("alone"), new_runs("together")
     alone[1].execute("test")

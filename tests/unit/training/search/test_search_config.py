@@ -15,7 +15,13 @@ def test_a_search_leaves_the_options_of_a_run_as_they_were_given() -> None:
 
 
 def test_the_options_of_a_search_leave_the_key_of_its_runs_alone() -> None:
-    assert SearchConfig(task="x", search=True, seeds=5).key() == TrainConfig(task="x").key()
+    assert SearchConfig(task="x", search=True, seeds=5).of_the_key() == TrainConfig(task="x").of_the_key()
+
+
+def test_the_grid_of_vpt_decays_no_biases_unless_told_to() -> None:
+    assert not SearchConfig(task="x", search=True, grid="vpt").plain().decay_biases
+    assert SearchConfig(task="x", search=True, grid="vpt", decay_biases=True).plain().decay_biases
+    assert SearchConfig(task="x", search=True).plain().decay_biases
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def run_graph(
 ) -> tuple[dict[str, np.ndarray], Tensor]:
     """The graph's outputs by name, and the prompts that the stack gives."""
     stack = filled_stack(backbone, layout, dtype)
-    graph = KIND.graph(layout, backbone.config, prefix=1, half=dtype == torch.float16)
+    (graph,) = KIND.graphs(layout, backbone.config, prefix=1, half=dtype == torch.float16)
     session = onnxruntime.InferenceSession(graph.model, providers=["CPUExecutionProvider"])
     inputs = dict(zip(graph.stack, stack.tensors, strict=True)) | {"tokens": tokens, "index": index}
     outputs = session.run(list(graph.outputs), {name: value.numpy() for name, value in inputs.items()})

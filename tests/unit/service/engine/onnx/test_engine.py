@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from adapters.bank.bank import AdapterBank
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.layout import Layout, Slot
 from adapters.kinds.linear.options import LinearOptions
@@ -41,6 +44,11 @@ BATCHES: dict[str, list[KindOptions]] = {
         DvptOptions(count=1, meta_net="specific", meta_layers=2, dynamic_layers="all"),
     ],
     "no prompts": [NONE],
+    "affine and bottleneck": [AffineOptions(), BottleneckOptions(width=2), CombinedOptions(dvpt=None)],
+    "every bias": [AffineOptions(biases=True)],
+    "a wide bottleneck": [BottleneckOptions(width=11)],
+    "all three": [CombinedOptions(dvpt=DvptOptions(count=2))],
+    "all three, shallow": [CombinedOptions(dvpt=DvptOptions(count=1, deep=False))],
 }
 CLASSES = (3, 20, 1, 130)
 

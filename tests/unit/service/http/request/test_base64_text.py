@@ -85,3 +85,10 @@ def test_padding_at_a_step_s_end_does_not_pass(step: int, monkeypatch: pytest.Mo
 
     with pytest.raises(BadBody, match="behind its padding"):
         decode_base64(b"eHh4eA==eHh4", "it")
+
+
+@pytest.mark.parametrize("digit", [b"A", b"X", b"Z", b"9"])
+def test_only_padding_is_cut_off_at_the_end(digit: bytes) -> None:
+    text = b"AAA" + digit
+
+    assert decode_base64(text + b"\n", "it") == base64.b64decode(text)

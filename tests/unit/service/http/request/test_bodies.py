@@ -12,6 +12,7 @@ from service.http.request.bodies import Body
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.limits import RequestLimits
 from service.http.request.media_types import FORM, Form
+from tests.support.threads import RecordedThreads
 
 pytestmark = pytest.mark.anyio
 LIMITS = RequestLimits(
@@ -74,6 +75,27 @@ async def test_a_picture_has_a_limit_of_its_own(body: Body) -> None:
         await replace(body, data=b"x" * 51).pictures()
 
 
+@pytest.mark.parametrize(("inline_bytes", "tasks"), [(60, []), (59, ["task"])])
+async def test_what_is_long_is_decoded_in_the_task_s_turn(
+    body: Body, inline_bytes: int, tasks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "INLINE_BYTES", inline_bytes)
+    threads = RecordedThreads()
+    data = in_json(b"x").ljust(60)
+
+    assert await replace(body, form=Form.JSON, data=data, threads=threads).pictures() == [b"x"]
+    assert threads.tasks == tasks
+    threads.close()
+
+
+async def test_the_number_of_parts_is_limited(body: Body) -> None:
+    part = b'--cut\r\nContent-Disposition: form-data; name="images"\r\n\r\none\r\n'
+    form = replace(body, form=Form.MULTIPART, data=part * 3 + b"--cut--\r\n")
+    form.content_type = "multipart/form-data; boundary=cut"
+    with pytest.raises(RequestTooLarge, match="more parts than the 2 pictures"):
+        await form.pictures()
+
+
 async def test_the_number_of_pictures_is_limited(body: Body) -> None:
     with pytest.raises(RequestTooLarge, match="3 pictures; a request may have 2"):
         await replace(body, form=Form.JSON, data=in_json(b"x", b"x", b"x")).pictures()
@@ -81,7 +103,8 @@ async def test_the_number_of_pictures_is_limited(body: Body) -> None:
 
 @pytest.mark.parametrize(("form", "data"), [(Form.PICTURE, b""), (Form.JSON, b'{"images": []}')])
 async def test_a_request_needs_a_picture(form: Form, data: bytes, body: Body) -> None:
-    with pytest.raises(NoPicture):
+    told = "the request has no picture: the body is empty, or has no part or entry 'images'"
+    with pytest.raises(NoPicture, match=f"^{told}$"):
         await replace(body, form=form, data=data).pictures()
 
 
@@ -89,10 +112,14 @@ async def test_a_picture_that_curl_has_shorn_is_told(body: Body) -> None:
     shorn = replace(body, data=b"\xff\xd8\xff\xe0" + b"x" * 600, limits=replace(LIMITS, picture_bytes=1000))
 
     assert await shorn.pictures()
-    with pytest.raises(BadBody, match="--data-binary"):
+    with pytest.raises(BadBody) as refused:
         await replace(
             shorn, content_type=f"{FORM}; charset=utf-8", data=b"\xff\xd8\xff" + b"x" * 600
         ).pictures()
+    assert str(refused.value) == (
+        "the picture has lost its line breaks and zero bytes, which curl's -d takes out; "
+        "use --data-binary @FILE, or -F images=@FILE"
+    )
 
 
 async def test_releasing_gives_back_pictures_and_bytes(body: Body) -> None:
@@ -100,6 +127,7 @@ async def test_releasing_gives_back_pictures_and_bytes(body: Body) -> None:
     body.held.add(4)
     pictures = await body.pictures()
 
+    assert body.data == b""
     assert BUDGET.held == 4
     body.release()
     body.release()

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import Overloaded
-from service.http.request.body_bytes import BodyBytes
+from service.http.request.body_bytes import RETRY_AFTER_S, BodyBytes
 
 
 def test_bytes_are_held_until_they_are_released() -> None:
@@ -81,3 +81,30 @@ def test_the_sum_never_passes_the_budget_and_comes_back_to_nothing(
     for request in requests.values():
         request.release()
     assert budget.held == 0
+
+
+def test_what_was_released_is_free_for_the_same_task_again() -> None:
+    budget = BodyBytes(100)
+    held = budget.hold("a")
+    held.add(50)
+    held.release()
+
+    budget.hold("a").add(100)
+
+
+def test_what_is_told_is_told_in_full() -> None:
+    budget = BodyBytes(100)
+    budget.hold("a").add(50)
+
+    with pytest.raises(Overloaded) as refused:
+        budget.hold("a").expect(50)
+    assert str(refused.value) == (
+        "bodies of 50 bytes are in memory, and at most 100 may be; task 'a' has 50 of them, and the 50 free "
+        "ones are for other tasks; this request brings 50 more"
+    )
+    assert refused.value.retry_after_s == RETRY_AFTER_S
+    with pytest.raises(Overloaded) as refused:
+        budget.hold("a").expect(51)
+    assert str(refused.value) == (
+        "bodies of 50 bytes are in memory, and at most 100 may be; this request brings 51 more"
+    )

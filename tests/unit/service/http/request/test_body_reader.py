@@ -20,6 +20,7 @@ from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
 from service.http.request.media_types import Form
+from tests.support.threads import RecordedThreads
 
 pytestmark = pytest.mark.anyio
 LIMITS = RequestLimits(
@@ -212,3 +213,35 @@ async def test_a_coding_that_is_not_read_costs_no_reading(reader: BodyReader) ->
 
 async def test_nothing_compressed_is_no_picture(reader: BodyReader) -> None:
     assert (await reader.read(request([], {"content-encoding": "gzip"}), "task")).data == b""
+
+
+async def test_a_body_knows_its_task_and_threads(reader: BodyReader) -> None:
+    body = await reader.read(request([b"ab"], {"content-type": "image/png"}), "task")
+
+    assert (body.task, body.content_type) == ("task", "image/png")
+    assert body.threads is reader.threads
+    assert body.limits is reader.limits
+
+
+async def test_the_first_byte_alone_does_not_tell_the_form(reader: BodyReader) -> None:
+    chunks = [b"\xff", b"\xd8\xff\xe0", b"x" * 600]
+    body = await reader.read(request(chunks, {"content-type": "text/plain"}), "task")
+
+    assert body.form is Form.PICTURE
+
+
+async def test_what_tells_the_form_is_looked_at_once_it_is_there(reader: BodyReader) -> None:
+    with pytest.raises(UnreadMediaType):
+        await reader.read(request([b"x" * 512], {"content-type": "text/plain"}, leaves=True), "task")
+    with pytest.raises(ClientGone, match=r"^the client left before its request was complete$"):
+        await reader.read(request([b"x" * 511], {"content-type": "text/plain"}, leaves=True), "task")
+
+
+async def test_a_body_is_inflated_in_its_task_s_turn(reader: BodyReader) -> None:
+    threads = RecordedThreads()
+    compressed = request([gzip.compress(b"abcd")], {"content-encoding": "gzip"})
+
+    body = await replace(reader, threads=threads).read(compressed, "task")
+
+    assert (body.data, {*threads.tasks}) == (b"abcd", {"task"})
+    threads.close()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from service.errors import BadBody, UnreadMediaType
 from service.http.request import codings
 from service.http.request.codings import Inflater, inflater_for
+from tests.support.threads import RecordedThreads
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -111,8 +112,11 @@ def test_codings_that_are_read(given: str) -> None:
 
 @pytest.mark.parametrize("given", ["br", "zstd", "compress", "gzip, gzip", "gzip, br", "none"])
 def test_codings_that_are_not_read_are_named(given: str) -> None:
-    with pytest.raises(UnreadMediaType, match=f"{given!r}.* one of gzip, deflate"):
+    what = "is more than one" if "," in given else "is not read"
+    with pytest.raises(UnreadMediaType) as refused:
         inflater_for({"content-encoding": given})
+    told = f"content coding {given!r} {what}; send the body in one of gzip, deflate, or none"
+    assert (str(refused.value), refused.value.codings) == (told, "gzip, deflate")
 
 
 @given(st.binary(max_size=100), st.sampled_from(["gzip", "deflate"]))
@@ -121,3 +125,36 @@ def test_any_bytes_get_an_answer(body: bytes, coding: str) -> None:
         inflate(coding, body, 7)
     except BadBody:
         return
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("pieces", "turns"), [(0, 1), (3, 1), (4, 2), (5, 2), (8, 3)])
+async def test_a_thread_inflates_a_few_pieces_in_its_turn(
+    pieces: int, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codings, "PIECE_BYTES", 100)
+    monkeypatch.setattr(codings, "TURN_PIECES", 4)
+    threads = RecordedThreads()
+
+    body = gzip.compress(bytes(100 * pieces))
+    inflated = [piece async for piece in Inflater("gzip").inflate(body, threads, "task")]
+
+    assert inflated == [bytes(100)] * pieces
+    assert threads.tasks == ["task"] * turns
+    threads.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "bits"),
+    [
+        (b"\x78\x9c", codings.ZLIB),
+        (b"\x78\x9c\x01", codings.ZLIB),
+        (b"\x78", codings.ZLIB),  # the second byte will tell
+        (b"\x78\x9d", codings.RAW),
+        (b"\x78\x9d\x01", codings.RAW),
+        (b"\x1f\x00", codings.RAW),  # a multiple of 31, but not of that method
+        (b"\x1f", codings.RAW),
+    ],
+)
+def test_a_frame_is_told_by_its_two_bytes(start: bytes, bits: int) -> None:
+    assert codings._deflate_bits(start) == bits

@@ -48,6 +48,7 @@ def test_every_way_of_writing_is_read(drawn: tuple[list[bytes], bytes]) -> None:
         (b"[" * 100_000, "does not begin with {"),
         (b"[]", "does not begin with {"),
         (b"null", "does not begin with {"),
+        (b" " * 100 + b"[]", r'^the body must be \{"images": \["<base64>", …\]\}, not a list$'),
         (b"{}", "nothing else; it has no key"),
         (b'{"image": "eA=="}', "nothing else; it has 'image'"),
         (b'{"images": ["eA=="], "top_k": 3}', "nothing else; it has 'images', 'top_k'"),

@@ -100,3 +100,28 @@ def test_what_curl_shears_is_told(kind: str) -> None:
     assert len(whole) > 1000
     assert not is_shorn(whole)
     assert is_shorn(whole.translate(None, b"\0\r\n"))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "text/json", "application/x-json", "text/x-json", "application/vnd.api+json"],
+)
+def test_every_name_of_json_is_known(content_type: str) -> None:
+    assert form_of(content_type, b"[") is Form.JSON
+
+
+def test_what_to_send_is_told_in_full() -> None:
+    with pytest.raises(UnreadMediaType) as refused:
+        form_of("application/x-www-form-urlencoded", b"unknown bytes")
+    assert str(refused.value) == (
+        "content type 'application/x-www-form-urlencoded' is not read, and the body does not begin as a "
+        "picture; send a picture, multipart/form-data or application/json. With curl: --data-binary @FILE "
+        "-H 'Content-Type: image/jpeg', or -F images=@FILE; -d and --data-urlencode change a picture's bytes"
+    )
+
+
+@pytest.mark.parametrize("kept", [b"\0", b"\r", b"\n"])
+def test_one_of_the_bytes_that_curl_shears_is_enough(kept: bytes) -> None:
+    assert not is_shorn(b"x" * 600 + kept)
+    assert is_shorn(b"x" * 513)
+    assert not is_shorn(b"x" * 512)  # too short to tell

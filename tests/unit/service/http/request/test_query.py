@@ -15,6 +15,8 @@ def test_an_empty_query_means_the_defaults() -> None:
 def test_everything_given() -> None:
     assert parse("top_k=3&label=canary&timeout_ms=5000") == V1Query(None, "canary", 5000, top_k=3)
     assert parse("version=12").version == 12
+    assert parse("version=1&top_k=1") == V1Query(1, None, 1000, top_k=1)
+    assert parse("version=999999999&top_k=65536") == V1Query(999_999_999, None, 1000, top_k=65_536)
 
 
 @pytest.mark.parametrize(
@@ -27,15 +29,15 @@ def test_everything_given() -> None:
         ("top_k=%D9%A3", "top_k must be"),
         ("top_k=99999999999999999999", "top_k must be"),
         ("version=0", "version must be"),
-        ("version=latest", "version must be"),
+        ("version=latest", "^version must be a whole number from 1 to 999999999, not 'latest'$"),
         ("timeout_ms=5001", "timeout_ms must be a whole number from 1 to 5000"),
         ("label=Canary", "not allowed"),
         ("label=7", "is a number"),
         ("label=", "not allowed"),
         ("label=..%2F..", "not allowed"),
-        ("version=1&label=stable", "exclude each other"),
-        ("topk=3", "no query parameter 'topk'; there are top_k"),
-        ("top_k=3&top_k=4", "given twice"),
+        ("version=1&label=stable", "^version and label exclude each other: a label names a version$"),
+        ("topk=3", "^there is no query parameter 'topk'; there are top_k, version, label, timeout_ms$"),
+        ("top_k=3&top_k=4", "^a query parameter is given twice$"),
         ("top_k", "malformed"),
         ("top_k=%FF", "malformed"),
     ],
@@ -46,5 +48,5 @@ def test_whatever_is_wrong_is_named(query: str, message: str) -> None:
 
 
 def test_bytes_beyond_ascii_are_refused() -> None:
-    with pytest.raises(BadQuery):
+    with pytest.raises(BadQuery, match=r"^the query is malformed: 'ascii' codec can't decode"):
         parse_query(b"label=\xff", 1000, 5000)

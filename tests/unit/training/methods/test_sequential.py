@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from training.methods.bottleneck import Bottleneck
+from training.methods.sequential import Bottleneck
 
 
 @pytest.mark.parametrize("init", ["kaiming", "vpt_zero"])

@@ -1,4 +1,4 @@
-"""Bottleneck-r, of width D/r behind the MLP of every block: the Adapter-r of VPT's and the paper's tables."""
+"""Sequential-r, a bottleneck of width D/r behind each MLP: the Adapter-r of VPT's and the paper's tables."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -37,12 +37,12 @@ class Bottleneck(nn.Module):
         return cast("Tensor", x + self.up(F.gelu(self.down(x)))).to(hidden.dtype)
 
 
-class BottleneckMethod(ComparisonMethod):
+class SequentialMethod(ComparisonMethod):
     """Trains a bottleneck for each block, and a head; nothing can be cached."""
 
     def __init__(self, backbone: Backbone, config: TrainConfig, class_count: int) -> None:
         width, depth = backbone.config.width, backbone.config.depth
-        reduction, init = config.bottleneck_reduction, config.bottleneck_init
+        reduction, init = config.sequential_reduction, config.sequential_init
         self._added = nn.ModuleList(Bottleneck(width, reduction, init) for _ in range(depth))
         super().__init__(backbone, config, class_count, {"blocks": self._added})
 

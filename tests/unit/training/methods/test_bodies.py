@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from adapters.vit.backbone import Backbone
-from training.methods.prompts import PromptMethod, joint_logits
+from training.methods.bodies import BodyMethod, joint_logits
 from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 
 
 def test_nothing_of_the_backbone_is_trained(new_config: New, backbone: Backbone) -> None:
-    method = PromptMethod(backbone, new_config(), 3)
+    method = BodyMethod(backbone, new_config(), 3)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
     optimizer = torch.optim.SGD(method.module.parameters(), lr=1.0)
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
@@ -22,10 +22,15 @@ def test_nothing_of_the_backbone_is_trained(new_config: New, backbone: Backbone)
 
 
 @pytest.mark.parametrize("head_layers", [1, 3])
+@pytest.mark.parametrize("name", ["dvpt", "dvpt-plus", "affine", "bottleneck"])
 def test_the_published_adapter_answers_as_the_method(
-    new_config: New, backbone: Backbone, head_layers: int
+    new_config: New, backbone: Backbone, name: str, head_layers: int
 ) -> None:
-    method = PromptMethod(backbone, new_config(head_layers=head_layers, prompt_dropout=0.5), 3)
+    config = new_config(method=name, head_layers=head_layers, prompt_dropout=0.5)
+    method = BodyMethod(backbone, config, 3)
+    with torch.no_grad():
+        for parameter in method.module.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     method.module.eval()
     with torch.no_grad():
@@ -34,12 +39,18 @@ def test_the_published_adapter_answers_as_the_method(
         )
 
 
-def test_methods_in_one_forward_answer_and_learn_as_each_alone(new_config: New, backbone: Backbone) -> None:
-    options: list[dict[str, object]] = [
-        {},
-        {"meta_net": "specific", "dynamic_layers": "all", "head_layers": 2, "head_dropout": 0.0},
-        {"method": "vpt"},
-    ]
+OF_PROMPTS: list[dict[str, object]] = [
+    {},
+    {"meta_net": "specific", "dynamic_layers": "all", "head_layers": 2, "head_dropout": 0.0},
+    {"method": "vpt"},
+]
+JOINED = [OF_PROMPTS, *([{"method": name}] * 3 for name in ("dvpt-plus", "affine", "bottleneck"))]
+
+
+@pytest.mark.parametrize("options", JOINED)
+def test_methods_in_one_forward_answer_and_learn_as_each_alone(
+    new_config: New, backbone: Backbone, options: list[dict[str, object]]
+) -> None:
     alone, together = (_methods(new_config, backbone, options) for _ in range(2))
     batches = [torch.randint(0, 256, (rows, 3, 32, 32), dtype=torch.uint8) for rows in (4, 6, 3)]
     expected = [method.logits(batch) for method, batch in zip(alone, batches, strict=True)]
@@ -67,6 +78,6 @@ def test_what_is_no_number_in_one_method_reaches_no_other(new_config: New, backb
     )
 
 
-def _methods(new_config: New, backbone: Backbone, options: list[dict[str, object]]) -> list[PromptMethod]:
+def _methods(new_config: New, backbone: Backbone, options: list[dict[str, object]]) -> list[BodyMethod]:
     torch.manual_seed(0)
-    return [PromptMethod(backbone, new_config(**own), 3) for own in options]
+    return [BodyMethod(backbone, new_config(**own), 3) for own in options]

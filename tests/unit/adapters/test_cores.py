@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cores import available_cores
+from adapters.cores import available_cores
 
 
 @pytest.fixture(autouse=True)

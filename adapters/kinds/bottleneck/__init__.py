@@ -1,0 +1,1 @@
+"""A bottleneck of a few columns beside each MLP (a parallel adapter)."""

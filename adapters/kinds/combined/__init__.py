@@ -1,0 +1,1 @@
+"""Two or three kinds together in one adapter."""
