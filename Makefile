@@ -64,7 +64,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
   --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 lock: $(READY)
-	$(COMPILE) --extra service --extra training --extra client --extra onnx --extra dev -o requirements.lock
+	$(COMPILE) --extra service --extra training --extra parquet --extra datasets --extra client --extra onnx \
+	  --extra dev -o requirements.lock
 	$(COMPILE) --constraint requirements.lock --extra service -o docker/service.lock
 	$(COMPILE) --constraint requirements.lock --extra training -o docker/training.lock
 	$(COMPILE) --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock

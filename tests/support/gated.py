@@ -80,7 +80,10 @@ async def running(
             on_device_lost=on_device_lost,
             clock=clock,
         )
-        loop = asyncio.create_task(batcher.run())
+        test, loop = asyncio.current_task(), asyncio.create_task(batcher.run())
+        assert test is not None
+        # Nobody would be answered any more: the test must not wait for that.
+        loop.add_done_callback(lambda done: done.cancelled() or test.cancel())
         try:
             yield batcher
         finally:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT, SETUPTOOLS = CONFIGURATION["project"], CONFIGURATION["tool"]["setuptools"]
 LOCKS = {
-    "requirements.lock": ("service", "training", "client", "onnx", "dev"),
+    "requirements.lock": ("service", "training", "parquet", "datasets", "client", "onnx", "dev"),
     "docker/service.lock": ("service",),
     "docker/training.lock": ("training",),
     "benchmarks/peers.lock": ("service", "peers"),
