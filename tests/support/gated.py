@@ -82,8 +82,11 @@ async def running(
         )
         test, loop = asyncio.current_task(), asyncio.create_task(batcher.run())
         assert test is not None
-        # Nobody would be answered any more: the test must not wait for that.
+        # Where the loop or a callback of it has failed nobody is answered: the test must not wait for that.
         loop.add_done_callback(lambda done: done.cancelled() or test.cancel())
+        loop.get_loop().set_exception_handler(
+            lambda at, context: (at.default_exception_handler(context), test.cancel())
+        )
         try:
             yield batcher
         finally:
