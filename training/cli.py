@@ -63,8 +63,8 @@ def _train(config: SearchConfig, command: str) -> str:
 
 def _check(config: SearchConfig) -> str:
     """Print what the data is, and write a page of it. Raises DataUnusable for what a run would refuse."""
-    from training.data.check import check_data  # noqa: PLC0415
-    from training.data.contact_sheet import contact_sheet  # noqa: PLC0415
+    from training.data.inspection.check import check_data  # noqa: PLC0415
+    from training.data.inspection.contact_sheet import contact_sheet  # noqa: PLC0415
     from training.run_directory import RunDirectory  # noqa: PLC0415
 
     checked = check_data(config)

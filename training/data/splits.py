@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from training.data.contents import first_of_each
 from training.data.departures import SplitName
+from training.data.inspection.contents import first_of_each
 from training.data.source import Split, TaskData, listed
 from training.errors import DataUnusable
 

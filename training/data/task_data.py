@@ -4,15 +4,15 @@ import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from training.data.balance import unbalanced
 from training.data.benchmark import with_absences
 from training.data.catalogue import TASKS, CatalogueTask, close_names, task_named
-from training.data.contents import equal_pictures, refuse_equal, with_contents
-from training.data.damaged import without_damaged
 from training.data.departures import DrawnByFormula, SplitName
 from training.data.downloads import DOWNLOADS, download_folder, download_task
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
 from training.data.folders import LAYOUTS, candidates, find_folder, read_folder
+from training.data.inspection.balance import unbalanced
+from training.data.inspection.contents import equal_pictures, refuse_equal, with_contents
+from training.data.inspection.damaged import without_damaged
 from training.data.readers import lists
 from training.data.readers.hub import read_dataset
 from training.data.source import Split, TaskData, check

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from training.data.contents import digest
 from training.data.folders import find_folder
+from training.data.inspection.contents import digest
 from training.data.source import Split
 from training.data.task_data import DRAWN, open_task
 from training.errors import TrainingError

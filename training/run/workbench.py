@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.vit.backbone import Backbone
-from training.data.contents import digest
+from training.data.inspection.contents import digest
 from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder
 from training.data.source import Split, TaskData
 from training.data.task_data import is_embedded, open_task

@@ -8,7 +8,7 @@ from PIL import Image
 from adapters.config import PreprocessConfig
 from adapters.pictures.preprocess import read_pixels
 from training.data import pixels as pictures
-from training.data.contents import digest
+from training.data.inspection.contents import digest
 from training.data.pixels import Decoder
 from training.data.readers.imagefolder import read_image_folder
 from training.data.source import Split

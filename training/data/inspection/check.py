@@ -15,9 +15,9 @@ from tqdm import tqdm
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
 from adapters.pictures.decode import opened, silence_pillow
-from training.data.contents import content, equal_pictures, refuse_equal, with_contents
-from training.data.damaged import leave_out
 from training.data.departures import SplitName
+from training.data.inspection.contents import content, equal_pictures, refuse_equal, with_contents
+from training.data.inspection.damaged import leave_out
 from training.data.pixels import Decoder, fault
 from training.data.remarks import Remark
 from training.data.source import Picture, TaskData

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator
 from html import escape
 
-from training.data.check import THUMBNAIL_PX, Checked
+from training.data.inspection.check import THUMBNAIL_PX, Checked
 
 SHOWN = 8  # of each class and split
 STYLE = (

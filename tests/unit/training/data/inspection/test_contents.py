@@ -3,7 +3,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.contents import equal_pictures, first_of_each
+from training.data.inspection.contents import equal_pictures, first_of_each
 from training.data.source import Split, TaskData
 from training.data.splits import with_shots, with_test
 
