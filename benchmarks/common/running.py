@@ -28,13 +28,21 @@ class Running:
 
 
 @contextmanager
-def running(module: str, store: Path, port: int, *flags: object) -> Iterator[Running]:
-    """`python -m <module> --store … --port …` with more flags, from ready until it and its children ended."""
+def running(
+    module: str, store: Path, port: int, *flags: object, tree: Path | None = None
+) -> Iterator[Running]:
+    """`python -m <module> --store … --port …` with more flags, from ready until it and its children ended.
+
+    It runs from the files of `tree`, or from these.
+    """
     command = [sys.executable, "-m", module, "--store", str(store), "--port", str(port), *map(str, flags)]
     with socket.create_server(("127.0.0.1", port)):
         pass  # another's answers must not be taken for those of this service
     began = time.monotonic()
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    environment = None if tree is None else environment_of(tree)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=tree, env=environment
+    ) as process:
         log: list[str] = []
         reader = threading.Thread(target=lambda: log.extend(process.stderr or ()), daemon=True)
         reader.start()
@@ -49,3 +57,8 @@ def running(module: str, store: Path, port: int, *flags: object) -> Iterator[Run
                 os.killpg(process.pid, signal.SIGKILL)  # a child that outlives it would hold the pipe
             process.wait()
             reader.join()
+
+
+def environment_of(tree: Path) -> dict[str, str]:
+    """The environment in which Python imports this project from `tree`."""
+    return os.environ | {"PYTHONPATH": str(tree)}

@@ -5,6 +5,9 @@ from training.card.provenance import Provenance
 from training.run.publish import published_lines
 from training.run.run import Outcome, Run
 
+UNEVEN = 1.5
+"""From so many times its share on, the largest class is why accuracy says nothing."""
+
 
 def summary(run: Run, outcome: Outcome) -> str:
     """Accuracy, costs, where everything is, and what to try next."""
@@ -29,9 +32,10 @@ def _balance(findings: Findings) -> list[str]:
     lines = [f"balanced accuracy: {predictions.balanced_accuracy:.4f} (mean over classes)"]
     if predictions.no_better_than_one_answer:
         label, part = predictions.largest_class
+        advice = "; try --class-weights balanced" if part > UNEVEN / len(findings.classes) else ""
         lines.append(
-            f"warning: accuracy is no better than always answering '{findings.classes[label]}' ({part:.4f}); "
-            "try --class-weights balanced"
+            f"warning: accuracy is no better than always answering '{findings.classes[label]}' "
+            f"({part:.4f}){advice}"
         )
     return lines
 

@@ -26,8 +26,8 @@ time.sleep(3600)
 SIGNALLED = """
 import os, signal, sys
 from service.shutdown import exit_on_signals
-if "nohup" in sys.argv:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# Whatever these tests themselves were started by.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if "nohup" in sys.argv else signal.SIG_DFL)
 with exit_on_signals():
     os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     sys.exit(3)

@@ -253,7 +253,10 @@ def test_unbalanced_classes_are_told_and_can_be_weighted(
     assert main(asked) == 0
     output = capsys.readouterr().out
     assert "balanced accuracy: 0.5000" in output
-    assert "warning: accuracy is no better than always answering 'amber' (0.9091)" in output
+    assert (
+        "warning: accuracy is no better than always answering 'amber' (0.9091); try --class-weights balanced"
+        in output
+    )
     card = Store.open(tmp_path / "store").card("colours", 1)["README.md"].decode()
     assert "No better than always answering `amber`" in card
 
