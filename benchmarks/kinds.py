@@ -35,6 +35,7 @@ from benchmarks.common.machine import write_result
 from benchmarks.common.resident import (
     Resident,
     add_engine_flags,
+    add_pass_flags,
     bytes_per_task,
     fill,
     make_resident,
@@ -161,15 +162,11 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_engine_flags(parser)
-    parser.add_argument("--image-size", type=int, metavar="PX")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
+    add_pass_flags(parser)
     parser.add_argument(
         "--processor-time", action="store_true", help="of the engine's thread, with --threads 1 on a busy CPU"
     )
-    parser.add_argument("--batch", type=int, default=32, metavar="N")
     parser.add_argument("--tasks", type=int, default=1000, metavar="N")
-    parser.add_argument("--rounds", type=int, default=20, metavar="N")
     return parser
 
 

@@ -26,7 +26,14 @@ from adapters.vit.backbone import Backbone, load_backbone
 from benchmarks.common.bare_vit import PROMPTS, bare_vit, own_pass
 from benchmarks.common.interleaved import Call, interleave, ratio, rounded
 from benchmarks.common.machine import write_result
-from benchmarks.common.resident import Resident, add_engine_flags, bytes_per_task, make_resident, pictures
+from benchmarks.common.resident import (
+    Resident,
+    add_engine_flags,
+    add_pass_flags,
+    bytes_per_task,
+    make_resident,
+    pictures,
+)
 
 TASKS = (1, 10, 100, 1000)
 ONE_TASK, TIMM, OWN = "1 task", "bare ViT, timm's pass", "bare ViT, the engine's pass"
@@ -131,11 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_engine_flags(parser)
-    parser.add_argument("--image-size", type=int, metavar="PX")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
-    parser.add_argument("--batch", type=int, default=32, metavar="N")
-    parser.add_argument("--rounds", type=int, default=20, metavar="N")
+    add_pass_flags(parser)
     parser.add_argument("--tasks", type=int, nargs="+", default=list(TASKS), metavar="N")
     return parser
 

@@ -11,10 +11,6 @@ from adapters.errors import DvptError
 from training.memory import memory_faults
 from training.ranks import spare_rank
 
-OUT_OF_MEMORY = (
-    "the memory does not suffice: a smaller --batch-size or --image-size needs less, so do fewer pictures "
-    "(--train-percent, --shots); --dry-run says what a run needs"
-)
 INTERRUPTED, TERMINATED = 130, 143  # 128 and the signal's number, as shells have it
 
 
@@ -38,10 +34,6 @@ def run_command(program: str, work: Callable[[], str], if_interrupted: str) -> i
         code = 0
     except (DvptError, OSError) as error:  # OSError: a disk that is full, a file that may not be read
         code = complain(program, error)
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        code = complain(program, OUT_OF_MEMORY)
     except Terminated:
         code = complain(program, if_interrupted, TERMINATED)
     except KeyboardInterrupt:
@@ -49,12 +41,6 @@ def run_command(program: str, work: Callable[[], str], if_interrupted: str) -> i
     finally:
         signal.signal(signal.SIGTERM, before)
     return closed(code)
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed, on the processor or a GPU; torch says so in words alone."""
-    words = str(error)
-    return isinstance(error, MemoryError) or "allocate memory" in words or "out of memory" in words
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

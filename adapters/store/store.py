@@ -209,8 +209,10 @@ class Store:
         last one also where the label came to other classes meanwhile: the version is there without it then.
         """
         check_task_name(task)
-        if label is not None and not replace_classes:
-            self.check_classes(task, label, artifact.config.classes)
+        if label is not None:
+            check_label_name(label)
+            if not replace_classes:
+                self.check_classes(task, label, artifact.config.classes)
         files = encode_artifact(artifact, self.backbone)
         version = self._versions.claim(task)
         try:
@@ -232,13 +234,8 @@ class Store:
         Of a label or version that cannot be read nothing is held: moving the label is how it is repaired.
         """
         before = self._label(task, check_label_name(label))
-        if before is None:
-            return
-        try:
-            own = self.config(task, before.version).classes
-        except (ArtifactError, StoreError):
-            return
-        require_same_classes(label, before.version, own, classes)
+        if before is not None:
+            self._require_classes(task, label, before, classes)
 
     def set_label(self, task: str, label: str, version: int, *, replace_classes: bool = False) -> None:
         """Point a label at a version, and remember the version it leaves. Raises ClassesDiffer."""
@@ -247,7 +244,7 @@ class Store:
             self.task(task).require_version(version)
             before = self._label(task, label)
             if before and before.version != version and not replace_classes:
-                self.check_classes(task, label, self.config(task, version).classes)
+                self._require_classes(task, label, before, self.config(task, version).classes)
             after = before.moved_to(version) if before else LabelFile(version=version)
             if after != before:
                 write_label(self._files, task, label, after)
@@ -276,7 +273,7 @@ class Store:
                     f"label {label!r} of task {task!r} has no version before {before.version} to go back to"
                 )
             if not replace_classes:
-                self.check_classes(task, label, self.config(task, after.version).classes)
+                self._require_classes(task, label, before, self.config(task, after.version).classes)
             write_label(self._files, task, label, after)
             return after.version
 
@@ -359,6 +356,14 @@ class Store:
                 return files
             self.task(task).require_version(version)
         raise VersionNotFound(f"version {version} of task {task!r} could not be read whole")
+
+    def _require_classes(self, task: str, label: str, before: LabelFile, classes: Sequence[str]) -> None:
+        """As `check_classes`, of a label that was read."""
+        try:
+            own = self.config(task, before.version).classes
+        except (ArtifactError, StoreError):
+            return
+        require_same_classes(label, before.version, own, classes)
 
     def _label(self, task: str, label: str) -> LabelFile | None:
         """The label; None where there is none, or a damaged one."""

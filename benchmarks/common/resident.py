@@ -29,6 +29,15 @@ def add_engine_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
 
 
+def add_pass_flags(parser: argparse.ArgumentParser) -> None:
+    """What one pass is, and how often it is timed."""
+    parser.add_argument("--image-size", type=int, metavar="PX")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="0 leaves it to the engine")
+    parser.add_argument("--batch", type=int, default=32, metavar="N")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N")
+
+
 @dataclass(frozen=True)
 class Resident:
     """An engine, started and warm, and the slots of its bank's adapters."""

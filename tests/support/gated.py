@@ -23,9 +23,11 @@ class Observed:
     batches: list[tuple[int, int]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     left: int = 0
+    seconds: list[float] = field(default_factory=list)
 
     def batch_ran(self, pictures: int, tasks: int, seconds: float) -> None:
         assert seconds >= 0
+        self.seconds.append(seconds)
         self.batches.append((pictures, tasks))
 
     def batch_failed(self, kind: str) -> None:

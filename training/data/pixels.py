@@ -1,18 +1,16 @@
 """Labelled pictures → pixels in memory, through the one preprocess that serving uses too."""
 
-import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
 from adapters.pictures.preprocess import preprocess, to_pixels
+from training.data.passes import each_picture
 from training.data.room import check_room, pixel_bytes
 from training.data.source import Picture, Split
 from training.errors import DataUnusable
@@ -38,13 +36,11 @@ class Decoder:
         check_room(len(split), self.image_size)
         pixels = torch.empty(len(split), 3, self.image_size, self.image_size, dtype=torch.uint8)
         faults: list[str] = []
-        with ThreadPoolExecutor(self.threads or os.cpu_count()) as pool:
-            decoded = pool.map(self._decode, split.names, split.pictures)
-            for row, result in enumerate(tqdm(decoded, title, len(split), disable=None, leave=False)):
-                if isinstance(result, str):
-                    faults.append(result)
-                else:
-                    pixels[row] = result
+        for row, result in enumerate(each_picture(split, self._decode, title, self.threads)):
+            if isinstance(result, str):
+                faults.append(result)
+            else:
+                pixels[row] = result
         if faults:
             raise DataUnusable(_listing(faults, len(split)))
         return pixels

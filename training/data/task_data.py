@@ -33,15 +33,16 @@ def is_embedded(config: TrainConfig) -> bool:
     return config.data is None and config.dataset is None and config.task in EMBEDDED_TASKS
 
 
-def open_task(config: TrainConfig) -> TaskData:
+def open_task(config: TrainConfig, known: dict[str, str] | None = None) -> TaskData:
     """The data of `--task` or `--data`, with the splits this run needs, checked.
 
+    `known` are contents by name, from an earlier look at the same source, and for a later one.
     Raises DataNotFound with the folders looked in, and DataUnusable.
     """
     found = find_task(config)
     if config.skip_damaged:
         found = without_damaged(found, config.decode_threads)
-    data = prepared(found, config)
+    data = prepared(found, config, known)
     if config.strict_data:
         refuse_equal(data.remarks)
     for remark in data.remarks:
@@ -49,13 +50,13 @@ def open_task(config: TrainConfig) -> TaskData:
     return with_absences(data)
 
 
-def prepared(found: TaskData, config: TrainConfig) -> TaskData:
+def prepared(found: TaskData, config: TrainConfig, known: dict[str, str] | None = None) -> TaskData:
     """The splits as a run uses them, with what can be seen of them: equal pictures, unlike classes.
 
     Raises DataUnusable.
     """
     check(found)
-    data = _with_splits(with_contents(found), config)
+    data = _with_splits(with_contents(found, known), config)
     train = training_part(data, config.train_split)
     return data.remarked(*equal_pictures(data), *unbalanced(data, train))
 

@@ -1,11 +1,9 @@
 """Every knob of a training run, once: the command line, its help and the run's key are made from it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PlainSerializer, field_validator, model_validator
-from pydantic.config import JsonDict
+from pydantic import PlainSerializer, field_validator, model_validator
 
 from adapters.config import PreprocessConfig, StrictModel
 from adapters.errors import InvalidName
@@ -18,40 +16,21 @@ from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
 from training.methods.table import METHODS, defaults_help, method_help, names
+from training.options.knob import (
+    AUGMENTATION,
+    COMMON,
+    DATA,
+    MACHINE,
+    METHOD,
+    OPTIMIZATION,
+    PICTURES,
+    PUBLISHING,
+    knob,
+)
 from training.path_text import TextualPath, text_of
 
-COMMON = "what to train"
-METHOD = "method"
-OPTIMIZATION = "optimization"
-AUGMENTATION = "augmentation of the training pictures"
-DATA = "data and splits"
-PICTURES = "pictures of your own"
-MACHINE = "machine and run"
-PUBLISHING = "publishing"
 HUB = "hf://"
 TextualLocation = Annotated[Location, PlainSerializer(text_of, return_type=str, when_used="json")]
-
-
-def knob(
-    default: Any,
-    group: str,
-    description: str,
-    *,
-    keyed: bool = True,
-    by_content: bool = False,
-    choices: Sequence[str] = (),
-    **limits: Any,
-) -> Any:
-    """One field: its group in `--help`, one line of what it does, its limits.
-
-    `keyed` says that it changes the trained tensors, and so belongs to the run's key, `by_content` that the
-    key has what it amounts to (pictures, weights), however it is spelled. `choices` are what `--help` offers
-    where the type does not say it.
-    """
-    extra: JsonDict = {
-        "group": group, "keyed": keyed, "by_content": by_content, "choices": list(choices)
-    }  # fmt: skip
-    return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
 class TrainConfig(StrictModel):

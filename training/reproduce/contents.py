@@ -6,7 +6,6 @@ from pathlib import Path
 
 from training.data.folders import find_folder
 from training.data.inspection.contents import digest
-from training.data.source import Split
 from training.data.task_data import DRAWN, open_task
 from training.errors import TrainingError
 from training.options.train_config import TrainConfig
@@ -18,7 +17,7 @@ class Contents:
     """Digests of what is at hand, each taken once."""
 
     def __init__(self) -> None:
-        self._splits: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._contents: dict[str, dict[str, str]] = {}
         self._data: dict[tuple[str, int], str] = {}
         self._weights: dict[Path, str] = {}
 
@@ -38,16 +37,11 @@ class Contents:
     def _of_data(self, config: TrainConfig) -> str:
         """The digest of every split, empty where there is none to be had."""
         try:
-            splits = sorted(open_task(config).splits.items())
-            return " ".join(f"{name} {self._of_split(config.task, split)}" for name, split in splits)
+            # Parts of the training pictures have one test split, which is read once.
+            splits = open_task(config, self._contents.setdefault(config.task, {})).splits
+            return " ".join(f"{name} {digest(split)}" for name, split in sorted(splits.items()))
         except (TrainingError, OSError):  # the search will say what is wrong
             return ""
-
-    def _of_split(self, task: str, split: Split) -> str:
-        key = (task, split.names)  # parts of the training pictures have one test split
-        if key not in self._splits:
-            self._splits[key] = digest(split)
-        return self._splits[key]
 
     def _of_weights(self, path: Path | None) -> str:
         """The digest of a file of weights; without one the backbone's name has a revision to it."""

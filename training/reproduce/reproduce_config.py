@@ -7,7 +7,7 @@ from pydantic import field_validator
 
 from adapters.config import StrictModel
 from training.data.catalogue import close_names, task_named
-from training.options.train_config import knob
+from training.options.knob import knob
 
 WHAT = "what to reproduce"
 PROTOCOL = "protocol"

@@ -11,7 +11,6 @@ from typing import Any, Self
 from training.run_directory import RunDirectory
 
 FILE = "identity.json"
-SHOWN = 3
 WORDS: Mapping[str, str] = MappingProxyType(
     {
         "train_sha256": "the training pictures",

@@ -89,6 +89,7 @@ class Workbench:
         self._placements: dict[Hashable, Placement] = {}
         self._task = ""
         self._data: dict[str, TaskData] = {}
+        self._contents: dict[str, str] = {}
         self._digests: dict[Hashable, str] = {}
 
     def data(self, config: TrainConfig) -> TaskData:
@@ -97,10 +98,11 @@ class Workbench:
         if task != self._task:
             self._task = task
             self._data.clear()
+            self._contents.clear()
             self._digests.clear()
             self._memory.clear()
         if config.train_split not in self._data:
-            self._data[config.train_split] = open_task(config)
+            self._data[config.train_split] = open_task(config, self._contents)
         return self._data[config.train_split]
 
     def digest(self, split: Split) -> str:

@@ -6,7 +6,8 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from training.methods.table import names
-from training.options.train_config import TrainConfig, can_be_joined, knob
+from training.options.knob import knob
+from training.options.train_config import TrainConfig, can_be_joined
 
 SEARCH = "search (with --search)"
 JOINED = " and ".join(names(lambda row: row.joint))

@@ -2,15 +2,12 @@
 
 import hashlib
 import io
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from PIL import Image
-from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
@@ -18,6 +15,7 @@ from adapters.pictures.decode import opened, silence_pillow
 from training.data.departures import SplitName
 from training.data.inspection.contents import content, equal_pictures, refuse_equal, with_contents
 from training.data.inspection.damaged import leave_out
+from training.data.passes import each_picture
 from training.data.pixels import Decoder, fault
 from training.data.remarks import Remark
 from training.data.source import Picture, TaskData
@@ -27,6 +25,16 @@ from training.options.train_config import TrainConfig
 
 THUMBNAIL_PX = 96
 THUMBNAIL = Decoder(PreprocessConfig(), THUMBNAIL_PX)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A picture's file, read once for all that is looked at."""
+
+    data: bytes
+
+    def read_bytes(self) -> bytes:
+        return self.data
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ def check_data(config: TrainConfig) -> Checked:
     silence_pillow()
     data = find_task(config)
     looks = {
-        name: _looks(split.pictures, split.names, name, config.decode_threads)
+        name: list(each_picture(split, _look, f"looking through {name}", config.decode_threads))
         for name, split in data.splits.items()
     }
     faults = {
@@ -106,6 +114,7 @@ def check_data(config: TrainConfig) -> Checked:
         for name, of_split in looks.items()
     }
     readable = leave_out(data, faults)
+    known = _contents(data, looks)
     refusals = []
     if any(faults.values()) and not config.skip_damaged:
         refusals.append(
@@ -113,26 +122,21 @@ def check_data(config: TrainConfig) -> Checked:
         )
     used = None
     try:
-        used = prepared(readable, config)
+        used = prepared(readable, config, known)
         if config.strict_data:
             refuse_equal(used.remarks)
     except DataUnusable as error:
         refusals.append(str(error))
-    remarks = used.remarks if used else (*data.remarks, *equal_pictures(with_contents(readable)))
+    remarks = used.remarks if used else (*data.remarks, *equal_pictures(with_contents(readable, known)))
     kept = tuple(remark for remark in remarks if remark.what != "damaged files")
     return Checked(data, looks, used, (*kept, *_same_pixels(data, looks)), tuple(refusals))
 
 
-def _looks(pictures: Sequence[Picture], names: Sequence[str], title: str, threads: int) -> list[Look]:
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        found = pool.map(_look, names, pictures)
-        return list(tqdm(found, f"looking through {title}", len(names), disable=None, leave=False))
-
-
 def _look(name: str, picture: Picture) -> Look:
     try:
-        seen = _drawn(picture) if isinstance(picture, Image.Image) else _encoded(picture.read_bytes())
-        pixels = THUMBNAIL.pixels(picture)
+        held = picture if isinstance(picture, Image.Image) else _File(picture.read_bytes())
+        seen = _encoded(held.data) if isinstance(held, _File) else _drawn(held)
+        pixels = THUMBNAIL.pixels(held)
     except (PictureError, OSError) as error:
         return Look(fault=fault(name, error))
     values = pixels.contiguous().numpy()
@@ -140,7 +144,7 @@ def _look(name: str, picture: Picture) -> Look:
     Image.fromarray(values.transpose(1, 2, 0)).save(small, "JPEG", quality=80)
     return replace(
         seen,
-        content=content(picture),
+        content=content(held),
         pixels=hashlib.sha256(values.tobytes()).hexdigest(),
         thumbnail=small.getvalue(),
     )
@@ -153,6 +157,16 @@ def _encoded(data: bytes) -> Look:
 
 def _drawn(picture: Image.Image) -> Look:
     return Look(kind="in memory", mode=picture.mode, size=picture.size)
+
+
+def _contents(data: TaskData, looks: Mapping[SplitName, Sequence[Look]]) -> dict[str, str]:
+    """By name, of the pictures that are read."""
+    return {
+        picture: look.content
+        for name, of_split in looks.items()
+        for picture, look in zip(data.splits[name].names, of_split, strict=True)
+        if not look.fault
+    }
 
 
 def _same_pixels(data: TaskData, looks: Mapping[SplitName, Sequence[Look]]) -> Iterator[Remark]:

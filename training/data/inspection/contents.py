@@ -1,16 +1,14 @@
 """SHA-256 of every picture, and the pictures that are equal by it."""
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from PIL import Image
-from tqdm import tqdm
 
 from training.data.departures import SplitName
+from training.data.passes import each_picture
 from training.data.remarks import Remark
 from training.data.source import Picture, Split, TaskData
 from training.errors import DataUnusable
@@ -18,9 +16,13 @@ from training.errors import DataUnusable
 Place = tuple[SplitName, int]
 
 
-def with_contents(data: TaskData) -> TaskData:
-    """The same data, every picture of every split read once. Raises DataUnusable for files that cannot be."""
-    return replace(data, splits={name: _read(split, name) for name, split in data.splits.items()})
+def with_contents(data: TaskData, known: dict[str, str] | None = None) -> TaskData:
+    """The same data, every picture of every split read once. Raises DataUnusable for files that cannot be.
+
+    `known` are contents by name, of the same source: those are not read, and what is read is added.
+    """
+    known = {} if known is None else known
+    return replace(data, splits={name: _read(split, name, known) for name, split in data.splits.items()})
 
 
 def digest(split: Split) -> str:
@@ -61,11 +63,10 @@ def first_of_each(split: Split) -> list[int]:
     return list(first.values())
 
 
-def _read(split: Split, title: str) -> Split:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(_content_or_fault, split.names, split.pictures)
-        shown = tqdm(found, f"reading {title}", len(split), disable=None, leave=False)
-        return replace(split, contents=tuple(shown))
+def _read(split: Split, title: str, known: dict[str, str]) -> Split:
+    new = split.rows([row for row, name in enumerate(split.names) if name not in known])
+    known.update(zip(new.names, each_picture(new, _content_or_fault, f"reading {title}"), strict=True))
+    return replace(split, contents=tuple(known[name] for name in split.names))
 
 
 def _content_or_fault(name: str, picture: Picture) -> str:

@@ -1,15 +1,12 @@
 """Pictures that cannot be read, found before anything is split."""
 
-import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-
-from tqdm import tqdm
 
 from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
 from training.data.departures import SplitName
+from training.data.passes import each_picture
 from training.data.pixels import Decoder, fault
 from training.data.remarks import Remark
 from training.data.source import Picture, Split, TaskData
@@ -36,10 +33,8 @@ def leave_out(data: TaskData, faults: Mapping[SplitName, Mapping[int, str]]) -> 
 
 def damaged(split: Split, title: str, threads: int = 0) -> dict[int, str]:
     """Position → name and reason of every picture that does not decode."""
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        found = pool.map(_fault, split.names, split.pictures)
-        faults = tqdm(found, f"looking through {title}", len(split), disable=None, leave=False)
-        return {row: fault for row, fault in enumerate(faults) if fault is not None}
+    faults = each_picture(split, _fault, f"looking through {title}", threads)
+    return {row: fault for row, fault in enumerate(faults) if fault is not None}
 
 
 def _fault(name: str, picture: Picture) -> str | None:

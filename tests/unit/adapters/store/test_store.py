@@ -122,6 +122,7 @@ def test_names_that_lead_elsewhere_are_refused_everywhere(
     calls: list[Callable[[], object]] = [
         lambda: store.publish(task, make_artifact()),
         lambda: store.publish("digits", make_artifact(), label=task if task != "labels" else "../x"),
+        lambda: store.publish("digits", make_artifact(), label="../x", replace_classes=True),
         lambda: store.task(task),
         lambda: store.resolve(task),
         lambda: store.config(task, 1),

@@ -91,7 +91,7 @@ async def test_a_closed_batcher_refuses() -> None:
 
 
 async def test_a_deadline_that_passes_within_a_request_takes_the_rest_out() -> None:
-    now_s, observed = 0.0, Observed()
+    now_s, observed = 100.0, Observed()
 
     def infer(payloads: Sequence[str]) -> Sequence[str | InferenceFailed]:
         nonlocal now_s
@@ -100,7 +100,8 @@ async def test_a_deadline_that_passes_within_a_request_takes_the_rest_out() -> N
 
     async with running(infer, observed, max_batch=2, clock=lambda: now_s) as batcher:
         with pytest.raises(DeadlineExceeded):
-            await batcher.submit("g", "a", list("vwxyz"), deadline_s=0.5)
+            await batcher.submit("g", "a", list("vwxyz"), deadline_s=100.5)
 
     assert observed.batches == [(2, 1)]
+    assert observed.seconds == [1.0]
     assert observed.left == 3

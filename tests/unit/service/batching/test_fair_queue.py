@@ -371,3 +371,16 @@ def test_the_last_two_light_tasks_are_known() -> None:
     assert not light.others("flood", 1.6)  # a second later
     assert light.others("b", 0.9)
     assert not light.others("b", 1.2)  # that was `a`, too long ago
+
+
+def test_what_expires_halfway_is_counted_by_what_had_not_begun() -> None:
+    first, second = job("a", 10, deadline_s=5.0), job("a", 20)
+    queue = filled([first, second])
+    take(queue, 4)
+
+    rows, expired = take(queue, 8, now_s=6.0)
+
+    assert expired == [first]
+    assert rows == [(second, row) for row in range(8)]
+    assert len(queue) == 12
+    assert_counted(queue)

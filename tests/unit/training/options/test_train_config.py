@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
-from training.options.train_config import TrainConfig, knob
+from training.options.knob import knob
+from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 

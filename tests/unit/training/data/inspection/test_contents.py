@@ -3,7 +3,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.inspection.contents import equal_pictures, first_of_each
+from training.data.inspection.contents import equal_pictures, first_of_each, with_contents
 from training.data.source import Split, TaskData
 from training.data.splits import with_shots, with_test
 
@@ -51,3 +51,17 @@ def test_shots_are_of_train_and_val_together(shots: int, seed: int) -> None:
     few = with_shots(TaskData(("a", "b"), {"train": train, "val": val}, "a test"), shots, seed, "trainval")
     labels = [label for split in few.splits.values() for label in split.labels]
     assert labels.count(0) == labels.count(1) == min(shots, 6)
+
+
+def test_what_is_known_is_not_read_again(tmp_path: Path) -> None:
+    files = [tmp_path / "a.png", tmp_path / "b.png"]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes([number]))
+    split = Split(("a.png", "b.png"), (0, 1), tuple(files))
+    known: dict[str, str] = {}
+    read = with_contents(TaskData(("a", "b"), {"train": split}, "a test"), known).splits["train"]
+    for file in files:
+        file.unlink()
+    later = TaskData(("a", "b"), {"train": split.rows([1]), "test": split.rows([0])}, "a test")
+    again = with_contents(later, known)
+    assert again.splits["test"].contents + again.splits["train"].contents == read.contents
