@@ -1,10 +1,10 @@
 """Makes the embedded backbone: a small ViT trained on pictures drawn by formula.
 
 From the class token alone the network names each picture's procedural class and its pose (position, angle,
-scale) and redraws the picture in 16x16; the heads that do so are thrown away, and the rest is written as fp16
-safetensors under timm's names.
+scale) and redraws it twice in 16x16, as it lies and centred; the heads that do so are thrown away, and the
+rest is written as fp16 safetensors under timm's names.
 
-    python -m training.pretrain --steps 3000 --seed 0 --out FILE.safetensors
+    python -m training.pretrain --seed 0 --out FILE.safetensors
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ FACTOR_BINS = (64, 64, 40, 12)  # one pixel; nine degrees, as dSprites turns; st
 FACTOR_WEIGHTS = (0.5, 0.5, 0.5, 0.15)
 SMALLEST_SCALE = 0.15
 REDRAWN_SIDE = 16
-REDRAWING_WEIGHT = 5.0
+REDRAWING_WEIGHTS = (5.0, 5.0)  # as it lies, centred
+CENTRED_REACH = 2.5  # half a side of the centred picture, in standard deviations of its ink
 LOG_EVERY = 50
 
 
@@ -49,9 +50,9 @@ class PretrainConfig:
     """One run: its pictures, its schedule, where it writes. Runs of one config draw the same pictures."""
 
     out: Path
-    steps: int = 3000
+    steps: int = 16_000
     seed: int = 0
-    pictures: int = 100_000
+    pictures: int = 300_000
     batch: int = 64
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
@@ -77,12 +78,13 @@ class PretrainNet(nn.Module):
         self.vit = embedded_vit()
         with torch.no_grad():
             cast("Tensor", self.vit.pos_embed).copy_(_waves_by_position(SIDE // PATCH, EMBED_DIM))
-        self.heads = nn.Linear(EMBED_DIM, CLASSES + sum(FACTOR_BINS) + REDRAWN_SIDE**2)
+        self.heads = nn.Linear(EMBED_DIM, CLASSES + sum(FACTOR_BINS) + 2 * REDRAWN_SIDE**2)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Logits of class and factors [B,C] and the redrawn mask [B,256], from images [B,3,64,64]."""
+        """Logits of class and factors [B,C] and the mask redrawn twice [B,256], from images [B,3,64,64]."""
         token = self.vit.forward_head(self.vit.forward_features(images))
-        return list(torch.split(self.heads(token).float(), [CLASSES, *FACTOR_BINS, REDRAWN_SIDE**2], dim=1))
+        sizes = [CLASSES, *FACTOR_BINS, REDRAWN_SIDE**2, REDRAWN_SIDE**2]
+        return list(torch.split(self.heads(token).float(), sizes, dim=1))
 
 
 def embedded_vit() -> VisionTransformer:
@@ -132,21 +134,39 @@ def factor_targets(factors: Tensor) -> list[Tensor]:
     return targets
 
 
+def centred(masks: Tensor) -> Tensor:
+    """Masks [B,1,64,64] in 16x16 [B,1,16,16], moved and scaled by their ink's mean and deviation, not turned.
+
+    What is left is the form and how it is turned, which no class number has to be known for.
+    """
+    line = (torch.arange(SIDE) + 0.5) * (2 / SIDE) - 1
+    share = (masks + 1e-6) / (masks + 1e-6).sum((2, 3), keepdim=True)
+    x, y = (share.sum(2) @ line)[..., None, None], (share.sum(3) @ line)[..., None, None]
+    spread = (share * ((line - x) ** 2 + (line[:, None] - y) ** 2)).sum((2, 3)).sqrt()
+    reach = (CENTRED_REACH / 2**0.5 * spread).reshape(-1, 1, 1)
+    corners = torch.cat([reach, 0 * reach, x[:, 0], 0 * reach, reach, y[:, 0]], dim=2).reshape(-1, 2, 3)
+    # Twice as fine and then halved: a large shape's edges would be skipped otherwise.
+    size = [len(masks), 1, 2 * REDRAWN_SIDE, 2 * REDRAWN_SIDE]
+    grid = F.affine_grid(corners, size, align_corners=False)
+    return F.avg_pool2d(F.grid_sample(masks, grid, align_corners=False), 2)
+
+
 def pretrain_loss(answers: list[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-    """The weighted sum of all losses, and its parts [6] (class, x, y, angle, scale, redrawn) for the log.
+    """The weighted sum of all losses, and its parts [7] in the order of the log.
 
     Redrawing is measured against the batch's own variance: 1 is no better than an even grey.
     """
-    *logits, redrawn = answers
+    *logits, redrawn, redrawn_centred = answers
     parts = [F.cross_entropy(logits[0], batch.classes)]
     for answer, target in zip(logits[1:], factor_targets(batch.factors), strict=True):
         known = ~target.isnan().any(dim=1, keepdim=True)
         each = -(torch.log_softmax(answer, dim=1) * target.nan_to_num()).sum(1, keepdim=True)
         parts.append((each * known).sum() / known.sum().clamp(min=1))
-    small = F.adaptive_avg_pool2d(batch.masks, REDRAWN_SIDE).flatten(1)
-    parts.append(F.mse_loss(redrawn, small) / small.var())
+    small = F.adaptive_avg_pool2d(batch.masks, REDRAWN_SIDE)
+    for drawn, wanted in ((redrawn, small), (redrawn_centred, centred(batch.masks))):
+        parts.append(F.mse_loss(drawn, wanted.flatten(1)) / wanted.var())
     stacked = torch.stack(parts)
-    return stacked @ torch.tensor([1.0, *FACTOR_WEIGHTS, REDRAWING_WEIGHT]), stacked.detach()
+    return stacked @ torch.tensor([1.0, *FACTOR_WEIGHTS, *REDRAWING_WEIGHTS]), stacked.detach()
 
 
 class PretrainRun:
@@ -227,7 +247,7 @@ class PretrainRun:
         return Batch(images, masks, torch.from_numpy(classes), torch.from_numpy(factors))
 
     def _log_line(self, values: list[float]) -> None:
-        head = ["step", "class", *FACTORS, "redrawn", "accuracy", "seconds"]
+        head = ["step", "class", *FACTORS, "redrawn", "centred", "accuracy", "seconds"]
         if not self.log.exists():
             self.log.write_text(",".join(head) + "\n")
         with self.log.open("a") as log:

@@ -53,4 +53,4 @@ def _draw(kinds: Integers, pose: Pose, rng: np.random.Generator) -> Floats:
     return np.where(hollow, mask - np.clip(0.5 + (inside_px - ring_px) / softness_px, 0, 1), mask)
 
 
-SHAPES = Family("shapes", 128, 0.3, (0.18, 0.75), np.pi, FACTORS, _draw)
+SHAPES = Family("shapes", 128, 0.38, (0.18, 0.75), np.pi, FACTORS, _draw)

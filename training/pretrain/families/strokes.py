@@ -97,4 +97,4 @@ def _distance(x: Floats, y: Floats, pen: Floats) -> Floats:
     return nearest
 
 
-STROKES = Family("strokes", 400, 0.42, (0.5, 0.95), np.pi / 7, CENTRE, _draw)
+STROKES = Family("strokes", 400, 0.34, (0.5, 0.95), np.pi / 7, CENTRE, _draw)
