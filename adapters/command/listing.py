@@ -9,7 +9,8 @@ from adapters.command.streams import printable
 from adapters.config import STABLE
 from adapters.errors import DvptError
 from adapters.kinds.adapter_config import AdapterConfig
-from adapters.store.store import Store, TaskRecord
+from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 
 CLASSES_SHOWN = 20
 

@@ -3,8 +3,8 @@
 docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for the commit rule.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from adapters.config import STABLE, BackboneConfig
@@ -14,6 +14,7 @@ from adapters.errors import (
     BackboneMismatch,
     ClassesDiffer,
     ConfigError,
+    DvptError,
     LabelNotFound,
     StoreConflict,
     StoreError,
@@ -32,44 +33,18 @@ from adapters.store.artifact import (
 )
 from adapters.store.class_lists import require_same_classes
 from adapters.store.files import Files, Fingerprint, Location, Stamp, open_files
+from adapters.store.index import read_index, renew_index, write_index
+from adapters.store.journal import JOURNAL_FOLDER, Journal, Position
 from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
 from adapters.store.names import check_label_name, check_task_name, is_task_name
 from adapters.store.strict_json import parse_json
-from adapters.store.versions import VersionFolders
+from adapters.store.task_record import TaskRecord
+from adapters.store.versions import DEAD_AFTER_S, VersionFolders
 
 BACKBONE_FILE = "backbone.json"
 READ_ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class TaskRecord:
-    """What the store has of one task: published versions in order, labels, and what cannot be read.
-
-    `stamps` are those of the configurations. What is in neither `versions` nor `labels` is in `buried` if
-    it was seen to be deleted, in `unclear` if nothing could be told of it, and else merely absent: a folder
-    that is missing now tells nothing of what was in it. `folders`: the task's, None if it cannot be listed.
-    """
-
-    name: str
-    versions: tuple[int, ...]
-    labels: Mapping[str, int]
-    problems: tuple[str, ...] = ()
-    stamps: Mapping[int, Stamp] = field(default_factory=dict)
-    buried: frozenset[int] = frozenset()
-    unclear: frozenset[int | str] = frozenset()
-    folders: frozenset[str] | None = None
-
-    def require_version(self, version: int) -> int:
-        """The version. Raises VersionNotFound, which names the versions there are."""
-        if version not in self.versions:
-            versions = ", ".join(map(str, self.versions)) or "none"
-            raise VersionNotFound(f"task {self.name!r} has no version {version}; it has: {versions}")
-        return version
-
-    def label_not_found(self, label: str, there: str) -> LabelNotFound:
-        """The error for a label that the task lacks; `there` names those it has."""
-        problems = "".join(f"; {problem}" for problem in self.problems)
-        return LabelNotFound(f"task {self.name!r} has no label {label!r}; it has: {there}{problems}")
+INDEX_EVERY = 400
+"""Less than half of what the journal keeps, so that an index is of use even where one renewal failed."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +57,11 @@ class Store:
     url: str
     backbone: BackboneConfig
     _files: Files = field(repr=False, compare=False)
+
+    @property
+    def journal(self) -> Journal:
+        """What changed, for those who follow the store."""
+        return Journal(self._files)
 
     @property
     def _versions(self) -> VersionFolders:
@@ -130,15 +110,15 @@ class Store:
         found = [self._record(name) for name in self.task_folders()]
         return {record.name: record for record in found if record.versions or record.problems}
 
-    def look(self) -> dict[str, TaskRecord]:
-        """The record of every task folder, for those who look again and again: also of what was deleted.
+    def look(self, tasks: Iterable[str] | None = None) -> dict[str, TaskRecord]:
+        """The record of every task folder, or of `tasks`, for those who look again and again.
 
-        Raises what `check_backbone` raises where the store was not the same place from begin to end, however
-        short: a listing that was cut off has no error of its own.
+        Also of what was deleted. Raises what `check_backbone` raises where the store was not the same place
+        from begin to end, however short: a listing that was cut off has no error of its own.
         """
         self.check_backbone()
         place, found = self._place(), {}
-        for task in self.task_folders():
+        for task in self.task_folders() if tasks is None else tasks:
             found[task] = self._record(task)
             if self._place() != place:
                 break
@@ -146,6 +126,14 @@ class Store:
         if self._place() != place:
             raise StoreNotFound(f"the store {self.url} was replaced during a look at it")
         return found
+
+    def indexed(self) -> tuple[dict[str, TaskRecord], Position] | None:
+        """The records of the index and the journal's position they are of; None without a usable one."""
+        return read_index(self._files, self.backbone.sha256)
+
+    def write_index(self) -> int:
+        """Look at everything and write the index, the number of tasks in it. Raises what `look` raises."""
+        return write_index(self._files, self.backbone.sha256, self.look)
 
     def tasks(self) -> list[str]:
         """The names of all tasks, in order."""
@@ -214,18 +202,14 @@ class Store:
             if not replace_classes:
                 self.check_classes(task, label, artifact.config.classes)
         files = encode_artifact(artifact, self.backbone)
-        version = self._versions.claim(task)
+        version = self._committed(task, files)
         try:
-            self._versions.commit(task, version, files)
-        except BaseException:
-            with suppress(OSError):  # the disk may be full: the first error is the one to tell
-                self._versions.bury(task, version)
-            raise
-        if label is not None:
-            try:
-                self.set_label(task, label, version, replace_classes=replace_classes)
-            except ClassesDiffer as error:
-                raise ClassesDiffer(f"{error}; published as version {version}, without the label") from error
+            if label is not None:
+                self._move_label(task, label, version, replace_classes=replace_classes)
+        except ClassesDiffer as error:
+            raise ClassesDiffer(f"{error}; published as version {version}, without the label") from error
+        finally:
+            self._announce(task)
         return version
 
     def check_classes(self, task: str, label: str, classes: Sequence[str]) -> None:
@@ -240,19 +224,13 @@ class Store:
     def set_label(self, task: str, label: str, version: int, *, replace_classes: bool = False) -> None:
         """Point a label at a version, and remember the version it leaves. Raises ClassesDiffer."""
         check_label_name(label)
-        with self._locked(task):
-            self.task(task).require_version(version)
-            before = self._label(task, label)
-            if before and before.version != version and not replace_classes:
-                self._require_classes(task, label, before, self.config(task, version).classes)
-            after = before.moved_to(version) if before else LabelFile(version=version)
-            if after != before:
-                write_label(self._files, task, label, after)
+        with self._announced(task):
+            self._move_label(task, label, version, replace_classes=replace_classes)
 
     def remove_label(self, task: str, label: str) -> None:
         """Remove a label and its history. Raises LabelNotFound."""
         check_label_name(label)
-        with self._locked(task):
+        with self._announced(task), self._locked(task):
             if not self._files.exists(label_key(task, label)):
                 raise LabelNotFound(f"task {task!r} has no label {label!r}")
             self._files.remove(label_key(task, label))
@@ -263,7 +241,7 @@ class Store:
         Raises LabelNotFound, ClassesDiffer, and StoreConflict where there is nothing to go back to.
         """
         check_label_name(label)
-        with self._locked(task):
+        with self._announced(task), self._locked(task):
             before = read_label(self._files, task, label)
             if before is None:
                 raise LabelNotFound(f"task {task!r} has no label {label!r}")
@@ -279,7 +257,7 @@ class Store:
 
     def delete_version(self, task: str, version: int) -> None:
         """Remove one version for good. Raises VersionNotFound, and StoreConflict while a label names it."""
-        with self._locked(task):
+        with self._announced(task), self._locked(task):
             self.task(task).require_version(version)
             labels = [name for name, label in self._readable_labels(task).items() if label.version == version]
             if labels:
@@ -291,7 +269,7 @@ class Store:
 
     def delete_task(self, task: str) -> None:
         """Remove every label and version of a task. Raises TaskNotFound."""
-        with self._locked(task):
+        with self._announced(task), self._locked(task):
             for label in self._files.files(f"{task}/labels"):
                 self._files.remove(label_key(task, label))
             for version in self.task(task).versions:
@@ -304,7 +282,7 @@ class Store:
         """
         if keep < 0:
             raise ConfigError(f"cannot keep {keep} versions")
-        with self._locked(task):
+        with self._announced(task), self._locked(task):
             versions = self._versions.published(task)
             kept = set(versions[len(versions) - min(keep, len(versions)) :])
             for label in self._readable_labels(task).values():
@@ -314,7 +292,47 @@ class Store:
             for version in removed:
                 self._versions.bury(task, version)
             self._versions.clear_leftovers(task)
+            self._files.remove_temporaries(JOURNAL_FOLDER, DEAD_AFTER_S)
             return removed
+
+    def _committed(self, task: str, files: Mapping[str, bytes]) -> int:
+        """Claim the next version and write it; one that fails is buried."""
+        version = self._versions.claim(task)
+        try:
+            self._versions.commit(task, version, files)
+        except BaseException:
+            with suppress(OSError):  # the disk may be full: the first error is the one to tell
+                self._versions.bury(task, version)
+            raise
+        return version
+
+    def _move_label(self, task: str, label: str, version: int, *, replace_classes: bool) -> None:
+        with self._locked(task):
+            self.task(task).require_version(version)
+            before = self._label(task, label)
+            if before and before.version != version and not replace_classes:
+                self._require_classes(task, label, before, self.config(task, version).classes)
+            after = before.moved_to(version) if before else LabelFile(version=version)
+            if after != before:
+                write_label(self._files, task, label, after)
+
+    @contextmanager
+    def _announced(self, task: str) -> Iterator[None]:
+        """Tell the journal of a task when what is done to it is done, also where that ended half way."""
+        try:
+            yield
+        except DvptError:  # refused: nothing was done
+            raise
+        except BaseException:
+            self._announce(task)
+            raise
+        self._announce(task)
+
+    def _announce(self, task: str) -> None:
+        # What was done is done: without an entry it is seen too, at the next look at everything.
+        with suppress(OSError, DvptError):
+            if self.journal.append(task) % INDEX_EVERY == 0:
+                renew_index(self._files, self.backbone.sha256, self.look)
 
     def _record(self, task: str) -> TaskRecord:
         for _ in range(READ_ATTEMPTS):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from adapters.store.labels import LABELS_FOLDER
-from adapters.store.store import TaskRecord
+from adapters.store.task_record import TaskRecord
 
 Absent = tuple[str, int | str]
 

@@ -12,7 +12,8 @@ from adapters.config import STABLE
 from adapters.errors import DvptError, TaskNotFound
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
-from adapters.store.store import Store, TaskRecord
+from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
 from service.residents.residency import Residency, Resident

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from adapters.config import STABLE
 from adapters.store.files import Stamp
-from adapters.store.store import TaskRecord
+from adapters.store.task_record import TaskRecord
 from service.residents.refusals import Refusal
 from service.residents.residency import Resident
 

@@ -6,7 +6,8 @@ from concurrent.futures import Executor
 from time import monotonic
 
 from adapters.errors import DvptError
-from adapters.store.store import Store, TaskRecord
+from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
 from service.residents.absences import Absences

@@ -179,7 +179,8 @@ def the_store_goes_on(root: Path, artifact: Artifact) -> None:
         name: record.versions for name, record in store.records().items() if name != TASK
     }
     allowed = {"claim", "tombstone"}
-    for folder in root.glob("*/[0-9]*"):
+    assert not list(root.glob("_journal/.*.tmp"))
+    for folder in root.glob("[!_]*/[0-9]*"):
         names = {path.name for path in folder.iterdir()}
         assert "adapter_config.json" in names or names <= allowed
         assert not any(name.endswith(".tmp") for name in names)

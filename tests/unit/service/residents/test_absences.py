@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.store.artifact import CONFIG_FILE, Artifact
 from adapters.store.local_files import LocalFiles
-from adapters.store.store import Store, TaskRecord
+from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 from service.residents.absences import Absences
 
 MakeArtifact = Callable[..., Artifact]

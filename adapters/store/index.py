@@ -1,0 +1,92 @@
+"""The index of a store: what was there as of one entry of the journal, in one file (docs/adr/0028)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from adapters.config import FORMAT_VERSION, StrictModel
+from adapters.errors import ArtifactError
+from adapters.store.files import Files, Stamp
+from adapters.store.journal import JOURNAL_FOLDER, Journal, Position, entry_key
+from adapters.store.names import is_task_name
+from adapters.store.strict_json import parse_json
+from adapters.store.task_record import TaskRecord
+
+INDEX_FILE = f"{JOURNAL_FOLDER}/index.json"
+Look = Callable[[Iterable[str] | None], Mapping[str, TaskRecord]]
+"""Reads the records of some tasks, or of all."""
+
+
+class IndexedTask(StrictModel):
+    """A task's versions with the stamps of their configurations, and its labels."""
+
+    versions: dict[PositiveInt, Stamp]
+    labels: dict[str, PositiveInt]
+
+
+class Index(StrictModel):
+    """`_journal/index.json`: `number` and `entry_id` are those of the last entry it has taken in."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    backbone_sha256: str
+    number: PositiveInt
+    entry_id: str
+    tasks: dict[str, IndexedTask]
+
+
+def read_index(files: Files, backbone_sha256: str) -> tuple[dict[str, TaskRecord], Position] | None:
+    """The records of the index and the position to read the journal from.
+
+    None where there is no index, or one that is damaged, of another store, or older than the journal.
+    """
+    try:
+        index = parse_json(Index, files.read(INDEX_FILE), INDEX_FILE)
+    except (FileNotFoundError, ArtifactError):
+        return None
+    stamp, entry = files.stamp(entry_key(index.number)), Journal(files).entry(index.number)
+    if stamp is None or entry is None or entry.id != index.entry_id:
+        return None
+    if index.backbone_sha256 != backbone_sha256 or not all(map(is_task_name, index.tasks)):
+        return None
+    records = {name: _record(name, task) for name, task in index.tasks.items()}
+    return records, Position(index.number, stamp)
+
+
+def write_index(files: Files, backbone_sha256: str, look: Look) -> int:
+    """Write the index from a look at everything; the number of tasks in it."""
+    journal = Journal(files)
+    position = journal.position()
+    if position.number == 0 or journal.entry(position.number) is None:
+        journal.append(None)
+        position = journal.position()
+    return _write(files, backbone_sha256, position, look(None))
+
+
+def renew_index(files: Files, backbone_sha256: str, look: Look) -> int:
+    """As `write_index`, but where there is an index look only at the tasks that were named since."""
+    known = read_index(files, backbone_sha256)
+    news = Journal(files).after(known[1]) if known else None
+    if known is None or news is None:
+        return write_index(files, backbone_sha256, look)
+    return _write(files, backbone_sha256, news.position, {**known[0], **look(news.tasks)})
+
+
+def _write(files: Files, backbone_sha256: str, position: Position, records: Mapping[str, TaskRecord]) -> int:
+    entry = Journal(files).entry(position.number)
+    if entry is None:  # compacted during a look that took that long: the next index will do
+        return 0
+    tasks = {
+        name: IndexedTask(versions=dict(record.stamps), labels=dict(record.labels))
+        for name, record in records.items()
+        if record.versions
+    }
+    index = Index(backbone_sha256=backbone_sha256, number=position.number, entry_id=entry.id, tasks=tasks)
+    files.put(INDEX_FILE, index.model_dump_json().encode() + b"\n")
+    return len(tasks)
+
+
+def _record(name: str, task: IndexedTask) -> TaskRecord:
+    stamps = dict(sorted(task.versions.items()))
+    labels = {label: at for label, at in task.labels.items() if at in stamps}
+    return TaskRecord(name, tuple(stamps), labels, stamps=stamps)

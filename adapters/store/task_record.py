@@ -1,0 +1,38 @@
+"""What a look at the store tells of one task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adapters.errors import LabelNotFound, VersionNotFound
+from adapters.store.files import Stamp
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """What the store has of one task: published versions in order, labels, and what cannot be read.
+
+    `stamps` are those of the configurations. What is in neither `versions` nor `labels` is in `buried` if
+    it was seen to be deleted, in `unclear` if nothing could be told of it, and else merely absent: a folder
+    that is missing now tells nothing of what was in it. `folders`: the task's, None if it cannot be listed.
+    """
+
+    name: str
+    versions: tuple[int, ...]
+    labels: Mapping[str, int]
+    problems: tuple[str, ...] = ()
+    stamps: Mapping[int, Stamp] = field(default_factory=dict)
+    buried: frozenset[int] = frozenset()
+    unclear: frozenset[int | str] = frozenset()
+    folders: frozenset[str] | None = None
+
+    def require_version(self, version: int) -> int:
+        """The version. Raises VersionNotFound, which names the versions there are."""
+        if version not in self.versions:
+            versions = ", ".join(map(str, self.versions)) or "none"
+            raise VersionNotFound(f"task {self.name!r} has no version {version}; it has: {versions}")
+        return version
+
+    def label_not_found(self, label: str, there: str) -> LabelNotFound:
+        """The error for a label that the task lacks; `there` names those it has."""
+        problems = "".join(f"; {problem}" for problem in self.problems)
+        return LabelNotFound(f"task {self.name!r} has no label {label!r}; it has: {there}{problems}")
