@@ -117,6 +117,12 @@ def _prune(store: Store, options: Namespace) -> int:
     return 0
 
 
+def _index(store: Store, options: Namespace) -> int:
+    del options
+    print(f"indexed {store.write_index()} tasks")
+    return 0
+
+
 def _import(store: Store, options: Namespace) -> int:
     artifact = read_artifact(options.directory, store.backbone)
     version = store.publish(
@@ -211,6 +217,7 @@ def _add_changing(command: AddCommand) -> None:
         "--keep", type=_count, required=True, metavar="N",
         help="keep the newest N versions, and those a label names or a rollback would reach",
     )  # fmt: skip
+    command("index", _index, "look at everything and write the index that a service starts from")
 
 
 def _add_carrying(command: AddCommand) -> None:

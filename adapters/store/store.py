@@ -282,18 +282,24 @@ class Store:
         """
         if keep < 0:
             raise ConfigError(f"cannot keep {keep} versions")
-        with self._announced(task), self._locked(task):
-            versions = self._versions.published(task)
-            kept = set(versions[len(versions) - min(keep, len(versions)) :])
-            for label in self._readable_labels(task).values():
-                before = label.rolled_back(versions)
-                kept |= {label.version} | ({before.version} if before else set())
-            removed = [version for version in versions if version not in kept]
-            for version in removed:
-                self._versions.bury(task, version)
-            self._versions.clear_leftovers(task)
-            self._files.remove_temporaries(JOURNAL_FOLDER, DEAD_AFTER_S)
-            return removed
+        removed: list[int] = []
+        try:
+            with self._locked(task):
+                versions = self._versions.published(task)
+                kept = set(versions[len(versions) - min(keep, len(versions)) :])
+                for label in self._readable_labels(task).values():
+                    before = label.rolled_back(versions)
+                    kept |= {label.version} | ({before.version} if before else set())
+                for version in versions:
+                    if version not in kept:
+                        removed.append(version)
+                        self._versions.bury(task, version)
+                self._versions.clear_leftovers(task)
+                self._files.remove_temporaries(JOURNAL_FOLDER, DEAD_AFTER_S)
+        finally:
+            if removed:
+                self._announce(task)
+        return removed
 
     def _committed(self, task: str, files: Mapping[str, bytes]) -> int:
         """Claim the next version and write it; one that fails is buried."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.errors import ArtifactDamaged
+from adapters.errors import ArtifactDamaged, StoreConflict, VersionNotFound
 from adapters.store import journal as journal_module
 from adapters.store.files import Files
 from adapters.store.journal import Entry, Journal, Position, entry_key, tail
@@ -96,6 +96,14 @@ def test_old_entries_go_and_new_ones_stay(files: Files, journal: Journal) -> Non
         journal.append("digits")
     numbers = sorted(int(name) for name in files.files("_journal"))
     assert numbers == list(range(4 * SMALL_KEPT + 1, 5 * SMALL_KEPT + 1))
+
+
+def test_the_oldest_entries_go_first(files: Files, journal: Journal) -> None:
+    for number in range(1, 4 * SMALL_KEPT):
+        files.put(entry_key(number), b"")
+    journal.append("digits")
+    numbers = sorted(int(name) for name in files.files("_journal"))
+    assert numbers == list(range(3, 4 * SMALL_KEPT + 1))
 
 
 @pytest.mark.parametrize("read", [0, 1, 3])
@@ -313,7 +321,7 @@ def test_every_change_of_a_store_is_announced_behind_it(store: Store, make_artif
         lambda: store.rollback("digits"),
         lambda: store.remove_label("digits", "next"),
         lambda: store.delete_version("digits", 3),
-        lambda: store.prune("digits", 1),
+        lambda: store.prune("digits", 0),
         lambda: store.delete_task("digits"),
     ]
     for number, operation in enumerate(operations, start=1):
@@ -322,6 +330,19 @@ def test_every_change_of_a_store_is_announced_behind_it(store: Store, make_artif
         news = store.journal.after(position)
         assert news is not None
         assert (news.tasks, news.position.number) == (frozenset({"digits"}), number)
+
+
+def test_what_was_refused_or_changed_nothing_is_not_announced(
+    store: Store, make_artifact: MakeArtifact
+) -> None:
+    store.publish("digits", make_artifact())
+    position = store.journal.position()
+    with pytest.raises(VersionNotFound):
+        store.set_label("digits", "next", 7)
+    with pytest.raises(StoreConflict):
+        store.delete_version("digits", 1)
+    assert store.prune("digits", 1) == []
+    assert store.journal.position() == position
 
 
 def test_a_store_whose_journal_cannot_be_written_is_published_to(
