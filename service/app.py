@@ -108,6 +108,7 @@ def create_service(
         store,
         registry,
         interval_s=settings.watch_interval_s,
+        whole_interval_s=settings.whole_look_interval_s,
         forget_after_s=settings.forget_after_s,
         loader=threads.look,
         metrics=metrics,

@@ -105,7 +105,14 @@ class Settings(BaseSettings):
         description="most adapters kept in host memory that no label serves; 0 takes slots_per_layout",
     )
     watch_interval_s: float = Field(
-        default=1.0, gt=0, le=3600, description="time between two looks at the store"
+        default=0.1, gt=0, le=3600, description="time between two looks at the store's journal"
+    )
+    whole_look_interval_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="time between two looks at the whole store, for what its journal does not tell; with 0 "
+        "every look is one",
     )
     forget_after_s: float = Field(
         default=30.0, ge=0, le=86_400, description="how long a task missing from the store is still answered"

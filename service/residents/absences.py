@@ -40,6 +40,25 @@ class Absences:
         self._known, self._since_s = known, absent
         return known
 
+    def update(self, looked: Mapping[str, TaskRecord]) -> dict[str, TaskRecord | None]:
+        """As `complete`, of a look at some tasks: those to go by, None for one that is gone."""
+        absent: dict[Absent, float] = {}
+        found: dict[str, TaskRecord | None] = {}
+        for task, now in looked.items():
+            before = self._known.pop(task, None)
+            record = self._completed(before, now, absent) if before else now
+            found[task] = record if record.versions or record.problems else None
+            if record.versions or record.problems:
+                self._known[task] = record
+        others = {key: since_s for key, since_s in self._since_s.items() if key[0] not in looked}
+        self._since_s = others | absent
+        return found
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """The tasks that lack something which another look may find gone or there again."""
+        return frozenset(task for task, _ in self._since_s)
+
     def _completed(self, before: TaskRecord, now: TaskRecord, absent: dict[Absent, float]) -> TaskRecord:
         if before.stamps == now.stamps and before.labels == now.labels:
             return now

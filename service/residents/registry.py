@@ -52,6 +52,7 @@ class Registry:
             OrderedDict()
         )  # no label serves them; least recently used first
         self._states: dict[str, TaskState] = {}
+        self._behind: set[str] = set()
         self._reads = VersionReads(store, residency, loader=loader, metrics=metrics, accept=self._accept)
 
     @property
@@ -90,17 +91,30 @@ class Registry:
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
         """Take in what the store has now: new versions, moved labels, and what is gone."""
-        for task in [task for task in self._states if task not in records]:
-            self._retire_task(task)
+        gone = dict.fromkeys(task for task in self._states if task not in records)
+        self._behind.update(self._states)
+        await self.follow_some({**gone, **records})
+
+    async def follow_some(self, records: Mapping[str, TaskRecord | None]) -> None:
+        """As `follow`, of some tasks, None for one that is gone; goes on with those that are behind."""
         for task, record in records.items():
-            state = self._states.setdefault(task, TaskState(record))
-            state.record = record
+            if record is not None:
+                self._states.setdefault(task, TaskState(record)).record = record
+                self._behind.add(task)
+            elif task in self._states:
+                self._retire_task(task)
+        if not records and not self._behind:
+            return
         turn = asyncio.Semaphore(LOADS_AT_ONCE)
-        behind = [state for state in self._states.values() if not state.up_to_date]
-        await asyncio.gather(*(self._catch_up(state, turn) for state in behind))
+        await asyncio.gather(*(self._catch_up(state, turn) for state in self._not_up_to_date()))
+        self._behind = {state.record.name for state in self._not_up_to_date()}
         self._forget_spare()
         self._metrics.tasks.set(len(self._states))
         self._metrics.refused_adapters.set(sum(len(state.refusals) for state in self._states.values()))
+
+    def _not_up_to_date(self) -> list[TaskState]:
+        states = (self._states.get(task) for task in self._behind)
+        return [state for state in states if state is not None and not state.up_to_date]
 
     async def _catch_up(self, state: TaskState, turn: asyncio.Semaphore) -> None:
         async with turn:

@@ -1,8 +1,10 @@
-"""Looks at the store again and again, and lets the registry follow it (docs/adr/0011)."""
+"""Looks at the store again and again, and lets the registry follow it (docs/adr/0011 and 0028)."""
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Executor
+from functools import partial
 from time import monotonic
 
 from adapters.errors import DvptError
@@ -13,6 +15,7 @@ from service.metrics import Metrics
 from service.residents.absences import Absences
 from service.residents.registry import Registry
 from service.residents.storage_threads import read_store
+from service.residents.store_reader import StoreReader
 
 logger = logging.getLogger("service.watch")
 MAX_BUSY_SHARE = 0.1
@@ -35,8 +38,9 @@ class Watch:
         forget_after_s: float,
         loader: Executor,
         metrics: Metrics,
+        whole_interval_s: float = 0.0,
     ) -> None:
-        self._store = store
+        self._reader = StoreReader(store, whole_interval_s)
         self._registry = registry
         self._interval_s = interval_s
         self._loader = loader
@@ -46,25 +50,31 @@ class Watch:
         self._last_problems: dict[str, tuple[str, ...]] = {}
 
     async def look(self) -> float:
-        """Look once, and return only when the registry has followed; seconds the look itself took.
+        """Look once, and return only when the registry has followed; seconds to pause for by their share.
 
         A store that cannot be read leaves everything as it is, and what it merely lacks stays for a while.
         """
         started_s = monotonic()
+        read = partial(self._reader.look, self._absences.pending)
         try:
-            looked = await read_store(self._loader, self._metrics, "look", self._store.look)
+            looked = await read_store(self._loader, self._metrics, "look", read)
         except (DvptError, OSError) as error:
             self._absences.interrupted()
             self._report_fault(str(error))
             return monotonic() - started_s
         took_s = monotonic() - started_s
-        self._metrics.scan_seconds.observe(took_s)
         self._metrics.last_look.set_to_current_time()
         self._report_fault("")
-        records = self._absences.complete(looked)
-        self._report_problems(records)
+        if not looked.whole:
+            changed = self._absences.update(looked.records)
+            self._report_problems(changed)
+            await self._registry.follow_some(changed)
+            return took_s
+        self._metrics.scan_seconds.observe(took_s)
+        records = self._absences.complete(looked.records)
+        self._report_problems(dict.fromkeys(self._last_problems) | records)
         await self._registry.follow(records)
-        return took_s
+        return took_s if self._reader.always_whole else 0.0  # the reader itself keeps those rare
 
     async def run(self) -> None:
         """Look until cancelled, spending little of the time on looking however large the store is."""
@@ -83,8 +93,10 @@ class Watch:
                 log_event(logger, logging.INFO, "store_readable_again")
             self._last_fault = fault
 
-    def _report_problems(self, records: dict[str, TaskRecord]) -> None:
+    def _report_problems(self, records: Mapping[str, TaskRecord | None]) -> None:
         for task, record in records.items():
-            if record.problems != self._last_problems.get(task, ()):
-                log_event(logger, logging.WARNING, "store_problems", task=task, problems=record.problems)
-        self._last_problems = {task: record.problems for task, record in records.items() if record.problems}
+            problems = record.problems if record else ()
+            if problems != self._last_problems.pop(task, ()) and record:
+                log_event(logger, logging.WARNING, "store_problems", task=task, problems=problems)
+            if problems:
+                self._last_problems[task] = problems

@@ -11,6 +11,7 @@ from adapters.store.artifact import CONFIG_FILE, Artifact
 from adapters.store.local_files import LocalFiles
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
+from adapters.vit.backbone import Backbone
 from service.residents.absences import Absences
 
 MakeArtifact = Callable[..., Artifact]
@@ -164,3 +165,53 @@ def test_whatever_is_away_for_less_than_the_time_is_never_forgotten(
     if away.exists():
         away.rename(task)
     follower.look()
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["away", "back", "delete", "unlabel"]), st.integers(0, 20)), max_size=12
+    )
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_looks_at_one_task_go_by_the_same_rules(
+    tmp_path_factory: pytest.TempPathFactory,
+    backbone: Backbone,
+    make_artifact: MakeArtifact,
+    steps: list[tuple[str, int]],
+) -> None:
+    folder = tmp_path_factory.mktemp("any") / "store"
+    store = Store.create(folder, backbone.config)
+    for _ in range(2):
+        store.publish("digits", make_artifact(1))
+    store.publish("birds", make_artifact(1))
+    whole, some = Follower(store), Follower(store)
+    known: dict[str, TaskRecord | None] = {**whole.look()}
+    some.look()
+    for step, after_s in steps:
+        away = folder.with_name("away")
+        if step == "away" and not away.exists():
+            (folder / "digits").rename(away)
+        elif step == "back" and away.exists():
+            away.rename(folder / "digits")
+        elif step == "delete" and not away.exists() and (folder / "digits" / "1" / CONFIG_FILE).exists():
+            store.delete_version("digits", 1)
+        elif step == "unlabel" and (folder / "digits" / "labels" / "stable").exists():
+            store.remove_label("digits", "stable")
+        some.now_s += after_s
+        known |= some.absences.update(store.look(["digits"]))
+        assert {name: record for name, record in known.items() if record} == whole.look(after_s)
+        assert ("digits" in some.absences.pending) == ("digits" in whole.absences.pending)
+
+
+def test_a_look_at_one_task_leaves_what_others_lack(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    follower.store.publish("birds", make_artifact(1))
+    follower.look()
+    (store_folder / "birds").rename(store_folder.with_name("away"))
+    assert "birds" in follower.look()
+    follower.absences.update(follower.store.look(["digits"]))
+    assert follower.absences.pending == {"birds"}
+    follower.now_s += FORGET_AFTER_S
+    assert follower.absences.update(follower.store.look(["birds"])) == {"birds": None}
+    assert follower.absences.pending == frozenset()

@@ -179,3 +179,66 @@ async def test_the_last_good_look_is_told(watch: Watch, metrics: Metrics, store_
     shutil.move(store_folder, store_folder.with_name("away"))
     await watch.look()
     assert value("dvpt_store_last_look_timestamp_seconds") == seen
+
+
+@pytest.fixture
+def journal_watch(store: Store, registry: Registry, loader: Executor, metrics: Metrics) -> Watch:
+    """Looks at everything once, and then only at what the journal names."""
+    return Watch(
+        store,
+        registry,
+        interval_s=0.01,
+        forget_after_s=30.0,
+        whole_interval_s=3600.0,
+        loader=loader,
+        metrics=metrics,
+    )
+
+
+async def test_what_the_journal_names_is_taken_in(
+    journal_watch: Watch,
+    registry: Registry,
+    store: Store,
+    make_artifact: MakeArtifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for task in ("birds", "digits", "pets"):
+        store.publish(task, make_artifact(1))
+    await journal_watch.look()
+    monkeypatch.setattr(Store, "task_folders", lambda _: pytest.fail("everything is looked at"))
+
+    store.publish("digits", make_artifact(2))
+    store.publish("cars", make_artifact(3))
+    store.delete_task("pets")
+    store.remove_label("birds", "stable")
+    await journal_watch.look()
+
+    assert set(registry.states) == {"birds", "cars", "digits"}
+    assert registry.state("digits").serving["stable"].version == 2
+    assert "stable" in registry.state("birds").serving
+    await journal_watch.look()  # a label is gone when it was missed twice
+    assert registry.state("birds").serving == {}
+
+
+async def test_a_version_that_was_refused_is_tried_again_without_an_entry(
+    journal_watch: Watch,
+    registry: Registry,
+    store: Store,
+    make_artifact: MakeArtifact,
+    store_folder: Path,
+) -> None:
+    store.publish("digits", make_artifact(1))
+    await journal_watch.look()
+    store.publish("digits", make_artifact(2), label=None)
+    tensors = store_folder / "digits" / "2" / "adapter_model.safetensors"
+    whole = tensors.read_bytes()
+    tensors.write_bytes(b"")
+    store.set_label("digits", "stable", 2)
+    await journal_watch.look()
+    assert registry.state("digits").serving["stable"].version == 1
+    assert set(registry.state("digits").refusals) == {2}
+
+    tensors.write_bytes(whole)
+    await journal_watch.look()
+    assert registry.state("digits").serving["stable"].version == 2
+    assert registry.state("digits").refusals == {}
