@@ -96,7 +96,8 @@ def start_server(flags: Sequence[str], command: Sequence[str] = COMMAND) -> Serv
 
     `command` is another program that serves, or the same with something before it.
     """
-    base = ["--port=0", "--precision=fp32", "--device=cpu", "--torch-threads=1", "--watch-interval-s=0.05"]
+    looks = ["--watch-interval-s=0.05", "--whole-look-interval-s=0.05"]
+    base = ["--port=0", "--precision=fp32", "--device=cpu", "--torch-threads=1", *looks]
     return Server(
         subprocess.Popen(
             [*command, *base, *flags],

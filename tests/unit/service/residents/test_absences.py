@@ -214,4 +214,5 @@ def test_a_look_at_one_task_leaves_what_others_lack(
     assert follower.absences.pending == {"birds"}
     follower.now_s += FORGET_AFTER_S
     assert follower.absences.update(follower.store.look(["birds"])) == {"birds": None}
+    follower.absences.update(follower.store.look(["birds"]))
     assert follower.absences.pending == frozenset()
