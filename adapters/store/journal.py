@@ -116,9 +116,10 @@ class Journal:
 
     def _compact(self, numbers: Sequence[int]) -> None:
         """Remove a few of the oldest entries; ascending, which `after` relies on."""
-        old = [number for number in numbers if number <= tail(numbers) - KEPT]
-        for number in old[:REMOVED_AT_ONCE]:
-            self.files.remove(entry_key(number))
+        last = tail(numbers) - KEPT
+        for number in numbers[:REMOVED_AT_ONCE]:
+            if number <= last:
+                self.files.remove(entry_key(number))
 
 
 def entry_key(number: int) -> str:
