@@ -16,7 +16,9 @@ import torch
 from adapters.errors import VersionNotFound
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.store.artifact import Artifact
+from adapters.store.journal import Position
 from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import random_artifact
 
@@ -104,6 +106,14 @@ def test_concurrent_publishers_never_share_a_number_and_lose_nothing(
     assert sorted([*stable["history"], stable["version"]]) == [1, *versions]  # no move was lost
 
 
+def follow_journal(store: Store, position: Position, known: dict[str, TaskRecord]) -> Position:
+    """Look at the tasks that entries behind a position name, and at nothing else."""
+    news = store.journal.after(position)
+    assert news is not None
+    known.update(store.look(news.tasks))
+    return news.position
+
+
 def test_readers_see_only_whole_adapters_whatever_the_writers_do(
     tmp_path: Path, backbone: Backbone, artifact: Artifact, worker: Worker
 ) -> None:
@@ -111,11 +121,15 @@ def test_readers_see_only_whole_adapters_whatever_the_writers_do(
     for _ in range(3):
         store.publish(TASK, artifact)
     loaded, seen = 0, set[int]()
+    position, known = store.journal.position(), store.look()
     worker.start("churn", store.url, 60)
     while worker.running():
         loaded += read_everything(store)
         seen.update(store.task(TASK).versions)
+        position = follow_journal(store, position, known)
     assert worker.exit_code() == 0
+    follow_journal(store, position, known)
+    assert known == store.look()
     assert loaded > 0
     read_everything(store)
     assert store.publish(TASK, artifact) > max(*seen, 10)

@@ -153,6 +153,13 @@ def test_prune(published_twice: Store, make_artifact: MakeArtifact, run: Run) ->
     assert published_twice.task("digits").versions == (3, 4)
 
 
+def test_index(published_twice: Store, run: Run) -> None:
+    assert run("index") == (0, "indexed 1 tasks\n", "")
+    found = published_twice.indexed()
+    assert found is not None
+    assert set(found[0]) == {"digits"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
