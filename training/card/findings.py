@@ -66,6 +66,18 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """Why a run ends as a linear head: its part of right answers to pictures held back was the larger one."""
+
+    own: float
+    linear: float
+    pictures: int
+
+    def __str__(self) -> str:
+        return f"{self.linear:.4f} of {self.pictures} pictures held back, {self.own:.4f} by what was trained"
+
+
+@dataclass(frozen=True)
 class Findings:
     """What a finished run found out: answers on the evaluated split and the way there.
 
@@ -78,6 +90,7 @@ class Findings:
     history: tuple[EpochRecord, ...]
     kept: EpochRecord | None = None
     calibration: Calibration | None = None
+    floor: Floor | None = None
 
     @property
     def interval(self) -> Interval:

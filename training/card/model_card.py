@@ -132,11 +132,11 @@ def _calibration(findings: Findings) -> str:
     text = f"Expected calibration error on {findings.split}, {BINS} bins: {findings.reliability.error:.4f}"
     found = findings.calibration
     if found is None:
-        return f"{text}. No temperature was fitted; `--calibrate` does."
+        return f"{text}. No temperature was fitted."
     return (
         f"{text}, before {findings.uncalibrated.error:.4f}. The head is divided by a temperature of "
-        f"{found.temperature:.4f}, fitted on the {found.pictures} pictures of val as answered by a run that "
-        f"was not trained on them (`{found.run}`). It changes probabilities and no answer."
+        f"{found.temperature:.4f}, fitted on answers to {found.pictures} pictures that were not "
+        f"trained on by then (`{found.run}`). It changes probabilities and no answer."
     )
 
 

@@ -51,6 +51,14 @@ class Calibrated(StrictModel):
     error_after: Measured = None
 
 
+class LinearFloor(StrictModel):
+    """The parts of right answers to pictures held back for which a run ended as a linear head."""
+
+    own: float
+    linear: float
+    pictures: int
+
+
 class DataFacts(StrictModel):
     """The pictures: where from, how many were trained on, digests of the trained and the evaluated ones."""
 
@@ -96,6 +104,7 @@ class Provenance(StrictModel):
     metrics: Metrics
     early_stopping: EarlyStopping | None = None
     calibration: Calibrated | None = None
+    linear_floor: LinearFloor | None = None
     data: DataFacts
     departures: tuple[AnyDeparture, ...]
     splits_made: tuple[str, ...]

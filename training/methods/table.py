@@ -6,7 +6,7 @@ A method is one file in this folder and one row below. No torch is imported befo
 import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -15,13 +15,23 @@ PIXELS = "pixels"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a method is trained with unless the options say otherwise; its fields are named as they are."""
+    """What a method is trained with unless the options say otherwise; its fields are named as they are.
+
+    A `prompt_count` of 0 is one for every 16 patches, from 2 to 10.
+    """
 
     epochs: int = 15
+    steps: int = 600
     lr: float = 1e-2
     head_layers: int = 1
+    prompt_count: int = 10
+    head_first: bool = True
+    head_lr_ratio: float = 1.0
+    model_ema_decay: float = 0.98
     drop_path: float = 0.1
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.0
+    hold_back: float = 0.7
+    linear_floor: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,11 +85,12 @@ _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
         "bottleneck_width": lambda row: row.kind in ("bottleneck", "combined"),
         "sequential_reduction sequential_init": lambda row: row.name == "sequential",
         "drop_path": lambda row: row.through_blocks,
-        "warm_start calibrate": lambda row: row.served,
+        "linear_floor": lambda row: row.served and row.through_blocks,
+        "warm_start calibrate hold_back": lambda row: row.served,
     }
 )
 """Options that some methods have no use for, and which methods have one."""
-_FEATURES = Recipe(epochs=100, drop_path=0.0, label_smoothing=0.0)
+_FEATURES = Recipe(epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, hold_back=0.0)
 
 ROWS = (
     MethodRow(
@@ -92,6 +103,7 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-plus", "training.methods.bodies", "BodyMethod", "what dvpt, affine and bottleneck train",
+        recipe=Recipe(prompt_count=0, linear_floor=True),
         served=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
@@ -104,11 +116,12 @@ ROWS = (
     ),
     MethodRow(
         "linear", "training.methods.linear", "LinearMethod", "nothing",
-        recipe=_FEATURES, served=True, through_blocks=False, inputs="features",
+        recipe=replace(_FEATURES, epochs=0, head_first=True),
+        served=True, through_blocks=False, inputs="features",
     ),
     MethodRow(
         "mlp", "training.methods.linear", "LinearMethod", "nothing, and the head has several maps",
-        recipe=Recipe(epochs=100, head_layers=2, drop_path=0.0, label_smoothing=0.0),
+        recipe=replace(_FEATURES, head_layers=2, hold_back=0.7),
         served=True, through_blocks=False, inputs="features", parameter="head_layers",
     ),
     MethodRow(
@@ -130,7 +143,7 @@ ROWS = (
     ),
     MethodRow(
         "sidetune", "training.methods.sidetune", "SidetuneMethod", "a small network beside the backbone",
-        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0), through_blocks=False,
+        recipe=Recipe(lr=1e-3, drop_path=0.0, head_first=False), through_blocks=False,
     ),
 )  # fmt: skip
 METHODS: Mapping[str, MethodRow] = MappingProxyType({row.name: row for row in ROWS})
@@ -164,6 +177,11 @@ def defaults_help(option: str) -> str:
     values = {row.name: getattr(row.recipe, option) for row in METHODS.values()}
     usual, *others = (value for value, _ in Counter(values.values()).most_common())
     apart = [
-        f"; {', '.join(name for name, own in values.items() if own == value)} {value:g}" for value in others
+        f"; {', '.join(name for name, own in values.items() if own == value)} {_shown(value)}"
+        for value in others
     ]
-    return f"default: {usual:g}{''.join(apart)}"
+    return f"default: {_shown(usual)}{''.join(apart)}"
+
+
+def _shown(value: float) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:g}"

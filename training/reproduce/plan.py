@@ -28,8 +28,13 @@ from training.search.search_config import SearchConfig
 from training.uncertainty import Interval, wilson
 
 DEFAULT_PROMPTS = 10
-WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
+WITHOUT = {
+    "drop_path": 0.0, "label_smoothing": 0.0, "head_first": False, "model_ema_decay": 0.0, "hold_back": 0.0,
+    "linear_floor": False, "calibrate": False, "steps": 0,
+}  # fmt: skip
 """What `dvpt-train` does by default and the paper does not."""
+LINEAR_EPOCHS = 100
+"""Of a linear head, which `dvpt-train` fits at once."""
 _DEPARTURES: TypeAdapter[tuple[AnyDeparture, ...]] = TypeAdapter(tuple[AnyDeparture, ...])
 
 
@@ -191,6 +196,8 @@ def _config(
     more = {**FGVC_OPTIONS, **more} if task.group == "fgvc" else more
     idle = METHODS[system.options["method"]].idle
     given = {name: value for name, value in {**WITHOUT, **more}.items() if name not in idle}
+    if system.options["method"] == "linear":
+        given = {"epochs": LINEAR_EPOCHS} | given
     if system.has_prompts:
         own |= {"prompt_count": _prompts(system, task, options), "joint_trials": options.joint_trials}
     if percent != 100:

@@ -106,16 +106,11 @@ def _time(run: Run, costs: Costs) -> str:
     training_s = (epochs - done) * steps * costs.step_s + len(run.train) * costs.inputs_s
     total_s = training_s + (len(run.train) + len(run.held_out)) * costs.decode_s + seen * costs.evaluate_s
     before = f", of which {done} are trained already" if done else ""
-    twice = ", and about as long again to calibrate" if _second_run(run) else ""
     most = "at most " if run.config.patience else "about "
     return (
-        f"{most}{duration(total_s)}{twice}; {epochs} epochs of {steps} steps{before}, "
+        f"{most}{duration(total_s)}; {epochs} epochs of {steps} steps{before}, "
         f"{costs.step_s * 1000:.0f} ms a step"
     )
-
-
-def _second_run(run: Run) -> bool:
-    return run.config.calibrate and run.config.train_split == "trainval"
 
 
 def _sizes(run: Run) -> str:

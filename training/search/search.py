@@ -96,15 +96,14 @@ class Search:
             self._try(point, command, seconds)
 
     def _trial(self, point: Point) -> TrainConfig:
-        return self._on_train(**_options(point), runs=self.directory.path)
+        return self._on_train(**_options(point), epochs=self._epochs, runs=self.directory.path)
 
     def _try(self, point: Point, command: str, seconds: float) -> None:
         row = self._row(self._trial(point), command)
         row = row.model_copy(update={"seconds": round(row.seconds + seconds, 2)})
         self._ledger.append(row)
-        # Selection needs the row alone, and Full's checkpoints are a gigabyte each; calibration reads one.
-        if not self.config.calibrate:
-            (self.directory.path / row.run / CHECKPOINT).unlink(missing_ok=True)
+        # Selection needs the row alone, and Full's checkpoints are a gigabyte each.
+        (self.directory.path / row.run / CHECKPOINT).unlink(missing_ok=True)
         self._report(point, row)
 
     def _lacks(self, best: Point, seed: int) -> bool:
@@ -116,7 +115,9 @@ class Search:
         return publishes and row.state == "finished" and row.version is None
 
     def _finish(self, best: Point, seed: int, command: str) -> None:
-        changes = _options(best) | {"seed": seed, "runs": self.directory.path, "fresh": False}
+        # As many as on train, though steps would have come to fewer on more pictures.
+        changes = _options(best) | {"epochs": self._epochs, "seed": seed}
+        changes |= {"runs": self.directory.path, "fresh": False}
         if seed != self.config.seed:
             changes |= {"publish": False, "calibrate": False, "predictions": None}
         row = self._row(self.config.plain(**changes), command)
