@@ -25,6 +25,7 @@ class Recipe:
     lr: float = 1e-2
     head_layers: int = 1
     prompt_count: int = 10
+    prompt_start: str = "random"
     head_first: bool = True
     head_lr_ratio: float = 1.0
     model_ema_decay: float = 0.98
@@ -77,7 +78,7 @@ class MethodRow:
 
 _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
     {
-        "prompt_count deep prompt_dropout": lambda row: row.prompts != "none",
+        "prompt_count prompt_start deep prompt_dropout": lambda row: row.prompts != "none",
         "meta_net meta_layers meta_hidden meta_input meta_norm meta_lr_ratio dynamic_layers": (
             lambda row: row.prompts == "dynamic"
         ),
@@ -103,7 +104,7 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-plus", "training.methods.bodies", "BodyMethod", "what dvpt, affine and bottleneck train",
-        recipe=Recipe(prompt_count=0, linear_floor=True),
+        recipe=Recipe(prompt_count=0, prompt_start="tokens", linear_floor=True),
         served=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
@@ -183,5 +184,7 @@ def defaults_help(option: str) -> str:
     return f"default: {_shown(usual)}{''.join(apart)}"
 
 
-def _shown(value: float) -> str:
+def _shown(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:g}"

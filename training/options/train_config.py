@@ -77,6 +77,12 @@ class TrainConfig(StrictModel):
         ge=0,
         le=1000,
     )
+    prompt_start: Literal["random", "tokens"] | None = knob(
+        None,
+        METHOD,
+        "how prompts start: as VPT's do, or as patch tokens of the layers they are put in "
+        f"({defaults_help('prompt_start')})",
+    )
     deep: bool = knob(True, METHOD, "every layer has prompts of its own; otherwise they are carried on")
     meta_net: Literal["shared", "specific"] = knob(
         "shared", METHOD, "one dynamic prompt for all prompts of a layer, or one for each"
@@ -283,8 +289,8 @@ class TrainConfig(StrictModel):
     calibrate: bool = knob(
         True,
         PUBLISHING,
-        "fit a temperature on pictures that were not trained on (val, or those of --hold-back) and fold it into "
-        "the head",
+        "fit a temperature on pictures that were not trained on (val, or those of --hold-back), and fold it "
+        "into the head",
         keyed=False,
     )
     publish: bool | None = knob(

@@ -41,6 +41,7 @@ from training.loop.optimization import balanced_weights
 from training.memory import memory_faults
 from training.methods import build_method
 from training.methods.method import Method, head_inputs
+from training.methods.prompt_start import start_from_tokens
 from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.run.board import board
@@ -247,23 +248,29 @@ class Run:
                 "resuming %s: %d of %d epochs are trained; --fresh starts over",
                 self.directory.path, len(training.history), self.config.epochs,
             )  # fmt: skip
-        elif self.config.head_first:
-            self._start_from_linear_head()
+        else:
+            self._start()
         if not training.finished:
             self._train(training)
         return training, training.keep_best()
 
-    def _start_from_linear_head(self) -> None:
-        """The head begins as the linear head of what it is given before anything is trained."""
-        if not METHODS[self.config.method].through_blocks:
-            load_head(self.method.head, self.linear.head)
-            return
-        pixels = self.decoder.load(self.train, "decoding the training pictures")
-        rows = torch.arange(len(self.train))
+    def _start(self) -> None:
+        """Prompts begin as tokens, and the head as the linear head of what it is given then, if so asked."""
+        config, rows = self.config, torch.arange(len(self.train))
         if self._held_back is not None:
             rows = self._held_back.early(len(rows))
-        features = head_inputs(self.method, self.method.inputs(pixels), self.device)
-        load_head(self.method.head, self.linear.head_of(rows, features))
+        if config.method == "linear" and config.head_first:
+            load_head(self.method.head, self.linear.head)
+            return
+        if not config.head_first and config.prompt_start != "tokens":
+            return
+        pixels = self.decoder.load(self.train, "decoding the training pictures")
+        if config.prompt_start == "tokens" and self.warm is None:
+            some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))[:64]
+            start_from_tokens(self.method.module, self.backbone, pixels[rows[some]], config.seed)
+        if config.head_first:
+            features = head_inputs(self.method, self.method.inputs(pixels), self.device)
+            load_head(self.method.head, self.linear.head_of(rows, features))
 
     def _train(self, training: Training) -> None:
         self.speed_up()
