@@ -66,6 +66,13 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class LinearBeside:
+    predictions: Predictions
+    values: int
+    strength: float
+
+
+@dataclass(frozen=True)
 class Floor:
     """Why a run ends as a linear head: its part of right answers to pictures held back was the larger one."""
 
@@ -91,6 +98,7 @@ class Findings:
     kept: EpochRecord | None = None
     calibration: Calibration | None = None
     floor: Floor | None = None
+    linear: LinearBeside | None = None
 
     @property
     def interval(self) -> Interval:

@@ -330,6 +330,8 @@ class TrainConfig(StrictModel):
             raise ValueError("val_every needs train_split train: val must not be trained on")
         if self.method == "linear" and (self.head_layers or 1) > 1:
             raise ValueError("a linear head has one map; with more the method is mlp")
+        if self.epochs == 0 and self.method != "linear":
+            raise ValueError(f"epochs must be at least 1: without training {self.method} has nothing to say")
         if self.publish and not METHODS[self.method].served:
             raise ValueError(
                 f"{self.method} cannot be published: a service shares one frozen backbone and runs adapters "
@@ -353,7 +355,16 @@ class TrainConfig(StrictModel):
             )
         if self.warm_start is not None and not row.served:
             raise ValueError(f"warm_start needs a published adapter, and {self.method} cannot be published")
+        if self.calibrate and "calibrate" in self.model_fields_set:
+            self._check_calibration()
         return self
+
+    def _check_calibration(self) -> None:
+        """What is asked for by name has to be possible; as a default it is done where it can be."""
+        if not METHODS[self.method].served:
+            raise ValueError(f"calibrate folds into a published head, and {self.method} cannot be published")
+        if self.eval_split == "val":
+            raise ValueError("calibrate needs eval_split test: the temperature is fitted on val")
 
     @property
     def published_name(self) -> str:
