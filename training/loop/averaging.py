@@ -60,7 +60,8 @@ class AveragedWeights:
         """The inverse of `tensors`; nothing where a checkpoint has none."""
         if not tensors:
             return
-        kept = dict(tensors)
-        self._steps = int(kept.pop("steps"))
-        of = dict(self._module.named_parameters())
-        self._values = {name: value.to(of[name].device) for name, value in kept.items()}
+        self._steps = int(tensors["steps"])
+        # In the module's order: a file has its own.
+        self._values = {
+            name: tensors[name].to(value.device, copy=True) for name, value in self._module.named_parameters()
+        }

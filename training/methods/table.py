@@ -30,7 +30,7 @@ class Recipe:
     head_lr_ratio: float = 1.0
     model_ema_decay: float = 0.98
     drop_path: float = 0.1
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
     hold_back: float = 0.7
     linear_floor: bool = False
 
@@ -91,7 +91,9 @@ _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
     }
 )
 """Options that some methods have no use for, and which methods have one."""
-_FEATURES = Recipe(epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, hold_back=0.0)
+_FEATURES = Recipe(
+    epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, label_smoothing=0.0, hold_back=0.0,
+)  # fmt: skip
 
 ROWS = (
     MethodRow(
@@ -144,7 +146,7 @@ ROWS = (
     ),
     MethodRow(
         "sidetune", "training.methods.sidetune", "SidetuneMethod", "a small network beside the backbone",
-        recipe=Recipe(lr=1e-3, drop_path=0.0, head_first=False), through_blocks=False,
+        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0, head_first=False), through_blocks=False,
     ),
 )  # fmt: skip
 METHODS: Mapping[str, MethodRow] = MappingProxyType({row.name: row for row in ROWS})

@@ -61,7 +61,7 @@ class TrainConfig(StrictModel):
     epochs: int | None = knob(
         None,
         COMMON,
-        f"passes over the training pictures ({defaults_help('epochs')}; more of few pictures, see --steps)",
+        f"passes over the training pictures ({defaults_help('epochs')}); --steps may ask for more",
         ge=0,
     )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N", by_content=True)
@@ -125,8 +125,8 @@ class TrainConfig(StrictModel):
     steps: int | None = knob(
         None,
         OPTIMIZATION,
-        f"at least so many steps, in as many epochs as that takes; 0 is no bound ({defaults_help('steps')}; "
-        "0 with --epochs)",
+        f"at least so many steps, in as many epochs as that takes ({defaults_help('steps')}); --epochs "
+        "alone is the number of epochs",
         ge=0,
     )
     head_lr_ratio: float | None = knob(

@@ -102,7 +102,10 @@ def _time(run: Run, costs: Costs) -> str:
     checkpoint = run.directory.load()
     done = len(checkpoint.history) if checkpoint else 0
     looks = (epochs - done) // run.config.val_every if run.config.val_every else 0
-    seen = len(run.held_out) + looks * len(run.data.splits.get("val", ()))
+    # The linear head beside it, and the one to start from, go once over the pictures.
+    passes = 0 if run.config.method == "linear" else len(run.train) + len(run.held_out)
+    passes += len(run.train) if run.config.head_first else 0
+    seen = len(run.held_out) + looks * len(run.data.splits.get("val", ())) + passes
     training_s = (epochs - done) * steps * costs.step_s + len(run.train) * costs.inputs_s
     total_s = training_s + (len(run.train) + len(run.held_out)) * costs.decode_s + seen * costs.evaluate_s
     before = f", of which {done} are trained already" if done else ""

@@ -22,7 +22,10 @@ from training.options.train_config import TrainConfig
 New = Callable[..., TrainConfig]
 ROOT = Path(__file__).resolve().parents[4]
 ROWS = [pytest.param(row, id=row.name) for row in METHODS.values()]
-OPTION_OF_EACH_RECIPE = ("epochs", "lr", "head_layers", "drop_path", "label_smoothing")
+OPTION_OF_EACH_RECIPE = (
+    "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "model_ema_decay", "drop_path",
+    "label_smoothing", "hold_back",
+)  # fmt: skip
 
 A_FILE = """
 from training.methods.linear import LinearMethod
@@ -38,7 +41,7 @@ class HalfMethod(LinearMethod):
 A_ROW = """
     MethodRow(
         "half", "training.methods.half", "HalfMethod", "nothing, and the head has half the features",
-        recipe=Recipe(epochs=3, lr=0.125, drop_path=0.0), through_blocks=False, inputs="half the features",
+        recipe=Recipe(epochs=3, steps=0, lr=0.125, drop_path=0.0), through_blocks=False, inputs="half the features",
     ),
 """
 THE_GRID = """
@@ -94,7 +97,7 @@ def test_a_row_and_a_file_make_a_method(
     text = " ".join(train("--help").stdout.split())
     assert "sequential,sidetune,half}" in text
     assert "half: nothing, and the head has half the features" in text
-    assert "linear, mlp 100; half 3)" in text
+    assert "mlp 100; half 3)" in text
     assert "half 0.125)" in text
     config = new_config(data=picture_folder(train=4, test=2))
     flags = [
