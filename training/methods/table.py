@@ -92,7 +92,8 @@ _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
 )
 """Options that some methods have no use for, and which methods have one."""
 _FEATURES = Recipe(
-    epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, label_smoothing=0.0, hold_back=0.0,
+    epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, label_smoothing=0.0,
+    hold_back=0.0,
 )  # fmt: skip
 
 ROWS = (

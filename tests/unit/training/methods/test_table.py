@@ -41,7 +41,8 @@ class HalfMethod(LinearMethod):
 A_ROW = """
     MethodRow(
         "half", "training.methods.half", "HalfMethod", "nothing, and the head has half the features",
-        recipe=Recipe(epochs=3, steps=0, lr=0.125, drop_path=0.0), through_blocks=False, inputs="half the features",
+        recipe=Recipe(epochs=3, steps=0, lr=0.125, drop_path=0.0),
+        through_blocks=False, inputs="half the features",
     ),
 """
 THE_GRID = """

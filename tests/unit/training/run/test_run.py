@@ -179,7 +179,7 @@ def test_the_configuration_beside_the_result_makes_the_same_run(
     arguments = ["--config", str(outcome.run / "config.toml")]
     again = parse_arguments(TrainConfig, arguments, prog="dvpt-train", description="")
     assert not again.fresh
-    assert again.epochs == 15
+    assert again.epochs == 200  # 600 steps of 3
     repeated = Run(again)
     assert repeated.directory.path == outcome.run
     assert repeated.directory.load() is not None
@@ -276,8 +276,12 @@ def test_what_is_worse_than_a_linear_head_ends_as_one(new_config: New, picture_f
     assert store.config("colours", floored.version or 0).options.kind == "linear"
     assert floored.provenance.linear_floor is not None
     assert floored.provenance.linear_floor.own < floored.provenance.linear_floor.linear
-    expected, given = (outcome.findings.predictions.logits for outcome in (linear, floored))
-    torch.testing.assert_close(given, expected, rtol=0.05, atol=0.05)
+    facts = [outcome.provenance.calibration for outcome in (linear, floored)]
+    assert facts[0] is not None
+    assert facts[1] is not None
+    assert facts[0].temperature == pytest.approx(facts[1].temperature, rel=1e-3)
+    expected, given = (outcome.findings.predictions.predicted for outcome in (linear, floored))
+    assert torch.equal(given, expected)
     _, kept = train(new_config(**ruined, linear_floor=False))
     assert store.config("colours", kept.version or 0).options.kind == "combined"
     assert kept.provenance.linear_floor is None
