@@ -13,7 +13,7 @@ def settled(config: TrainConfig, backbone: BackboneConfig, pictures: int) -> Tra
     """The options with the method's recipe, prompts counted by patches and epochs by steps."""
     config = with_recipe(config)
     per_epoch = steps_in_epoch(pictures, config.batch_size)
-    epochs = max(config.epochs or 1, -(-(config.steps or 0) // per_epoch))
+    epochs = max(config.epochs or 0, -(-(config.steps or 0) // per_epoch))
     update: dict[str, int] = {"epochs": epochs, "steps": 0}
     if config.prompt_count == 0:
         patches = (backbone.image_size // backbone.patch_size) ** 2

@@ -39,3 +39,8 @@ def test_prompts_are_in_proportion_to_patches(image_size: int, patch_size: int, 
     assert _settled(method="dvpt-plus", **sizes).prompt_count == prompts
     assert _settled(method="dvpt-plus", prompt_count=7, **sizes).prompt_count == 7
     assert _settled(method="dvpt", **sizes).prompt_count == 10
+
+
+def test_a_linear_head_is_computed_and_not_trained() -> None:
+    assert _settled(method="linear").epochs == 0
+    assert _settled(method="linear", epochs=3).epochs == 3
