@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.run_directory import EpochRecord
-from training.uncertainty import Interval, Reliability, wilson
+from training.uncertainty import Interval, Reliability, difference_interval, wilson
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Calibration:
 
 @dataclass(frozen=True)
 class LinearBeside:
+    """What the linear head on frozen features answers to the evaluated pictures, in the same order.
+
+    `values` is how many numbers it has, `strength` the inverse regularization that was chosen.
+    """
+
     predictions: Predictions
     values: int
     strength: float
@@ -85,10 +90,19 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """Accuracy over that of the linear head, a part of 1, and its 95 % interval from the same pictures."""
+
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class Findings:
     """What a finished run found out: answers on the evaluated split and the way there.
 
-    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does. `linear`
+    is what all of it is held against.
     """
 
     split: Literal["val", "test"]
@@ -104,6 +118,16 @@ class Findings:
     def interval(self) -> Interval:
         """Wilson's 95 % interval of the accuracy."""
         return wilson(self.predictions.accuracy, len(self.predictions.labels))
+
+    @property
+    def lead(self) -> Lead | None:
+        """How far above the linear head. Raises ValueError unless both answered the same pictures."""
+        if self.linear is None:
+            return None
+        own, other = self.predictions, self.linear.predictions
+        if own.names != other.names:
+            raise ValueError("the linear head answered other pictures, or in another order")
+        return Lead(own.accuracy - other.accuracy, difference_interval([own.correct], [other.correct]))
 
     @property
     def reliability(self) -> Reliability:

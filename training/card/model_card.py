@@ -12,6 +12,7 @@ from adapters.command.streams import printable
 from adapters.config import StrictModel
 from training.card import plots
 from training.card.findings import Findings
+from training.card.linear_beside import advice, comparison
 from training.card.markdown import table
 from training.card.provenance import Provenance
 from training.harmless import harmless
@@ -115,7 +116,17 @@ def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str
         f"Accuracy on {findings.split}: **{accuracy:.4f}** (95 % interval {interval.text()}: Wilson's, of "
         f"{len(findings.predictions.labels)} pictures), measured on {measured}. "
         f"Balanced over classes: {findings.predictions.balanced_accuracy:.4f}.{_one_answer(findings)}"
+        f"{_linear(findings, provenance)}"
     )
+
+
+def _linear(findings: Findings, provenance: Provenance) -> str:
+    """What a linear head does on the same pictures, and whether that would do."""
+    compared = comparison(findings, provenance.method)
+    if compared is None:
+        return ""
+    hint = advice(findings, provenance.method, provenance.parameters.with_head)
+    return f"\n\nBeside it: {compared}." + (f" **{hint}.**" if hint else "")
 
 
 def _one_answer(findings: Findings) -> str:

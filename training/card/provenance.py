@@ -59,6 +59,21 @@ class LinearFloor(StrictModel):
     pictures: int
 
 
+class LinearHeadBeside(StrictModel):
+    """The linear head on frozen features, computed from the same pictures and asked the same ones.
+
+    `difference` is the method's accuracy minus `accuracy`, with its 95 % interval from the same pictures;
+    `values` are the numbers it has, `strength` is its inverse regularization.
+    """
+
+    accuracy: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    values: int
+    strength: float
+
+
 class DataFacts(StrictModel):
     """The pictures: where from, how many were trained on, digests of the trained and the evaluated ones."""
 
@@ -105,6 +120,7 @@ class Provenance(StrictModel):
     early_stopping: EarlyStopping | None = None
     calibration: Calibrated | None = None
     linear_floor: LinearFloor | None = None
+    linear_head: LinearHeadBeside | None = None
     data: DataFacts
     departures: tuple[AnyDeparture, ...]
     splits_made: tuple[str, ...]

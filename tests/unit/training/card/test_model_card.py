@@ -1,13 +1,14 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from training.card.findings import Findings, Predictions
+from training.card.findings import Findings, LinearBeside, Predictions
 from training.card.model_card import class_rows, model_card
-from training.card.provenance import DataFacts, Metrics, ParameterCounts, Provenance, Seeds
+from training.card.provenance import DataFacts, LinearHeadBeside, Metrics, ParameterCounts, Provenance, Seeds
 from training.data.departures import OtherSize
 from training.run_directory import EpochRecord
 
@@ -86,3 +87,20 @@ def test_many_classes_show_their_confusions_only() -> None:
     assert (
         "| class\\|0 | class\\|1 | 1 |" in model_card("pets", findings(30), PROVENANCE)["README.md"].decode()
     )
+
+
+def test_the_linear_head_stands_beside_the_accuracy() -> None:
+    alone = findings()
+    assert "linear head" not in model_card("pets", alone, PROVENANCE)["README.md"].decode()
+    beside = replace(alone, linear=LinearBeside(alone.predictions, values=6, strength=0.1))
+    facts = LinearHeadBeside(
+        accuracy=0.916667, difference=0.0, difference_low=-0.2, difference_high=0.2, values=6, strength=0.1
+    )
+    provenance = PROVENANCE.model_copy(update={"linear_head": facts})
+    text = model_card("pets", beside, provenance)["README.md"].decode()
+    assert "\n\nBeside it: linear head on the same features: 0.9167; dvpt is level with it (95 % " in text
+    assert (
+        "**dvpt is not above it beyond chance: --method linear is smaller (6 values) and as good here.**"
+        in text
+    )
+    assert "- linear head: accuracy 0.916667, difference 0.0, " in text

@@ -12,6 +12,7 @@ from training.card.provenance import (
     Calibrated,
     DataFacts,
     EarlyStopping,
+    LinearHeadBeside,
     Metrics,
     ParameterCounts,
     Provenance,
@@ -41,6 +42,10 @@ CALIBRATED = st.builds(
     Calibrated, temperature=st.floats(0.05, 20), pictures=COUNTS, run=WORDS, error_before=MEASURED,
     error_after=MEASURED,
 )  # fmt: skip
+LINEAR = st.builds(
+    LinearHeadBeside, accuracy=PARTS, difference=st.floats(-1, 1), difference_low=st.floats(-1, 1),
+    difference_high=st.floats(-1, 1), values=COUNTS, strength=st.floats(1e-4, 10),
+)  # fmt: skip
 DATA = st.builds(
     DataFacts, source=WORDS, trained_on=st.sampled_from(["train", "trainval"]), pictures=COUNTS,
     train_sha256=DIGESTS, val_sha256=st.none() | DIGESTS, test_sha256=st.none() | DIGESTS,
@@ -52,6 +57,7 @@ PROVENANCES = st.builds(
     metrics=METRICS,
     early_stopping=st.none() | st.builds(EarlyStopping, epoch=COUNTS, val_accuracy=PARTS),
     calibration=st.none() | CALIBRATED,
+    linear_head=st.none() | LINEAR,
     data=DATA,
     departures=st.lists(DEPARTURES, max_size=3).map(tuple),
     splits_made=st.lists(WORDS, max_size=3).map(tuple),
@@ -75,7 +81,7 @@ def test_provenance_is_read_as_it_was_written(provenance: Provenance) -> None:
 @given(PROVENANCES)
 def test_what_does_not_apply_is_left_out_and_options_are_whole(provenance: Provenance) -> None:
     plain = provenance.plain()
-    for name in ("early_stopping", "calibration", "warm_start"):
+    for name in ("early_stopping", "calibration", "linear_head", "warm_start"):
         assert (name in plain) == (getattr(provenance, name) is not None)
     assert plain["options"] == provenance.options
 

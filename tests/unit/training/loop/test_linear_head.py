@@ -109,7 +109,7 @@ def test_pictures_that_are_far_apart_are_regularized_less() -> None:
 @FEW
 @given(count=st.integers(2, 8), seed=st.integers(0, 99))
 def test_one_picture_a_class_has_a_fixed_strength_and_no_order(count: int, seed: int) -> None:
-    features, labels = pictures([1] * count, seed=seed)
+    features, labels = pictures([1] * count, width=40, seed=seed)
     head = fit_linear_head(features, labels, count)
     assert (head.strength, head.folds) == (UNCHOSEN, 0)
     torch.testing.assert_close(head.out_of_fold, head.logits(features))
