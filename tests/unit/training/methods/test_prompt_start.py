@@ -16,7 +16,8 @@ def _prompts(method: str, count: int, seed: int = 0) -> torch.Tensor:
     module = build_method(BACKBONE, config, 10).module
     start_from_tokens(module, BACKBONE, IMAGES, seed)
     name = next(name for name in module.state_dict() if name.endswith("prompts"))
-    return module.state_dict()[name]
+    prompts: torch.Tensor = module.state_dict()[name]
+    return prompts
 
 
 def test_each_prompt_is_a_token_of_its_layers_input() -> None:
