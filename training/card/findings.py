@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from training.card.provenance import Choice
 from training.run_directory import EpochRecord
 from training.uncertainty import Interval, Reliability, wilson
 
@@ -69,7 +70,8 @@ class Calibration:
 class Findings:
     """What a finished run found out: answers on the evaluated split and the way there.
 
-    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does; `choice`
+    is how the method was chosen, where auto did.
     """
 
     split: Literal["val", "test"]
@@ -78,6 +80,7 @@ class Findings:
     history: tuple[EpochRecord, ...]
     kept: EpochRecord | None = None
     calibration: Calibration | None = None
+    choice: Choice | None = None
 
     @property
     def interval(self) -> Interval:

@@ -135,6 +135,7 @@ def provenance_of(
         metrics=_metrics(findings),
         early_stopping=_early_stopping(findings),
         calibration=_calibrated(findings),
+        choice=findings.choice,
         data=data,
         departures=task.departures,
         splits_made=task.made,

@@ -19,7 +19,7 @@ from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Predictions
 from training.card.model_card import model_card, plain_card
-from training.card.provenance import DataFacts, Provenance
+from training.card.provenance import Choice, DataFacts, Provenance
 from training.data.augmentation import augmentation_of, kept_pictures
 from training.data.departures import SplitName
 from training.data.source import Split, TaskData
@@ -100,10 +100,18 @@ class Run:
             self.warm.load_into(self.method)
         self.method.module.to(self.device)
 
-    def execute(self, command: str, *, card: bool = True) -> Outcome:
+    def execute(
+        self,
+        command: str,
+        *,
+        card: bool = True,
+        calibration: Calibration | None = None,
+        choice: Choice | None = None,
+    ) -> Outcome:
         """Train or resume, evaluate once, publish what can be served; a trial of a search needs no card.
 
-        Raises RunInUse while another process does the same.
+        A `calibration` that is known already is folded in instead of one that is found here. `choice` is how
+        auto came to the method. Raises RunInUse while another process does the same.
         """
         silence_pillow()
         with (
@@ -111,7 +119,7 @@ class Run:
             deterministic(wanted=self.config.deterministic),
             memory_faults(),
         ):
-            return self._execute(command, with_card=card)
+            return self._execute(command, with_card=card, calibration=calibration, choice=choice)
 
     def explain(self) -> None:
         """Log why nothing is resumed, where a run of the same name was trained before."""
@@ -168,17 +176,20 @@ class Run:
             provenance={},
         )
 
-    def _execute(self, command: str, *, with_card: bool) -> Outcome:
+    def _execute(
+        self, command: str, *, with_card: bool, calibration: Calibration | None, choice: Choice | None
+    ) -> Outcome:
         began = time.perf_counter()
         record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
         self.identity.write(self.directory)
         held_out = self.decoder.chunks(self.held_out)
         history, kept = self._fit()
-        calibration = self._calibrate(command) if self.config.calibrate else None
+        if self.config.calibrate and calibration is None:
+            calibration = self._calibrate(command)
         draft = self.draft(calibration.temperature if calibration else 1.0)
         predictions = self._predict(self._answer(draft), held_out, self.held_out)
         findings = Findings(
-            self.config.eval_split, self.data.classes, predictions, history, kept, calibration
+            self.config.eval_split, self.data.classes, predictions, history, kept, calibration, choice
         )
         provenance = self._provenance(findings, command)
         card = self._card(findings, provenance, served=draft is not None) if with_card else {}
