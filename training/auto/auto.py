@@ -85,11 +85,11 @@ class Auto:
     def _try(self, command: str) -> tuple[list[Tried | Lost], list[Tried | Lost]]:
         """Every candidate after its last rung: those that were dropped on the first, and those that are left.
 
-        What is trained at once is on both rungs. Folds have the first alone.
+        What is trained at once is on both rungs. Folds have the first alone, and so has a single epoch.
         """
         candidates = [candidate_of(run) for run in self.trials.values()]
         short = self._rungs.climb([(one, one.short_epochs) for one in candidates], command)
-        if self.parts.folds:
+        if self.parts.folds or all(one.short_epochs == one.epochs for one in candidates):
             return [], short
         at_once = [one for one in short if one.candidate.at_once]
         others = [one for one in short if not one.candidate.at_once]

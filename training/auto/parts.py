@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from training.data.inspection.contents import first_of_each
 from training.data.source import Split, TaskData
 from training.data.splits import training_part, with_val
 from training.errors import DataUnusable
@@ -66,12 +67,16 @@ def parted(data: TaskData, config: TrainConfig) -> Parts:
 
 
 def typical_count(split: Split) -> int:
-    """Pictures of the class in the middle, of classes that have any."""
-    return statistics.median_low(Counter(split.labels).values())
+    """Different pictures of the class in the middle, of classes that have any."""
+    labels = (split.labels[row] for row in first_of_each(split))
+    return statistics.median_low(Counter(labels).values())
 
 
 def fold_rows(split: Split, folds: int, seed: int) -> list[list[int]]:
-    """Positions of each fold's pictures, every class in each as evenly as may be, equal pictures in one."""
+    """Positions of each fold's pictures, every class in each as evenly as may be, equal pictures in one.
+
+    There are as many different pictures of some class as folds, or more.
+    """
     groups = split.contents or split.names
     dealer = StratifiedGroupKFold(  # type: ignore[no-untyped-call]
         folds, shuffle=True, random_state=seed
