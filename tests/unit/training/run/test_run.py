@@ -14,6 +14,7 @@ from adapters.errors import ConfigError
 from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import load_backbone
+from training.card.findings import Calibration
 from training.data.pixels import Decoder
 from training.errors import DataUnusable, NotWritten, RunInUse
 from training.loop.evaluate import answer_of_adapter, predict_logits
@@ -203,6 +204,22 @@ def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder
     assert torch.equal(published, checkpoint.best["body.prompts"].bfloat16())
     assert not torch.equal(checkpoint.best["body.prompts"], checkpoint.module["body.prompts"])
     assert train(config)[1].findings.history == outcome.findings.history
+
+
+@pytest.mark.slow
+def test_a_temperature_that_is_known_already_is_folded_in_without_another_run(
+    new_config: New, picture_folder: Make
+) -> None:
+    options = {"data": picture_folder(train=4, test=4), "method": "linear", "epochs": 3, "publish": False}
+    _, plain = train(new_config(**options, calibrate=False))
+    run = Run(new_config(**options, calibrate=True))
+    found = run.execute("test", calibration=Calibration(2.0, 5, "elsewhere"))
+    facts = found.provenance.calibration
+    assert facts is not None
+    assert (facts.temperature, facts.pictures, facts.run) == (2.0, 5, "elsewhere")
+    before, after = plain.findings.predictions.logits, found.findings.predictions.logits
+    torch.testing.assert_close(after * 2, before)
+    assert len(list(run.directory.path.parent.iterdir())) == 1
 
 
 @pytest.mark.slow
