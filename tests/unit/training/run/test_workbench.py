@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from training.data.departures import SplitName
+from training.data.source import Split
 from training.options.train_config import TrainConfig
 from training.run.run import Run
 from training.run.workbench import Memory, Workbench
@@ -47,7 +49,7 @@ def test_runs_on_other_parts_of_the_pictures_share_the_rest(new_config: New, pic
     options = {"data": picture_folder(train=6, val=3, test=4), "method": "linear", "publish": False}
     whole = Run(new_config(**options), bench)
     train = whole.data.splits["train"]
-    parts = {"train": train.rows(range(9)), "val": train.rows(range(9, 18))}
+    parts: dict[SplitName, Split] = {"train": train.rows(range(9)), "val": train.rows(range(9, 18))}
     on_train = {"train_split": "train", "eval_split": "val"}
     part = Run(new_config(**options, **on_train), bench.parted(whole.data.with_splits(parts, "halves")))
     assert (part.train.names, part.held_out.names) == (train.names[:9], train.names[9:])
