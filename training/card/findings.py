@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from training.card.provenance import Choice
 from training.run_directory import EpochRecord
 from training.uncertainty import Interval, Reliability, difference_interval, wilson
 
@@ -101,8 +102,9 @@ class Lead:
 class Findings:
     """What a finished run found out: answers on the evaluated split and the way there.
 
-    `kept` is the epoch whose tensors count where training stops early, None where the last one does. `linear`
-    is what all of it is held against.
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does. `floor`
+    is why it is a linear head that counts, where it is; `linear` is what all of it is held against, `choice`
+    how the method was chosen, where auto did.
     """
 
     split: Literal["val", "test"]
@@ -113,6 +115,7 @@ class Findings:
     calibration: Calibration | None = None
     floor: Floor | None = None
     linear: LinearBeside | None = None
+    choice: Choice | None = None
 
     @property
     def interval(self) -> Interval:

@@ -14,7 +14,7 @@ from training.card import plots
 from training.card.findings import Findings
 from training.card.linear_beside import advice, comparison
 from training.card.markdown import table
-from training.card.provenance import Provenance
+from training.card.provenance import Choice, Provenance
 from training.harmless import harmless
 from training.run_directory import EpochRecord
 from training.uncertainty import BINS
@@ -41,6 +41,7 @@ def model_card(
             f"# {name}",
             _summary(findings, provenance, served=served),
             "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
+            *_chosen(findings.choice, provenance.method),
             "## Options and data\n\n" + _listing(provenance),
             "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
             + _history_table(findings.history),
@@ -151,6 +152,26 @@ def _calibration(findings: Findings) -> str:
     )
 
 
+def _chosen(choice: Choice | None, method: str) -> list[str]:
+    """How `--method auto` came to the method, where it did."""
+    if choice is None:
+        return []
+    text = f"## Choice of the method\n\n`--method auto` took {method}: {choice.why}."
+    if not choice.tried:
+        return [text]
+    header = ("method", "trained values", "epochs", "accuracy", "behind the best", "standard error")
+    rows = [
+        (
+            one.method,
+            f"{one.values:,}",
+            f"{one.epochs}, dropped then" if one.dropped else str(one.epochs),
+            *map(_optional, (one.accuracy, one.behind, one.behind_error)),
+        )
+        for one in choice.tried
+    ]
+    return [f"{text}\n\n{table(header, rows)}"]
+
+
 def _usage(name: str) -> str:
     return (
         "```sh\n"
@@ -161,7 +182,7 @@ def _usage(name: str) -> str:
 
 
 def _listing(provenance: Provenance) -> str:
-    facts = [(name, value) for name, value in provenance if value is not None]
+    facts = [(name, value) for name, value in provenance if value is not None and name != "choice"]
     return "\n".join(f"- {name.replace('_', ' ')}: {_plain(value)}" for name, value in facts)
 
 

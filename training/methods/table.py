@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 PIXELS = "pixels"
+AUTO = "auto"
+"""A choice of `--method` that is no method: it stands for those whose rows are candidates."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Recipe:
     """
 
     epochs: int = 15
-    steps: int = 600
+    steps: int = 400
     lr: float = 1e-2
     head_layers: int = 1
     prompt_count: int = 10
@@ -50,6 +52,8 @@ class MethodRow:
     trains: str
     recipe: Recipe = Recipe()
     served: bool = False
+    candidate: bool = False
+    """Whether `--method auto` tries it."""
     kind: str = "linear"
     """The kind of adapter that it ends with, if it is served."""
     prompts: Literal["none", "static", "dynamic"] = "none"
@@ -99,7 +103,7 @@ _FEATURES = Recipe(
 ROWS = (
     MethodRow(
         "dvpt", "training.methods.bodies", "BodyMethod", "prompts and a Meta-Net",
-        served=True, kind="dvpt", prompts="dynamic", joint="joint_logits",
+        served=True, candidate=True, kind="dvpt", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
         "vpt", "training.methods.bodies", "BodyMethod", "prompts",
@@ -107,21 +111,22 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-plus", "training.methods.bodies", "BodyMethod", "what dvpt, affine and bottleneck train",
-        recipe=Recipe(prompt_count=0, prompt_start="tokens", linear_floor=True),
-        served=True, kind="combined", prompts="dynamic", joint="joint_logits",
+        recipe=Recipe(lr=4e-3, prompt_count=0, prompt_start="tokens", linear_floor=True),
+        served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
         "affine", "training.methods.bodies", "BodyMethod", "a scale and shift behind norms and branches",
-        served=True, kind="affine", joint="joint_logits", vpt_optimizer="adamw",
+        served=True, candidate=True, kind="affine", joint="joint_logits", vpt_optimizer="adamw",
     ),
     MethodRow(
         "bottleneck", "training.methods.bodies", "BodyMethod", "a few columns beside each MLP",
-        recipe=Recipe(lr=3e-3), served=True, kind="bottleneck", joint="joint_logits", vpt_optimizer="adamw",
+        recipe=Recipe(lr=3e-3), served=True, candidate=True, kind="bottleneck", joint="joint_logits",
+        vpt_optimizer="adamw",
     ),
     MethodRow(
         "linear", "training.methods.linear", "LinearMethod", "nothing",
         recipe=replace(_FEATURES, epochs=0, head_first=True),
-        served=True, through_blocks=False, inputs="features",
+        served=True, candidate=True, through_blocks=False, inputs="features",
     ),
     MethodRow(
         "mlp", "training.methods.linear", "LinearMethod", "nothing, and the head has several maps",
@@ -158,6 +163,13 @@ def names(chosen: Callable[[MethodRow], object]) -> tuple[str, ...]:
     return tuple(row.name for row in METHODS.values() if chosen(row))
 
 
+def rows_of(choice: str) -> tuple[MethodRow, ...]:
+    """The rows that a choice of `--method` stands for: its own, or those of the candidates."""
+    if choice == AUTO:
+        return tuple(row for row in METHODS.values() if row.candidate)
+    return (METHODS[choice],)
+
+
 def options_of(name: str) -> dict[str, Any]:
     """Options for a method's name as tables print it: `mlp-5` → method mlp with head_layers 5.
 
@@ -169,11 +181,15 @@ def options_of(name: str) -> dict[str, Any]:
     return {"method": method, METHODS[method].parameter: int(number)}
 
 
-def method_help() -> str:
+def method_help(*, with_auto: bool = False) -> str:
     """What `--method` chooses, for `--help`."""
     served = ", ".join(names(lambda row: row.served))
     trained = "; ".join(f"{row.name}: {row.trains}" for row in METHODS.values())
-    return f"what is trained beside the head ({trained}); {served} can be served, others only compared"
+    tried = f"; auto tries {', '.join(names(lambda row: row.candidate))} and keeps the best on val"
+    return (
+        f"what is trained beside the head ({trained}); {served} can be served, others only compared"
+        + tried * with_auto
+    )
 
 
 def defaults_help(option: str) -> str:

@@ -15,7 +15,7 @@ from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
-from training.methods.table import METHODS, defaults_help, method_help, names
+from training.methods.table import METHODS, defaults_help, method_help, names, rows_of
 from training.options.knob import (
     AUGMENTATION,
     COMMON,
@@ -45,7 +45,7 @@ class TrainConfig(StrictModel):
         "folder of pictures, a list of them (.csv, .parquet), or hf://owner/name",
         by_content=True,
     )
-    method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
+    method: str = knob("dvpt-plus", COMMON, method_help(), choices=tuple(METHODS))
     store: TextualLocation | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
@@ -332,7 +332,7 @@ class TrainConfig(StrictModel):
             raise ValueError("a linear head has one map; with more the method is mlp")
         if self.epochs == 0 and self.method != "linear":
             raise ValueError(f"epochs must be at least 1: without training {self.method} has nothing to say")
-        if self.publish and not METHODS[self.method].served:
+        if self.publish and not all(row.served for row in rows_of(self.method)):
             raise ValueError(
                 f"{self.method} cannot be published: a service shares one frozen backbone and runs adapters "
                 f"of {', '.join(names(lambda row: row.served))}; without --publish it is trained and kept "
@@ -348,12 +348,13 @@ class TrainConfig(StrictModel):
             raise ValueError("shots and train_percent both thin the training pictures; give one")
         if self.patience and not self.val_every:
             raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
-        row = METHODS[self.method]
-        if self.drop_path and not row.through_blocks:
+        rows = rows_of(self.method)
+        served = all(row.served for row in rows)
+        if self.drop_path and not any(row.through_blocks for row in rows):
             raise ValueError(
                 f"drop_path has no use for {self.method}, which does not train through the blocks"
             )
-        if self.warm_start is not None and not row.served:
+        if self.warm_start is not None and not served:
             raise ValueError(f"warm_start needs a published adapter, and {self.method} cannot be published")
         if self.calibrate and "calibrate" in self.model_fields_set:
             self._check_calibration()
@@ -361,7 +362,7 @@ class TrainConfig(StrictModel):
 
     def _check_calibration(self) -> None:
         """What is asked for by name has to be possible; as a default it is done where it can be."""
-        if not METHODS[self.method].served:
+        if not all(row.served for row in rows_of(self.method)):
             raise ValueError(f"calibrate folds into a published head, and {self.method} cannot be published")
         if self.eval_split == "val":
             raise ValueError("calibrate needs eval_split test: the temperature is fitted on val")
@@ -380,7 +381,8 @@ class TrainConfig(StrictModel):
     @property
     def publishes(self) -> bool:
         """Whether the run ends with a published adapter."""
-        return METHODS[self.method].served if self.publish is None else self.publish
+        served = all(row.served for row in rows_of(self.method))
+        return served if self.publish is None else self.publish
 
     @property
     def kind_options(self) -> KindOptions:

@@ -139,6 +139,7 @@ def provenance_of(
         calibration=_calibrated(findings),
         linear_floor=LinearFloor(**asdict(findings.floor)) if findings.floor else None,
         linear_head=_linear_head(findings),
+        choice=findings.choice,
         data=data,
         departures=task.departures,
         splits_made=task.made,

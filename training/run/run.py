@@ -20,7 +20,7 @@ from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
 from training.card.findings import Calibration, Findings, Floor, LinearBeside, Predictions
 from training.card.model_card import model_card, plain_card
-from training.card.provenance import DataFacts, Provenance
+from training.card.provenance import Choice, DataFacts, Provenance
 from training.data.augmentation import augmentation_of, kept_pictures
 from training.data.departures import SplitName
 from training.data.source import Split, TaskData
@@ -106,11 +106,18 @@ class Run:
             self.warm.load_into(self.method)
         self.method.module.to(self.device)
 
-    def execute(self, command: str, *, card: bool = True, calibration: Calibration | None = None) -> Outcome:
+    def execute(
+        self,
+        command: str,
+        *,
+        card: bool = True,
+        calibration: Calibration | None = None,
+        choice: Choice | None = None,
+    ) -> Outcome:
         """Train or resume, evaluate once, publish what can be served; a trial of a search needs no card.
 
-        A `calibration` that is known already is folded in instead of one that is found here. Raises RunInUse
-        while another process does the same.
+        A `calibration` that is known already is folded in instead of one that is found here. `choice` is how
+        auto came to the method. Raises RunInUse while another process does the same.
         """
         silence_pillow()
         with (
@@ -118,7 +125,7 @@ class Run:
             deterministic(wanted=self.config.deterministic),
             memory_faults(),
         ):
-            return self._execute(command, with_card=card, calibration=calibration)
+            return self._execute(command, with_card=card, calibration=calibration, choice=choice)
 
     def explain(self) -> None:
         """Log why nothing is resumed, where a run of the same name was trained before."""
@@ -206,7 +213,9 @@ class Run:
             provenance={},
         )
 
-    def _execute(self, command: str, *, with_card: bool, calibration: Calibration | None) -> Outcome:
+    def _execute(
+        self, command: str, *, with_card: bool, calibration: Calibration | None, choice: Choice | None
+    ) -> Outcome:
         began = time.perf_counter()
         record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
         self.identity.write(self.directory)
@@ -228,6 +237,7 @@ class Run:
             calibration,
             floor=floor,
             linear=self._linear_beside() if with_card else None,
+            choice=choice,
         )
         provenance = self._provenance(findings, command)
         card = self._card(findings, provenance, served=draft is not None) if with_card else {}

@@ -20,7 +20,7 @@ from training.search.joint import train_jointly
 from training.search.ledger import Ledger
 from training.search.result import SearchResult
 from training.search.search_config import SearchConfig
-from training.search.trials import TrialRow, row_of, select
+from training.search.trials import ON_TRAIN, TrialRow, attempt, row_of, select
 
 LOG = logging.getLogger("training")
 ROWS = "search.csv"
@@ -69,8 +69,7 @@ class Search:
 
     def _on_train(self, **changes: Any) -> TrainConfig:
         """Options of a run that learns from train and is measured on val."""
-        options = {"train_split": "train", "eval_split": "val", "fresh": False, "predictions": None}
-        return self.config.plain(**(options | {"publish": False, "calibrate": False} | changes))
+        return self.config.plain(**{**ON_TRAIN, **changes})
 
     def _find(self, point: Point, seed: int, split: Literal["val", "test"]) -> TrialRow | None:
         """The last row of that run."""
@@ -128,13 +127,9 @@ class Search:
         """Train, or go on, and measure."""
         began = time.perf_counter()
         run = Run(config, self._workbench)
-        try:
-            # Drawing a card takes longer than training a head: the one that would be published has one.
-            final = config.eval_split == "test" and config.seed == self.config.seed
-            outcome = run.execute(command, card=final)
-        except Diverged as error:
-            LOG.info("%s", error)
-            outcome = None
+        # Drawing a card takes longer than training a head: the one that would be published has one.
+        final = config.eval_split == "test" and config.seed == self.config.seed
+        outcome = attempt(run, command, card=final)
         return row_of(run, outcome, time.perf_counter() - began)
 
     def _report(self, point: Point, row: TrialRow) -> None:

@@ -60,7 +60,7 @@ def new_config(tmp_path: Path, tiny_weights: Path) -> Callable[..., TrainConfig]
 
     def make(**options: Any) -> TrainConfig:
         base = {
-            "task": "colours", "backbone": TINY, "weights": tiny_weights, "image_size": 32,
+            "task": "colours", "method": "dvpt", "backbone": TINY, "weights": tiny_weights, "image_size": 32,
             "store": tmp_path / "store", "runs": tmp_path / "runs", "epochs": 2, "prompt_count": 2,
             "precision": "fp32", "decode_threads": 1, "device": "cpu", "batch_size": 8,
         }  # fmt: skip

@@ -8,7 +8,16 @@ from PIL import Image
 
 from training.card.findings import Findings, LinearBeside, Predictions
 from training.card.model_card import class_rows, model_card
-from training.card.provenance import DataFacts, LinearHeadBeside, Metrics, ParameterCounts, Provenance, Seeds
+from training.card.provenance import (
+    Choice,
+    DataFacts,
+    LinearHeadBeside,
+    Metrics,
+    ParameterCounts,
+    Provenance,
+    Seeds,
+    TriedMethod,
+)
 from training.data.departures import OtherSize
 from training.run_directory import EpochRecord
 
@@ -71,6 +80,21 @@ def test_the_card_says_what_how_well_and_how_to_use_it() -> None:
         assert part in text
     assert "| class\\|0 | 3 | 1 | 0 |" in text
     assert "warm start" not in text
+
+
+def test_the_card_shows_what_auto_chose_from_and_says_nothing_of_it_otherwise() -> None:
+    tried = (
+        TriedMethod(method="linear", values=1930, epochs=100, accuracy=0.8, behind=0.1, behind_error=0.03),
+        TriedMethod(method="affine", values=11_146, epochs=4, dropped=True),
+    )
+    choice = Choice(pictures=100, folds=0, tried=tried, why="val has 100 pictures; it is the best")
+    provenance = PROVENANCE.model_copy(update={"choice": choice})
+    text = model_card("pets", replace(findings(), choice=choice), provenance)["README.md"].decode()
+    assert "`--method auto` took dvpt: val has 100 pictures; it is the best.\n" in text
+    assert "| linear | 1,930 | 100 | 0.8000 | 0.1000 | 0.0300 |\n" in text
+    assert "| affine | 11,146 | 4, dropped then |  |  |  |\n" in text
+    assert "- choice" not in text
+    assert "auto" not in model_card("pets", findings(), PROVENANCE)["README.md"].decode()
 
 
 @pytest.mark.parametrize("class_count", [2, 30, 60])

@@ -16,7 +16,7 @@ from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone, random_backbone
 from training.methods import build_method, with_recipe
-from training.methods.table import METHODS, MethodRow, names, options_of
+from training.methods.table import AUTO, METHODS, MethodRow, method_help, names, options_of, rows_of
 from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
@@ -201,6 +201,20 @@ def test_a_number_behind_a_name_is_an_option(name: str, options: dict[str, Any])
 def test_a_name_without_a_row_is_none(name: str) -> None:
     with pytest.raises(KeyError):
         options_of(name)
+
+
+def test_auto_stands_for_the_candidates_and_has_no_row() -> None:
+    assert [row.name for row in rows_of(AUTO)] == ["dvpt", "dvpt-plus", "affine", "bottleneck", "linear"]
+    assert all(row.served for row in rows_of(AUTO))
+    assert AUTO not in METHODS
+    assert rows_of("full") == (METHODS["full"],)
+    with pytest.raises(KeyError):
+        options_of(AUTO)
+
+
+def test_only_dvpt_train_offers_auto() -> None:
+    assert AUTO not in method_help()
+    assert "auto tries dvpt, dvpt-plus, affine, bottleneck, linear and keeps" in method_help(with_auto=True)
 
 
 def test_the_document_has_every_row() -> None:

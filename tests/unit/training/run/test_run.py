@@ -179,7 +179,7 @@ def test_the_configuration_beside_the_result_makes_the_same_run(
     arguments = ["--config", str(outcome.run / "config.toml")]
     again = parse_arguments(TrainConfig, arguments, prog="dvpt-train", description="")
     assert not again.fresh
-    assert again.epochs == 200  # 600 steps of 3
+    assert again.epochs == 134  # 400 steps, of 3 each
     repeated = Run(again)
     assert repeated.directory.path == outcome.run
     assert repeated.directory.load() is not None
@@ -204,6 +204,22 @@ def test_early_stopping_publishes_the_best_epoch(new_config: New, picture_folder
     assert torch.equal(published, checkpoint.best["body.prompts"].bfloat16())
     assert not torch.equal(checkpoint.best["body.prompts"], checkpoint.module["body.prompts"])
     assert train(config)[1].findings.history == outcome.findings.history
+
+
+@pytest.mark.slow
+def test_a_temperature_that_is_known_already_is_folded_in_without_another_run(
+    new_config: New, picture_folder: Make
+) -> None:
+    options = {"data": picture_folder(train=4, test=4), "method": "linear", "epochs": 3, "publish": False}
+    _, plain = train(new_config(**options, calibrate=False))
+    run = Run(new_config(**options, calibrate=True))
+    found = run.execute("test", calibration=Calibration(2.0, 5, "elsewhere"))
+    facts = found.provenance.calibration
+    assert facts is not None
+    assert (facts.temperature, facts.pictures, facts.run) == (2.0, 5, "elsewhere")
+    before, after = plain.findings.predictions.logits, found.findings.predictions.logits
+    torch.testing.assert_close(after * 2, before)
+    assert len(list(run.directory.path.parent.iterdir())) == 1
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ def _settled(pictures: int = 1000, image_size: int = 64, patch_size: int = 8, **
 
 
 @pytest.mark.parametrize(
-    ("pictures", "epochs"), [(100, 300), (1_000, 30), (2_000, 15), (100_000, METHODS["dvpt"].recipe.epochs)]
+    ("pictures", "epochs"), [(100, 200), (1_000, 20), (2_000, 15), (100_000, METHODS["dvpt"].recipe.epochs)]
 )
 def test_few_pictures_get_more_epochs(pictures: int, epochs: int) -> None:
     assert _settled(pictures, method="dvpt").epochs == epochs
