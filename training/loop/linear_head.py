@@ -34,6 +34,8 @@ FOLDS_OF_MANY = 3
 ABSENT_BIAS = -10.0
 """Of a class without pictures. The others' logits have the mean 0, so that its probability is below 5e-5."""
 STEPS = 300
+STEPS_OF_MANY = 50
+"""Of L-BFGS, with more than MANY pictures: later steps move logits that are right already."""
 LEAST_SPREAD = 1e-5
 """Of a feature, as a part of its mean: what varies less is constant, as float32 could not tell it apart."""
 
@@ -84,7 +86,9 @@ class _Path:
         self._scale = np.where(constant, 1.0, spread)
         self._standardized = ((pictures.features - self._mean) / self._scale).astype(np.float32)
         self._standardized[:, constant] = 0.0
-        self._regression = LogisticRegression(max_iter=STEPS, warm_start=True)
+        self._regression = LogisticRegression(
+            max_iter=STEPS_OF_MANY if len(self._labels) > MANY else STEPS, warm_start=True
+        )
 
     def head(self, strength: float) -> tuple[Tensor, Tensor]:
         """Weight [C, D] and bias [C], standardization folded in."""

@@ -40,7 +40,7 @@ def test_the_fewest_trained_values_come_first(
     config = SearchConfig.model_validate(plain | {"method": "auto"})
     found = [candidate_of(run) for run in trials(config, Workbench()).values()]
     assert [one.values for one in found] == sorted(one.values for one in found)
-    assert found[0] == Candidate("linear", 3 * 65, 100, at_once=True)
+    assert found[0] == Candidate("linear", 3 * 65, 0, at_once=True)
     assert {one.method for one in found} == {"linear", "affine", "bottleneck", "dvpt", "dvpt-plus"}
     assert found[-1].method == "dvpt-plus"
     assert not any(one.at_once for one in found[1:])
