@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.evidence.comparison import AUTO, GROUPS, SHOTS
 from benchmarks.evidence.comparison_report import comparison_sections, few_shot_plot, t_half_width
-from benchmarks.evidence.finished_runs import Row, to_hex
+from benchmarks.evidence.finished_runs import Row, from_hex, to_hex
+from training.uncertainty import difference_interval
 
 EMBEDDED = [setting.name for setting in GROUPS["the embedded backbone"]]
 PICTURES = 200
@@ -83,6 +84,19 @@ def test_means_are_compared_over_the_tasks_that_both_have() -> None:
     assert others == "+0.2000 to +0.2000"
     assert found["dvpt-plus", "vpt"][2].endswith("(pictures alone)")
     assert ("dvpt-plus", "full") not in found
+
+
+def test_the_interval_over_one_task_is_that_of_the_task() -> None:
+    sides = [
+        [_row("digits", name, part, seed) for seed in range(5)]
+        for name, part in (("default", 0.7), ("vpt", 0.6))
+    ]
+    expected = difference_interval(*([from_hex(row.correct, PICTURES) for row in side] for side in sides))
+    (line,) = (line for line in _section([*sides[0], *sides[1]], "Means over tasks")[1:] if line[1] == "vpt")
+    assert [float(end) for end in line[4].split(" to ")] == pytest.approx(
+        [expected.low, expected.high], abs=1e-4
+    )
+    assert line[5] == ""
 
 
 def test_more_tasks_make_the_mean_surer() -> None:
