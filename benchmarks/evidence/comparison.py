@@ -57,19 +57,19 @@ _TINY, _EMBEDDED, LARGE = GROUPS.values()
 SMALL = (*_TINY[: len(PHOTOGRAPHS)], *_EMBEDDED, *_TINY[len(PHOTOGRAPHS) :])
 FEW_SHOT_SETTINGS = _TINY[:2]
 
-_HIGH, _MIDDLE, _LOW = (3e-2, 1e-2, 3e-3), (1e-2, 3e-3, 1e-3), (1e-3, 3e-4, 1e-4)
+_HIGH, _LOW = (1e-2, 3e-3), (1e-3, 3e-4)
 ALL = (
     Competitor(AUTO, options={"method": AUTO}),
     Competitor("default"),
-    Competitor("dvpt-plus", _MIDDLE, {"method": "dvpt-plus"}),
+    Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus"}),
     Competitor("linear", options={"method": "linear"}),
     Competitor("dvpt", _HIGH, {"method": "dvpt"}),
     Competitor("bias", _HIGH, {"method": "bias"}),
-    Competitor("adapter-8", _MIDDLE, table.options_of("sequential-8")),
+    Competitor("adapter-8", _HIGH, table.options_of("sequential-8")),
     Competitor("full", _LOW, {"method": "full"}),
     Competitor("vpt", _HIGH, {"method": "vpt"}),
     Competitor("affine", _HIGH, {"method": "affine"}, finalist=False),
-    Competitor("bottleneck", _MIDDLE, {"method": "bottleneck"}, finalist=False),
+    Competitor("bottleneck", _HIGH, {"method": "bottleneck"}, finalist=False),
 )
 FEW_SHOT_NAMES = (AUTO, "dvpt-plus", "dvpt", "linear")
 

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.evidence.comparison import COMPARISONS
+from benchmarks.evidence.recipe import SUITE as DEFAULT_RECIPE
+from benchmarks.evidence.recipe import recipe_trials
 from benchmarks.evidence.trial import Known, Trial, Variant, best_lr
 from training.methods.table import METHODS as TABLE
 from training.methods.table import options_of
@@ -200,5 +202,6 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "more-seeds": _more_seeds,
         "scale": _scale,
         **COMPARISONS,
+        DEFAULT_RECIPE: recipe_trials,
     }
 )

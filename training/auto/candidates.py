@@ -37,7 +37,7 @@ def options_of(config: SearchConfig, method: str, **changes: Any) -> TrainConfig
     Epochs are for what is trained through the blocks: beside that a head costs nothing.
     """
     row = METHODS[method]
-    idle = row.idle if row.through_blocks else {*row.idle, "epochs"}
+    idle = row.idle if row.through_blocks else {*row.idle, "epochs", "steps"}
     unused = {name: TrainConfig.model_fields[name].default for name in idle}
     return config.plain(**{**unused, "method": method, **changes})
 

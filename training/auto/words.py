@@ -34,7 +34,9 @@ def accuracy_text(one: TriedMethod, pictures: int) -> str:
 
 
 def epochs_text(one: TriedMethod) -> str:
-    """`4 epochs, dropped then`."""
+    """`4 epochs, dropped then`; `at once` where nothing is trained step by step."""
+    if one.epochs == 0:
+        return "at once"
     return f"{one.epochs} epoch{'s' * (one.epochs != 1)}{', dropped then' * one.dropped}"
 
 

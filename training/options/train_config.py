@@ -84,8 +84,8 @@ class TrainConfig(StrictModel):
         f"({defaults_help('prompt_start')})",
     )
     deep: bool = knob(True, METHOD, "every layer has prompts of its own; otherwise they are carried on")
-    meta_net: Literal["shared", "specific"] = knob(
-        "shared", METHOD, "one dynamic prompt for all prompts of a layer, or one for each"
+    meta_net: Literal["shared", "specific", "none"] = knob(
+        "shared", METHOD, "one dynamic prompt for all prompts of a layer, one for each, or none at all"
     )
     meta_layers: int = knob(4, METHOD, "linear maps of the Meta-Net", ge=2, le=16)
     meta_hidden: int = knob(0, METHOD, "width inside the Meta-Net; 0 is D/16", ge=0, le=8192)
