@@ -44,13 +44,18 @@ class Auto:
     def __init__(self, config: SearchConfig, workbench: Workbench) -> None:
         self.config = config
         self._workbench = workbench
-        self.probe = Run(options_of(config, WITHOUT_A_CHOICE), workbench)
-        self.parts = parted(self.probe.data, self.probe.config)
+        probe = Run(options_of(config, WITHOUT_A_CHOICE), workbench)
+        self.parts = parted(probe.data, config)
         self.trials = trials(config, workbench.parted(self.parts.pairs[0])) if self.parts.pairs else {}
         keys = {method: run.identity.key for method, run in self.trials.items()}
-        key = Identity({"candidates": keys, "folds": self.parts.folds}, self.probe.contents).key
+        key = Identity({"candidates": keys, "folds": self.parts.folds}, probe.contents).key
         self.directory = find_directory(config.runs, f"{config.published_name}-auto", key)
         self._rungs = Rungs(config, self.parts, workbench, self.directory)
+
+    def final(self, method: str) -> Run:
+        """The run on all pictures with that method."""
+        options = options_of(self.config, method, runs=self.directory.path, fresh=False)
+        return Run(options, self._workbench)
 
     def execute(self, command: str) -> tuple[Run, Outcome]:
         """Try what was not tried yet, train what is taken, test it once, publish it. Raises Diverged."""
@@ -58,8 +63,7 @@ class Auto:
             decision = self._decide(command)
             LOG.info("auto: %s; %s", decision.method, decision.choice.why)
             began = time.perf_counter()
-            options = options_of(self.config, decision.method, runs=self.directory.path, fresh=False)
-            run = Run(options, self._workbench)
+            run = self.final(decision.method)
             outcome = run.execute(command, calibration=decision.calibration, choice=decision.choice)
             row = row_of(run, outcome, time.perf_counter() - began)
             values = Parameters.of(run.method).with_head

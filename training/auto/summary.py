@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from training.auto.auto import WITHOUT_A_CHOICE, Auto
-from training.auto.candidates import Candidate, candidate_of, options_of
+from training.auto.candidates import Candidate, candidate_of
 from training.auto.words import choice_lines
 from training.harmless import harmless
 from training.run.dry_run import dry_run, measure, trial_s
@@ -17,10 +17,9 @@ from training.search.search_config import SearchConfig
 
 def auto(config: SearchConfig, command: str) -> str:
     """Choose, or say what would be done, and sum it up."""
-    workbench = Workbench(KEPT_BYTES)
-    chooser = Auto(config, workbench)
+    chooser = Auto(config, Workbench(KEPT_BYTES))
     if config.dry_run:
-        return planned(chooser, workbench)
+        return planned(chooser)
     run, outcome = chooser.execute(command)
     lines: list[str] = []
     if choice := outcome.findings.choice:
@@ -45,25 +44,24 @@ class _Cost:
         return f"{self.candidate.method}: {self.candidate.values:,} values, {epochs}"
 
 
-def planned(chooser: Auto, workbench: Workbench) -> str:
+def planned(chooser: Auto) -> str:
     """What would be tried, and what each candidate and all of it would cost."""
     if not chooser.parts.pairs:
         why = f"nothing can be chosen: {chooser.parts.why}; {WITHOUT_A_CHOICE} would be trained"
-        return f"{why}\n{dry_run(chooser.probe)}"
+        return f"{why}\n{dry_run(chooser.final(WITHOUT_A_CHOICE))}"
     costs = [_cost(run) for run in chooser.trials.values()]
     tried = chooser.parts.folds or 1
     dearest = sorted((cost.whole_s for cost in costs if not cost.candidate.at_once), reverse=True)
     whole_s = 0.0 if chooser.parts.folds else sum(dearest[: max(2, len(dearest) // 2)])
     most_s = tried * sum(cost.short_s for cost in costs) + whole_s
     last = max(costs, key=lambda cost: cost.whole_s).candidate.method
-    final = Run(options_of(chooser.config, last), workbench)
     return "\n".join(
         [
             f"{len(costs)} candidates, chosen on {_where(chooser)}:",
             *(f"  {cost}" for cost in costs),
             f"time: at most about {duration(most_s)} for the choice",
             f"then the one that is taken, on all training pictures; {last} would be the dearest:",
-            *(f"  {line}" for line in dry_run(final).splitlines()),
+            *(f"  {line}" for line in dry_run(chooser.final(last)).splitlines()),
         ]
     )
 
