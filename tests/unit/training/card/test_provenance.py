@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from training.card.provenance import (
     Calibrated,
+    Choice,
     DataFacts,
     EarlyStopping,
     Metrics,
@@ -17,6 +18,7 @@ from training.card.provenance import (
     Provenance,
     Seeds,
     StartedFrom,
+    TriedMethod,
 )
 from training.data.departures import DrawnByFormula, OtherSize
 
@@ -45,6 +47,13 @@ DATA = st.builds(
     DataFacts, source=WORDS, trained_on=st.sampled_from(["train", "trainval"]), pictures=COUNTS,
     train_sha256=DIGESTS, val_sha256=st.none() | DIGESTS, test_sha256=st.none() | DIGESTS,
 )  # fmt: skip
+TRIED = st.builds(
+    TriedMethod, method=WORDS, values=COUNTS, epochs=COUNTS, dropped=st.booleans(), accuracy=MEASURED,
+    behind=st.none() | st.floats(-1, 1), behind_error=MEASURED,
+)  # fmt: skip
+CHOICES = st.builds(
+    Choice, pictures=COUNTS, folds=COUNTS, tried=st.lists(TRIED, max_size=3).map(tuple), why=WORDS
+)
 PROVENANCES = st.builds(
     Provenance,
     method=WORDS,
@@ -52,6 +61,7 @@ PROVENANCES = st.builds(
     metrics=METRICS,
     early_stopping=st.none() | st.builds(EarlyStopping, epoch=COUNTS, val_accuracy=PARTS),
     calibration=st.none() | CALIBRATED,
+    choice=st.none() | CHOICES,
     data=DATA,
     departures=st.lists(DEPARTURES, max_size=3).map(tuple),
     splits_made=st.lists(WORDS, max_size=3).map(tuple),
@@ -75,7 +85,7 @@ def test_provenance_is_read_as_it_was_written(provenance: Provenance) -> None:
 @given(PROVENANCES)
 def test_what_does_not_apply_is_left_out_and_options_are_whole(provenance: Provenance) -> None:
     plain = provenance.plain()
-    for name in ("early_stopping", "calibration", "warm_start"):
+    for name in ("early_stopping", "calibration", "choice", "warm_start"):
         assert (name in plain) == (getattr(provenance, name) is not None)
     assert plain["options"] == provenance.options
 
