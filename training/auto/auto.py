@@ -44,18 +44,13 @@ class Auto:
     def __init__(self, config: SearchConfig, workbench: Workbench) -> None:
         self.config = config
         self._workbench = workbench
-        probe = Run(options_of(config, WITHOUT_A_CHOICE), workbench)
-        self.parts = parted(probe.data, config)
+        self.probe = Run(options_of(config, WITHOUT_A_CHOICE), workbench)
+        self.parts = parted(self.probe.data, self.probe.config)
         self.trials = trials(config, workbench.parted(self.parts.pairs[0])) if self.parts.pairs else {}
         keys = {method: run.identity.key for method, run in self.trials.items()}
-        key = Identity({"candidates": keys, "folds": self.parts.folds}, probe.contents).key
+        key = Identity({"candidates": keys, "folds": self.parts.folds}, self.probe.contents).key
         self.directory = find_directory(config.runs, f"{config.published_name}-auto", key)
         self._rungs = Rungs(config, self.parts, workbench, self.directory)
-
-    def final(self, method: str) -> Run:
-        """The run on all pictures with that method."""
-        options = options_of(self.config, method, runs=self.directory.path, fresh=False)
-        return Run(options, self._workbench)
 
     def execute(self, command: str) -> tuple[Run, Outcome]:
         """Try what was not tried yet, train what is taken, test it once, publish it. Raises Diverged."""
@@ -63,7 +58,8 @@ class Auto:
             decision = self._decide(command)
             LOG.info("auto: %s; %s", decision.method, decision.choice.why)
             began = time.perf_counter()
-            run = self.final(decision.method)
+            options = options_of(self.config, decision.method, runs=self.directory.path, fresh=False)
+            run = Run(options, self._workbench)
             outcome = run.execute(command, calibration=decision.calibration, choice=decision.choice)
             row = row_of(run, outcome, time.perf_counter() - began)
             values = Parameters.of(run.method).with_head

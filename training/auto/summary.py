@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from training.auto.auto import WITHOUT_A_CHOICE, Auto
-from training.auto.candidates import Candidate, candidate_of
+from training.auto.candidates import Candidate, candidate_of, options_of
 from training.auto.words import choice_lines
 from training.harmless import harmless
 from training.run.dry_run import dry_run, measure, trial_s
@@ -17,9 +17,10 @@ from training.search.search_config import SearchConfig
 
 def auto(config: SearchConfig, command: str) -> str:
     """Choose, or say what would be done, and sum it up."""
-    chooser = Auto(config, Workbench(KEPT_BYTES))
+    workbench = Workbench(KEPT_BYTES)
+    chooser = Auto(config, workbench)
     if config.dry_run:
-        return planned(chooser)
+        return planned(chooser, workbench)
     run, outcome = chooser.execute(command)
     lines: list[str] = []
     if choice := outcome.findings.choice:
@@ -44,11 +45,11 @@ class _Cost:
         return f"{self.candidate.method}: {self.candidate.values:,} values, {epochs}"
 
 
-def planned(chooser: Auto) -> str:
+def planned(chooser: Auto, workbench: Workbench) -> str:
     """What would be tried, and what each candidate and all of it would cost."""
     if not chooser.parts.pairs:
         why = f"nothing can be chosen: {chooser.parts.why}; {WITHOUT_A_CHOICE} would be trained"
-        return f"{why}\n{dry_run(chooser.final(WITHOUT_A_CHOICE))}"
+        return f"{why}\n{dry_run(_final(chooser, WITHOUT_A_CHOICE, workbench))}"
     costs = [_cost(run) for run in chooser.trials.values()]
     tried = chooser.parts.folds or 1
     dearest = sorted((cost.whole_s for cost in costs if not cost.candidate.at_once), reverse=True)
@@ -61,9 +62,14 @@ def planned(chooser: Auto) -> str:
             *(f"  {cost}" for cost in costs),
             f"time: at most about {duration(most_s)} for the choice",
             f"then the one that is taken, on all training pictures; {last} would be the dearest:",
-            *(f"  {line}" for line in dry_run(chooser.final(last)).splitlines()),
+            *(f"  {line}" for line in dry_run(_final(chooser, last, workbench)).splitlines()),
         ]
     )
+
+
+def _final(chooser: Auto, method: str, workbench: Workbench) -> Run:
+    """The run on all pictures that would be, if that method is taken."""
+    return Run(options_of(chooser.config, method, runs=chooser.directory.path), workbench)
 
 
 def _cost(run: Run) -> _Cost:
