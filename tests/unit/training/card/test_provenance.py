@@ -35,6 +35,13 @@ DEPARTURES = st.one_of(
         official_pictures=COUNTS,
     ),
 )  # fmt: skip
+TRIED = st.builds(
+    TriedMethod, method=WORDS, values=COUNTS, epochs=COUNTS, dropped=st.booleans(), accuracy=MEASURED,
+    behind=st.none() | st.floats(-1, 1), behind_error=MEASURED,
+)  # fmt: skip
+CHOICES = st.builds(
+    Choice, pictures=COUNTS, folds=COUNTS, tried=st.lists(TRIED, max_size=3).map(tuple), why=WORDS
+)
 METRICS = st.builds(
     Metrics, split=st.sampled_from(["val", "test"]), accuracy=PARTS, accuracy_low=PARTS, accuracy_high=PARTS,
     pictures=COUNTS, calibration_error=MEASURED,
@@ -47,13 +54,6 @@ DATA = st.builds(
     DataFacts, source=WORDS, trained_on=st.sampled_from(["train", "trainval"]), pictures=COUNTS,
     train_sha256=DIGESTS, val_sha256=st.none() | DIGESTS, test_sha256=st.none() | DIGESTS,
 )  # fmt: skip
-TRIED = st.builds(
-    TriedMethod, method=WORDS, values=COUNTS, epochs=COUNTS, dropped=st.booleans(), accuracy=MEASURED,
-    behind=st.none() | st.floats(-1, 1), behind_error=MEASURED,
-)  # fmt: skip
-CHOICES = st.builds(
-    Choice, pictures=COUNTS, folds=COUNTS, tried=st.lists(TRIED, max_size=3).map(tuple), why=WORDS
-)
 PROVENANCES = st.builds(
     Provenance,
     method=WORDS,
@@ -61,7 +61,6 @@ PROVENANCES = st.builds(
     metrics=METRICS,
     early_stopping=st.none() | st.builds(EarlyStopping, epoch=COUNTS, val_accuracy=PARTS),
     calibration=st.none() | CALIBRATED,
-    choice=st.none() | CHOICES,
     data=DATA,
     departures=st.lists(DEPARTURES, max_size=3).map(tuple),
     splits_made=st.lists(WORDS, max_size=3).map(tuple),
@@ -74,6 +73,7 @@ PROVENANCES = st.builds(
     command=WORDS,
     parameters=st.builds(ParameterCounts, with_head=COUNTS, without_head=COUNTS),
     warm_start=st.none() | st.builds(StartedFrom, version=WORDS, tensors=WORDS),
+    choice=st.none() | CHOICES,
 )
 
 
@@ -85,9 +85,10 @@ def test_provenance_is_read_as_it_was_written(provenance: Provenance) -> None:
 @given(PROVENANCES)
 def test_what_does_not_apply_is_left_out_and_options_are_whole(provenance: Provenance) -> None:
     plain = provenance.plain()
-    for name in ("early_stopping", "calibration", "choice", "warm_start"):
+    for name in ("early_stopping", "calibration", "warm_start"):
         assert (name in plain) == (getattr(provenance, name) is not None)
     assert plain["options"] == provenance.options
+    assert ("choice" in plain) == (provenance.choice is not None)
 
 
 def test_an_error_that_is_no_number_is_none() -> None:
