@@ -49,23 +49,27 @@ def planned(chooser: Auto, workbench: Workbench) -> str:
     """What would be tried, and what each candidate and all of it would cost."""
     if not chooser.parts.pairs:
         why = f"nothing can be chosen: {chooser.parts.why}; {WITHOUT_A_CHOICE} would be trained"
-        return f"{why}\n{dry_run(chooser.probe)}"
+        return f"{why}\n{dry_run(_final(chooser, WITHOUT_A_CHOICE, workbench))}"
     costs = [_cost(run) for run in chooser.trials.values()]
     tried = chooser.parts.folds or 1
     dearest = sorted((cost.whole_s for cost in costs if not cost.candidate.at_once), reverse=True)
     whole_s = 0.0 if chooser.parts.folds else sum(dearest[: max(2, len(dearest) // 2)])
     most_s = tried * sum(cost.short_s for cost in costs) + whole_s
     last = max(costs, key=lambda cost: cost.whole_s).candidate.method
-    final = Run(options_of(chooser.config, last), workbench)
     return "\n".join(
         [
             f"{len(costs)} candidates, chosen on {_where(chooser)}:",
             *(f"  {cost}" for cost in costs),
             f"time: at most about {duration(most_s)} for the choice",
             f"then the one that is taken, on all training pictures; {last} would be the dearest:",
-            *(f"  {line}" for line in dry_run(final).splitlines()),
+            *(f"  {line}" for line in dry_run(_final(chooser, last, workbench)).splitlines()),
         ]
     )
+
+
+def _final(chooser: Auto, method: str, workbench: Workbench) -> Run:
+    """The run on all pictures that would be, if that method is taken."""
+    return Run(options_of(chooser.config, method, runs=chooser.directory.path), workbench)
 
 
 def _cost(run: Run) -> _Cost:

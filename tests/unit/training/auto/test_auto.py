@@ -189,11 +189,16 @@ def test_no_checkpoints_of_trials_are_left(new_auto: NewAuto, pictures: Path) ->
 
 def test_test_pictures_are_not_opened_before_the_method_is_chosen(new_auto: NewAuto, pictures: Path) -> None:
     config = new_auto(pictures)
-    for path in (pictures / "test").rglob("*.png"):
+    broken = {path: path.read_bytes() for path in (pictures / "test").rglob("*.png")}
+    for path in broken:
         path.write_bytes(b"no picture")
     with pytest.raises(DataUnusable, match="12 of 12 pictures"):
         run(config)
     assert len(rows_of(config)) == 7
+    for path, content in broken.items():
+        path.write_bytes(content)
+    run(config)
+    assert [row.split for row in rows_of(config)] == ["val"] * 7 + ["test"]
 
 
 def test_candidates_that_diverge_are_out(new_auto: NewAuto, pictures: Path) -> None:
@@ -281,6 +286,16 @@ def test_other_pictures_are_another_choice(new_auto: NewAuto, few: Path) -> None
     assert Auto(config, Workbench()).directory == first
     assert Auto(new_auto(few, epochs=2), Workbench()).directory != first
     (few / "train" / "amber" / "000.png").unlink()
+    assert Auto(config, Workbench()).directory != first
+
+
+def test_other_pictures_are_another_run_where_nothing_can_be_chosen(
+    new_auto: NewAuto, picture_folder: Make
+) -> None:
+    data = picture_folder(train=1, test=2)
+    config = new_auto(data)
+    first = Auto(config, Workbench()).directory
+    (data / "train" / "amber" / "000.png").write_bytes((data / "test" / "amber" / "000.png").read_bytes())
     assert Auto(config, Workbench()).directory != first
 
 

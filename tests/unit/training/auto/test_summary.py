@@ -70,7 +70,7 @@ def test_a_dry_run_says_what_would_be_tried_and_tries_nothing(
     data = picture_folder(**counts, test=2)
     assert main([*flags, "--data", str(data), "--epochs", "16", "--dry-run"]) == 0
     output = capsys.readouterr().out
-    for part in (*told, "publishing: colours to", "nothing was trained or written"):
+    for part in (*told, "publishing: colours to", "/colours-auto-", "nothing was trained or written"):
         assert part in output
     assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from training.card.provenance import (
     Calibrated,
+    Choice,
     DataFacts,
     EarlyStopping,
     LinearHeadBeside,
@@ -18,6 +19,7 @@ from training.card.provenance import (
     Provenance,
     Seeds,
     StartedFrom,
+    TriedMethod,
 )
 from training.data.departures import DrawnByFormula, OtherSize
 
@@ -34,6 +36,13 @@ DEPARTURES = st.one_of(
         official_pictures=COUNTS,
     ),
 )  # fmt: skip
+TRIED = st.builds(
+    TriedMethod, method=WORDS, values=COUNTS, epochs=COUNTS, dropped=st.booleans(), accuracy=MEASURED,
+    behind=st.none() | st.floats(-1, 1), behind_error=MEASURED,
+)  # fmt: skip
+CHOICES = st.builds(
+    Choice, pictures=COUNTS, folds=COUNTS, tried=st.lists(TRIED, max_size=3).map(tuple), why=WORDS
+)
 METRICS = st.builds(
     Metrics, split=st.sampled_from(["val", "test"]), accuracy=PARTS, accuracy_low=PARTS, accuracy_high=PARTS,
     pictures=COUNTS, calibration_error=MEASURED,
@@ -70,6 +79,7 @@ PROVENANCES = st.builds(
     command=WORDS,
     parameters=st.builds(ParameterCounts, with_head=COUNTS, without_head=COUNTS),
     warm_start=st.none() | st.builds(StartedFrom, version=WORDS, tensors=WORDS),
+    choice=st.none() | CHOICES,
 )
 
 
@@ -84,6 +94,7 @@ def test_what_does_not_apply_is_left_out_and_options_are_whole(provenance: Prove
     for name in ("early_stopping", "calibration", "linear_head", "warm_start"):
         assert (name in plain) == (getattr(provenance, name) is not None)
     assert plain["options"] == provenance.options
+    assert ("choice" in plain) == (provenance.choice is not None)
 
 
 def test_an_error_that_is_no_number_is_none() -> None:
