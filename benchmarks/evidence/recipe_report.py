@@ -12,8 +12,8 @@ _INTRODUCTION = """## The default recipe, part by part
 
 dvpt-plus as `dvpt-train` trains it by default, and with one thing changed: accuracy on val after training on
 train, so that no test picture chooses a default. The difference is the mean over settings and seeds, each
-with the default's run of the same seed, with its 95 % interval (Student's t over these pairs, which takes settings
-for a sample of others).
+beside the default's run of the same seed, with its 95 % interval (Student's t over these pairs, which takes
+settings for a sample of others).
 
     python -m benchmarks.evidence run default-recipe"""
 
