@@ -232,8 +232,12 @@ class Training:
             if self._held_back is not None and record.epoch == self._held_back.epochs:
                 self.held_back_logits = self._held_back.logits()
             self._remember(record)
-        run.save(self._checkpoint())
+        self.save(run)
         return record
+
+    def save(self, run: RunDirectory) -> None:
+        """Replace the run's checkpoint by what training has come to."""
+        run.save(self._checkpoint())
 
     def _epoch(self, pictures: Pictures, bar: "tqdm[Any]") -> Epoch:
         epoch = self.begin_epoch(len(pictures.labels))

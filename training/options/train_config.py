@@ -208,8 +208,8 @@ class TrainConfig(StrictModel):
     hold_back: float | None = knob(
         None,
         DATA,
-        "part of the epochs that is trained without val, which is then answered for temperature and "
-        f"--linear-floor; 0 trains on all from the start ({defaults_help('hold_back')})",
+        "part of the epochs that is trained without --val-fraction of the pictures, which are answered then, "
+        f"for temperature and --linear-floor; 0 trains on all from the start ({defaults_help('hold_back')})",
         ge=0,
         lt=1,
     )

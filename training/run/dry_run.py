@@ -68,7 +68,7 @@ def measure(run: Run) -> Costs:
     inputs = pixels if run.config.augments else run.method.inputs(pixels)
     computed = time.perf_counter()
     pictures = Pictures(inputs, torch.tensor(few.labels))
-    step_s = run.new_training().rehearse(pictures, size, TIMED_STEPS)
+    step_s = run.new_training(hold_back=False).rehearse(pictures, size, TIMED_STEPS)
     seen = run.decoder.load(few)
     trained = time.perf_counter()
     predict_logits(answer_of_method(run.method, run.device), run.device, [seen])

@@ -127,6 +127,24 @@ class Run:
         ):
             return self._execute(command, with_card=card, calibration=calibration, choice=choice)
 
+    def start(self) -> None:
+        """Prompts begin as tokens, and the head as the linear head of what it is given then, if so asked."""
+        config, rows = self.config, torch.arange(len(self.train))
+        if self._held_back is not None:
+            rows = self._held_back.early(len(rows))
+        if config.method == "linear" and config.head_first:
+            load_head(self.method.head, self.linear.head)
+            return
+        if not config.head_first and config.prompt_start != "tokens":
+            return
+        pixels = self.decoder.load(self.train, "decoding the training pictures")
+        if config.prompt_start == "tokens" and self.warm is None:
+            some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))[:64]
+            start_from_tokens(self.method.module, self.backbone, pixels[rows[some]], config.seed)
+        if config.head_first and not (self.warm and self.warm.with_head):
+            features = head_inputs(self.method, self.method.inputs(pixels), self.device)
+            load_head(self.method.head, self.linear.head_of(rows, features))
+
     def explain(self) -> None:
         """Log why nothing is resumed, where a run of the same name was trained before."""
         if (self.directory.path / CHECKPOINT).exists():
@@ -137,13 +155,19 @@ class Run:
             changes = "; ".join(self.identity.changes_from(other)) or "what it was made with"
             LOG.info("a new run, in %s; %s differs in: %s", self.directory.path, path.name, changes)
 
-    def new_training(self) -> Training:
-        """The loop, before its first step."""
+    def new_training(self, *, hold_back: bool = True) -> Training:
+        """The loop, before its first step; pictures are held back where the options say so."""
         rate = self.config.drop_path or 0.0
         paths = partial(dropped_paths, self.backbone, rate)
         augmentation = augmentation_of(self.config, self.backbone.config, len(self.data.classes))
         return Training(
-            self.method, self.config, self.device, paths, self._class_weights, augmentation, self._held_back
+            self.method,
+            self.config,
+            self.device,
+            paths,
+            self._class_weights,
+            augmentation,
+            self._held_back if hold_back else None,
         )
 
     @property
@@ -166,8 +190,8 @@ class Run:
         late = round(epochs * (config.hold_back or 0.0))
         if config.train_split == "train" or not METHODS[config.method].served or not 0 < late < epochs:
             return None
-        val = len(self.data.splits.get("val", ()))
-        rows = rows_to_hold_back(self.train.labels, val, config.val_fraction, config.split_seed)
+        labels = torch.tensor(self.train.labels)
+        rows = rows_to_hold_back(labels, self.linear.head.out_of_fold, config.val_fraction, config.split_seed)
         if rows is None:
             return None
         split = self.train.rows(rows.tolist())
@@ -259,28 +283,12 @@ class Run:
                 self.directory.path, len(training.history), self.config.epochs,
             )  # fmt: skip
         else:
-            self._start()
+            self.start()
         if not training.finished:
             self._train(training)
+        elif checkpoint is None:  # there is nothing to train
+            training.save(self.directory)
         return training, training.keep_best()
-
-    def _start(self) -> None:
-        """Prompts begin as tokens, and the head as the linear head of what it is given then, if so asked."""
-        config, rows = self.config, torch.arange(len(self.train))
-        if self._held_back is not None:
-            rows = self._held_back.early(len(rows))
-        if config.method == "linear" and config.head_first:
-            load_head(self.method.head, self.linear.head)
-            return
-        if not config.head_first and config.prompt_start != "tokens":
-            return
-        pixels = self.decoder.load(self.train, "decoding the training pictures")
-        if config.prompt_start == "tokens" and self.warm is None:
-            some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))[:64]
-            start_from_tokens(self.method.module, self.backbone, pixels[rows[some]], config.seed)
-        if config.head_first and not (self.warm and self.warm.with_head):
-            features = head_inputs(self.method, self.method.inputs(pixels), self.device)
-            load_head(self.method.head, self.linear.head_of(rows, features))
 
     def _train(self, training: Training) -> None:
         self.speed_up()

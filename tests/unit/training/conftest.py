@@ -93,8 +93,8 @@ def _row(cell: Cell, accuracies: tuple[float, ...], facts: dict[str, Any]) -> Ce
         "key": cell.key, "task": cell.task.name, "method": cell.config.method, "percent": cell.percent,
         "prompts": prompts, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
         "epochs": 15, "trials": 6, "val_accuracy": 0.8, "accuracies": " ".join(map(repr, accuracies)),
-        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + prompts,
-        "parameters_without_head": 100 * prompts, "training_seconds": 90.0,
+        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + (prompts or 10),
+        "parameters_without_head": 100 * (prompts or 10), "training_seconds": 90.0,
         "total_seconds": 1000.0, "backbone": "vit_base_patch16_224.orig_in21k", "image_size": 224,
         "splits_made": None, "directory": "runs/x",
     }  # fmt: skip

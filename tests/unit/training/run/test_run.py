@@ -308,7 +308,7 @@ def test_the_head_starts_as_the_linear_head_of_what_it_is_given(
 ) -> None:
     folder = picture_folder(train=14, val=7, test=2)
     run = Run(new_config(data=folder, method="affine", hold_back=0.0))
-    run._start()
+    run.start()
     pixels = run.decoder.load(run.held_out)
     started = run.method.logits(pixels)
     torch.testing.assert_close(
