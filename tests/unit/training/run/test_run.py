@@ -231,14 +231,14 @@ def test_a_temperature_is_folded_in_from_pictures_that_were_not_trained_on(
     options: dict[str, Any] = {"epochs": 0}
     if method != "linear":
         options = {"lr": 0.02, "epochs": 6, "linear_floor": False}
-    options |= {"data": picture_folder(train=14, val=7, test=6), "train_split": split, "method": method}
+    options |= {"data": picture_folder(train=28, val=8, test=6), "train_split": split, "method": method}
     _, plain = train(new_config(**options, calibrate=False))
     _, found = train(new_config(**options))
     assert found.run == plain.run  # what was trained is used again
     facts = found.provenance.calibration
     assert facts is not None
-    of_all = {"train": 42, "trainval": 63}
-    assert facts.pictures == (of_all[split] if method == "linear" else 21)
+    of_all, unseen = {"train": (84, 24), "trainval": (108, 21)}[split]
+    assert facts.pictures == (of_all if method == "linear" else unseen)
     before, after = plain.findings.predictions, found.findings.predictions
     assert torch.equal(before.predicted, after.predicted)
     torch.testing.assert_close(after.logits * facts.temperature, before.logits, rtol=0.02, atol=0.02)
@@ -259,19 +259,18 @@ def test_without_pictures_to_fit_it_on_there_is_no_temperature(new_config: New, 
 def test_pictures_held_back_are_answered_before_they_are_trained_on(
     new_config: New, picture_folder: Make
 ) -> None:
-    run, _ = train(new_config(data=picture_folder(train=14, val=7, test=2), epochs=4, hold_back=0.5))
+    run, _ = train(new_config(data=picture_folder(train=28, val=8, test=2), epochs=4, hold_back=0.5))
     checkpoint = run.directory.load()
     assert checkpoint is not None
-    assert checkpoint.held_back["logits"].shape == (21, 3)
+    assert run._held_back is not None
+    held = set(run._held_back.rows.tolist())
+    assert checkpoint.held_back["logits"].shape == (len(held), 3)
     training = run.new_training()
-    sizes = []
     for record in checkpoint.history:
-        epoch = training.begin_epoch(len(run.train))
-        rows = torch.cat(epoch.batches)
-        sizes.append(len(rows))
-        assert (int(rows.max()) < 42) == (record.epoch <= 2)  # train comes first
+        rows = torch.cat(training.begin_epoch(len(run.train)).batches).tolist()
+        seen = set(range(108)) - (held if record.epoch <= 2 else set())
+        assert sorted(rows) == sorted(seen)
         training.history.append(record)
-    assert sizes == [42, 42, 63, 63]
 
 
 def test_a_known_temperature_is_folded_in_instead(new_config: New, picture_folder: Make) -> None:
@@ -284,7 +283,7 @@ def test_a_known_temperature_is_folded_in_instead(new_config: New, picture_folde
 
 @pytest.mark.slow
 def test_what_is_worse_than_a_linear_head_ends_as_one(new_config: New, picture_folder: Make) -> None:
-    folder = picture_folder(train=14, val=7, test=6)
+    folder = picture_folder(train=28, val=8, test=6)
     _, linear = train(new_config(data=folder, method="linear", epochs=0))
     ruined = {"data": folder, "method": "dvpt-plus", "lr": 30.0, "epochs": 4}
     _, floored = train(new_config(**ruined))
