@@ -43,8 +43,7 @@ def model_card(
             "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
             *_chosen(findings.choice, provenance.method),
             "## Options and data\n\n" + _listing(provenance),
-            "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
-            + _history_table(findings.history),
+            "## Learning curve\n\n" + _learning(findings.history),
             "## Calibration\n\n![Accuracy by probability](reliability.png)\n\n" + _calibration(findings),
             "## Classes\n\n![F1 of each class](classes.png)\n\n" + _class_table(rows),
             "## Confusions\n\n![Confusion matrix](confusion-matrix.png)\n\n"
@@ -117,8 +116,13 @@ def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str
         f"Accuracy on {findings.split}: **{accuracy:.4f}** (95 % interval {interval.text()}: Wilson's, of "
         f"{len(findings.predictions.labels)} pictures), measured on {measured}. "
         f"Balanced over classes: {findings.predictions.balanced_accuracy:.4f}.{_one_answer(findings)}"
-        f"{_linear(findings, provenance)}"
+        f"{_floor(findings)}{_linear(findings, provenance)}"
     )
+
+
+def _floor(findings: Findings) -> str:
+    """That a linear head stands in for what was trained, and why."""
+    return f" **It is a linear head, which was right for {findings.floor}.**" if findings.floor else ""
 
 
 def _linear(findings: Findings, provenance: Provenance) -> str:
@@ -195,6 +199,13 @@ def _plain(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "; ".join(map(str, value)) or "none"
     return str(value)
+
+
+def _learning(history: Sequence[EpochRecord]) -> str:
+    """Plot and table, or that there was nothing to learn step by step."""
+    if not history:
+        return "None: the head was computed at once from features."
+    return "![Loss and accuracy over epochs](learning-curve.png)\n\n" + _history_table(history)
 
 
 def _history_table(history: Sequence[EpochRecord]) -> str:

@@ -310,7 +310,7 @@ class Run:
         if own >= other:
             return None
         floor = Floor(own, other, len(labels))
-        LOG.warning("ends as a linear head: %s", floor)
+        LOG.warning("ends as a linear head, which was right for %s", floor)
         return floor
 
     def _linear_beside(self) -> LinearBeside | None:

@@ -54,6 +54,8 @@ def _notes(findings: Findings, facts: Provenance) -> list[str]:
     lines = []
     if stopped := facts.early_stopping:
         lines.append(f"best epoch on val, which counts: {stopped.epoch} ({stopped.val_accuracy:.4f})")
+    if floor := findings.floor:
+        lines.append(f"published as a linear head, which was right for {floor}")
     if found := findings.calibration:
         lines.append(
             f"temperature: {found.temperature:.3f}; calibration error {findings.uncalibrated.error:.4f} "

@@ -21,6 +21,7 @@ from training.loop.evaluate import answer_of_adapter, predict_logits
 from training.options.arguments import parse_arguments
 from training.options.train_config import TrainConfig
 from training.run.run import Outcome, Run
+from training.run.summary import summary
 from training.run_directory import Checkpoint, RunDirectory
 
 New = Callable[..., TrainConfig]
@@ -286,10 +287,13 @@ def test_what_is_worse_than_a_linear_head_ends_as_one(new_config: New, picture_f
     folder = picture_folder(train=28, val=8, test=6)
     _, linear = train(new_config(data=folder, method="linear", epochs=0))
     ruined = {"data": folder, "method": "dvpt-plus", "lr": 30.0, "epochs": 4}
-    _, floored = train(new_config(**ruined))
+    run, floored = train(new_config(**ruined))
     store = Store.open(floored.store)
     assert store.config("colours", floored.version or 0).options.kind == "linear"
     assert floored.provenance.linear_floor is not None
+    assert "published as a linear head, which was right for" in summary(run, floored)
+    card = store.card("colours", floored.version or 0)["README.md"].decode()
+    assert "**It is a linear head, which was right for" in card
     assert floored.provenance.linear_floor.own < floored.provenance.linear_floor.linear
     facts = [outcome.provenance.calibration for outcome in (linear, floored)]
     assert facts[0] is not None
