@@ -30,7 +30,7 @@ def _searched(rates: Sequence[float]) -> Iterator[Row]:
 
 
 def test_every_method_that_searches_tries_equally_many_rates() -> None:
-    assert {len(one.lrs) for one in ALL if one.lrs} == {3}
+    assert {len(one.lrs) for one in ALL if one.lrs} == {2}
     assert {one.name for one in ALL if not one.lrs} == {"auto", "default", "linear"}
 
 
