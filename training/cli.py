@@ -46,6 +46,7 @@ def _train(config: SearchConfig, command: str) -> str:
     from training.run.publish import published_lines  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
     from training.run.summary import summary  # noqa: PLC0415
+    from training.run.workbench import KEPT_BYTES, Workbench  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
     if config.check:
@@ -55,7 +56,8 @@ def _train(config: SearchConfig, command: str) -> str:
         return auto(config, command)
     if config.search:
         return search(config, command)
-    run = Run(config.plain())
+    # Pictures are decoded once for the linear head, the training and the test.
+    run = Run(config.plain(), Workbench(KEPT_BYTES))
     if config.dry_run:
         return dry_run(run)
     run.explain()

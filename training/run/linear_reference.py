@@ -56,12 +56,8 @@ class LinearReference:
 
 
 @torch.no_grad()
-def load_head(module: nn.Module, head: LinearHead) -> bool:
-    """Let a head of one linear map start as `head`; whether it is such a one."""
-    maps = [part for part in module.modules() if isinstance(part, nn.Linear)]
-    if len(maps) != 1:
-        return False
-    (last,) = maps
+def load_head(module: nn.Module, head: LinearHead) -> None:
+    """Let a head of one linear map start as `head`."""
+    (last,) = (part for part in module.modules() if isinstance(part, nn.Linear))
     last.weight.copy_(head.weight)
     last.bias.copy_(head.bias)
-    return True

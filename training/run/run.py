@@ -141,7 +141,8 @@ class Run:
         if config.prompt_start == "tokens" and self.warm is None:
             some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))[:64]
             start_from_tokens(self.method.module, self.backbone, pixels[rows[some]], config.seed)
-        if config.head_first and not (self.warm and self.warm.with_head):
+        one_map = (config.head_layers or 1) == 1
+        if config.head_first and one_map and not (self.warm and self.warm.with_head):
             features = head_inputs(self.method, self.method.inputs(pixels), self.device)
             load_head(self.method.head, self.linear.head_of(rows, features))
 
