@@ -62,7 +62,7 @@ def probe(task: str, extract: Extract) -> tuple[float, float]:
 
 
 def _fit(strength: float, inputs: Floats, labels: NDArray[np.int64]) -> Any:
-    model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))  # type: ignore[no-untyped-call]
+    model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
     return model.fit(inputs, labels)
 
 

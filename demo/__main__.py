@@ -1,6 +1,6 @@
 """The whole product in one run: train two tasks, serve them, publish a third while traffic flows.
 
-`make demo` runs it. It needs no download: the backbone and the three tasks are embedded. What it trains stays
+`make demo` runs it. It needs no download: the backbone and its three tasks are embedded. What it trains stays
 in `stores/embedded`, beside what is there, and can be served afterwards; a second run publishes new versions.
 It exits with 1 if a request failed, if the third task's new version never answered, or if a batch never mixed
 tasks.
@@ -94,7 +94,7 @@ def main() -> int:
     if not held:
         print(f"\nSomething did not hold; see {LOG}.")
         return 1
-    write_samples(FOLDER)
+    write_samples(FOLDER, (*FIRST_TASKS, THIRD_TASK))
     print("\nEvery request was answered.")
     print(f"`make serve` serves the three tasks, and {FOLDER}/ has pictures to ask about.")
     return 0

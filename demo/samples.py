@@ -8,6 +8,7 @@ Writes `FOLDER/<task>/<class>.png` (FOLDER is `pictures` unless named) and print
 import argparse
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from training.data.embedded import EMBEDDED_TASKS, load_embedded
@@ -16,9 +17,9 @@ FOLDER = Path("pictures")
 NOT_IN_FILE_NAMES = re.compile(r"[^a-z0-9]+")
 
 
-def write_samples(folder: Path) -> dict[str, list[Path]]:
-    """Write the samples of every embedded task; each task's files, in the order of its classes."""
-    return {task: _write_task(folder / task, task) for task in EMBEDDED_TASKS}
+def write_samples(folder: Path, tasks: Iterable[str] = EMBEDDED_TASKS) -> dict[str, list[Path]]:
+    """Write the samples of embedded tasks; each task's files, in the order of its classes."""
+    return {task: _write_task(folder / task, task) for task in tasks}
 
 
 def _write_task(folder: Path, task: str) -> list[Path]:

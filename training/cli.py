@@ -10,6 +10,7 @@ from adapters.threads import keep_to_cores, wait_briefly
 from training.command import run_command
 from training.errors import DataUnusable
 from training.harmless import harmless
+from training.methods.table import AUTO
 from training.options.arguments import parse_arguments
 from training.options.recipes import RECIPES
 from training.path_text import text_of
@@ -40,18 +41,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(config: SearchConfig, command: str) -> str:
     """Search, say what would be done, or train; what a user wants to know at the end."""
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
+    from training.auto.summary import auto  # noqa: PLC0415
     from training.run.dry_run import dry_run  # noqa: PLC0415
     from training.run.publish import published_lines  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
     from training.run.summary import summary  # noqa: PLC0415
+    from training.run.workbench import KEPT_BYTES, Workbench  # noqa: PLC0415
     from training.search.summary import search  # noqa: PLC0415
 
     if config.check:
         return _check(config)
     keep_to_cores()
+    if config.method == AUTO:
+        return auto(config, command)
     if config.search:
         return search(config, command)
-    run = Run(config.plain())
+    # Pictures are decoded once for the linear head, the training and the test.
+    run = Run(config.plain(), Workbench(KEPT_BYTES))
     if config.dry_run:
         return dry_run(run)
     run.explain()

@@ -6,7 +6,7 @@ DvptError
     ├── DataUnusable      lists, classes or pictures that cannot be trained on
     ├── OptionsUnusable   options, or a file of them, that cannot be read or had together
     ├── MethodUnsuitable  a method that does not go with the input, or cannot be published
-    ├── Diverged          the loss, or a trained value, is no number any more
+    ├── Diverged          the loss, a feature, or a trained value, is no number any more
     ├── NotWritten        a file that could not be written whole, for a full disk or a missing right
     ├── OutOfMemory       host or device have less memory than is needed
     ├── RunInUse          another process is at work in the run directory
@@ -37,7 +37,7 @@ class MethodUnsuitable(TrainingError):
 
 
 class Diverged(TrainingError):
-    """The loss, or a trained value, is no number any more."""
+    """The loss, a feature, or a trained value, is no number any more."""
 
 
 class NotWritten(TrainingError):

@@ -19,6 +19,7 @@ from training.errors import CheckpointDamaged, NotWritten, RunInUse
 
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = ".lock"
+_TENSORS = ("module", "optimizer", "best", "averaged", "held_back")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Checkpoint:
     """What training had reached after the last whole epoch.
 
     `best` is the module of the epoch with the best val accuracy, empty where training does not stop early.
-    `scaler` is the state of float16's loss scale, empty for the other types.
+    `scaler` is the state of float16's loss scale, empty for the other types. `averaged` are the averaged
+    weights and `held_back` the answers to pictures held back, empty where there are none.
     """
 
     module: dict[str, Tensor]
@@ -46,6 +48,8 @@ class Checkpoint:
     history: tuple[EpochRecord, ...]
     best: dict[str, Tensor] = field(default_factory=dict)
     scaler: dict[str, float] = field(default_factory=dict)
+    averaged: dict[str, Tensor] = field(default_factory=dict)
+    held_back: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class RunDirectory:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint, in one file so that a kill leaves the old one or the new one."""
-        parts = {"module": checkpoint.module, "optimizer": checkpoint.optimizer, "best": checkpoint.best}
+        parts = {name: getattr(checkpoint, name) for name in _TENSORS}
         tensors = {
             f"{part}.{name}": value.detach().cpu().contiguous()
             for part, values in parts.items()
@@ -111,8 +115,8 @@ class RunDirectory:
             scaler = json.loads(metadata.get("scaler", "{}"))
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise CheckpointDamaged(f"cannot resume from {path}: {error}; start over with --fresh") from error
-        module, optimizer, best = (part(tensors, f"{name}.") for name in ("module", "optimizer", "best"))
-        return Checkpoint(module, optimizer, history, best, scaler)
+        parts = {name: part(tensors, f"{name}.") for name in _TENSORS}
+        return Checkpoint(history=history, scaler=scaler, **parts)
 
     def _empty(self) -> None:
         """Remove everything but the lock, which others may be waiting at."""

@@ -99,6 +99,20 @@ def difference_interval(correct_a: Runs, correct_b: Runs) -> Interval:
     return Interval(max(middle - half, -1.0), min(middle + half, 1.0), over_seeds)
 
 
+def standard_error(share: float, count: int) -> float:
+    """√(p(1 − p)/n) of a share of `count` pictures; 0 where it is 0 or 1, so that `wilson` says more."""
+    return math.sqrt(share * (1 - share) / count)
+
+
+def paired_standard_error(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> float:
+    """Standard error of accuracy a − b of one run each on the same pictures in one order.
+
+    That of `difference_interval`, so that two runs that answer alike are not told apart by a picture.
+    """
+    differences = np.asarray(correct_a, dtype=np.float64) - np.asarray(correct_b, dtype=np.float64)
+    return math.sqrt(_variance_of_pictures(differences))
+
+
 def _half_square(a: NDArray[np.float64], b: NDArray[np.float64], differences: NDArray[np.float64]) -> float:
     """t²·V + z²·W for two runs or more on each side."""
     (seeds_a, chance_a), (seeds_b, chance_b) = _variance_of_seeds(a), _variance_of_seeds(b)

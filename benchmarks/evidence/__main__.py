@@ -3,56 +3,111 @@
     python -m benchmarks.evidence run NAME…          # do what is not done yet, in order
     python -m benchmarks.evidence report             # writes docs/evidence.md and its plots
 
-A finished run is a row of benchmarks/results/evidence.csv and is not repeated. Needs DVPT_DATA_ROOT.
+A finished run is a row of benchmarks/results/evidence.csv and is not repeated. Several processes can do one
+suite together. Needs DVPT_DATA_ROOT.
 """
 
 import argparse
+import fcntl
+import importlib
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from adapters.store.artifact import TENSORS_FILE
+from benchmarks.evidence.comparison import AUTO
 from benchmarks.evidence.finished_runs import Row, append_row, read_rows
-from benchmarks.evidence.plan import SUITES, Trial, trials
+from benchmarks.evidence.plan import SUITES, trials
 from benchmarks.evidence.report import write_report
 from benchmarks.evidence.training_subset import training_subset
+from benchmarks.evidence.trial import Trial
 from training.errors import Diverged
-from training.options.train_config import TrainConfig
-from training.run.run import Run
+from training.run.run import Outcome, Run
+from training.run.workbench import KEPT_BYTES, Workbench
+from training.search.search_config import SearchConfig
 
 RESULTS = Path("benchmarks/results/evidence.csv")
 FOLDER = Path("runs/evidence")
+COMMAND = "benchmarks.evidence"
+WAIT_S = 10.0
 
 
 def run_suite(name: str) -> None:
-    """Do the trials of one suite that have no row yet; selected values are known once selection is done."""
-    while True:
-        done = {row.key for row in read_rows(RESULTS)}
-        left = [trial for trial in trials(name, read_rows(RESULTS)) if trial.key not in done]
-        if not left:
-            return
-        print(f"{name}: {len(left)} left, now {left[0].name}", flush=True)
-        append_row(RESULTS, train(left[0]))
+    """Do the trials of one suite that have no row yet; selected values are known once selection is done.
+
+    Several processes can do one suite together: each trial is claimed by one of them.
+    """
+    while left := _left(name):
+        if not any(_do(trial, f"{name}: {len(left)} left, now {trial.name}") for trial in left):
+            time.sleep(WAIT_S)  # all are in other hands, and what they select may bring more
+
+
+def _left(name: str) -> list[Trial]:
+    rows = read_rows(RESULTS)
+    done = {row.key for row in rows}
+    return [trial for trial in trials(name, rows) if trial.key not in done]
+
+
+def _do(trial: Trial, title: str) -> bool:
+    """Whether this process did the trial, or found it done meanwhile."""
+    with _claimed(trial) as mine:
+        if mine and trial.key not in {row.key for row in read_rows(RESULTS)}:
+            print(title, flush=True)
+            append_row(RESULTS, train(trial))
+    return mine
+
+
+@contextmanager
+def _claimed(trial: Trial) -> Iterator[bool]:
+    """Whether no other process has the trial; it ends with the process, however that ends."""
+    path = FOLDER / "claims" / trial.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def train(trial: Trial) -> Row:
-    """One run → its row; a run that diverged has accuracy 0."""
-    config = TrainConfig.model_validate(
+    """One run → its row; a run that diverged has accuracy 0. What it publishes is weighed and deleted."""
+    runs, store = FOLDER / "runs" / trial.name, FOLDER / "stores" / trial.name
+    places = {"runs": runs, "store": store, "fresh": True, "device": "cpu"}
+    config = SearchConfig.model_validate(
         trial.options
-        | {
-            "data": training_subset(trial.task, trial.part, trial.seed, FOLDER / "subsets"),
-            "runs": FOLDER / "runs",
-            "store": FOLDER / "no-store",
-            "publish": False,
-            "fresh": True,
-            "device": "cpu",
-        }
+        | {"data": training_subset(trial.task, trial.part, trial.seed, FOLDER / "subsets"), **places}
+        | ({"publish": False} if trial.split == "val" else {})
     )
-    run = Run(config)
+    began = time.process_time()
     try:
-        return Row.of(trial, run.execute("benchmarks.evidence"), len(run.train))
+        if config.method == AUTO:
+            run, outcome = _choose(config)
+        else:
+            run = Run(config.plain())
+            outcome = run.execute(COMMAND)
+        seconds = time.process_time() - began
+        return Row.of(trial, outcome, len(run.train), seconds, _adapter_bytes(store))
     except Diverged:
         return Row.diverged(trial, len(run.train))
     finally:
-        shutil.rmtree(run.directory.path)
+        shutil.rmtree(runs, ignore_errors=True)
+        shutil.rmtree(store, ignore_errors=True)
+
+
+def _choose(config: SearchConfig) -> tuple[Run, Outcome]:
+    """What `--method auto` takes."""
+    chooser = importlib.import_module("training.auto.auto").Auto(config, Workbench(KEPT_BYTES))
+    found: tuple[Run, Outcome] = chooser.execute(COMMAND)
+    return found
+
+
+def _adapter_bytes(store: Path) -> int:
+    """Of the one adapter in the store; 0 without any."""
+    return sum(path.stat().st_size for path in store.glob(f"*/*/{TENSORS_FILE}"))
 
 
 def main() -> None:

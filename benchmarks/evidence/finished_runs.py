@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.evidence.plan import Key, Trial
+from benchmarks.evidence.trial import Key, Trial
 from training.run.run import Outcome
 
 
@@ -16,6 +16,9 @@ class Row:
     """What a trial was and what came of it; accuracy is a part of 1.
 
     `correct` has a bit for each tested picture, in the split's order, so that runs can be compared in pairs.
+    The rest is not known of rows from before it was recorded: the method that was trained in the end, its
+    trained values with the head, processor seconds from pictures to the published adapter, that one's bytes
+    (0 where none is published), and the expected calibration error before and after a temperature.
     """
 
     suite: str
@@ -31,6 +34,12 @@ class Row:
     train_seconds: float
     finished: str
     correct: str
+    method: str = ""
+    values: int | None = None
+    seconds: float | None = None
+    adapter_bytes: int | None = None
+    error_before: float | None = None
+    error_after: float | None = None
 
     @property
     def key(self) -> Key:
@@ -38,13 +47,18 @@ class Row:
         return (self.suite, self.variant, self.lr, self.seed, self.split)
 
     @classmethod
-    def of(cls, trial: Trial, outcome: Outcome, train_pictures: int) -> "Row":
+    def of(
+        cls, trial: Trial, outcome: Outcome, train_pictures: int, seconds: float, adapter_bytes: int
+    ) -> "Row":
         """The row of a finished run."""
         predictions, facts = outcome.findings.predictions, outcome.provenance
+        after = facts.metrics.calibration_error
         return cls(
             trial.suite, trial.task, trial.variant, trial.lr, trial.seed, trial.split, train_pictures,
             len(predictions.labels), round(predictions.accuracy, 6), facts.parameters.without_head,
             facts.training_seconds, _now(), to_hex(predictions.correct),
+            facts.method, facts.parameters.with_head, round(seconds, 1), adapter_bytes,
+            facts.calibration.error_before if facts.calibration else after, after,
         )  # fmt: skip
 
     @classmethod
@@ -72,7 +86,7 @@ def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return [_row(line) for line in csv.DictReader(file)]
+        return [_row(line) for line in csv.DictReader(file, restval="")]
 
 
 def to_hex(correct: Sequence[bool]) -> str:
@@ -91,7 +105,17 @@ def _row(line: dict[str, str]) -> Row:
         line["suite"], line["task"], line["variant"], float(line["lr"]), int(line["seed"]), line["split"],
         int(line["train_pictures"]), int(line["pictures"]), float(line["accuracy"]), int(line["parameters"]),
         float(line["train_seconds"]), line["finished"], line["correct"],
+        line["method"], _whole(line["values"]), _real(line["seconds"]), _whole(line["adapter_bytes"]),
+        _real(line["error_before"]), _real(line["error_after"]),
     )  # fmt: skip
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text else None
+
+
+def _real(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _now() -> str:

@@ -1,75 +1,21 @@
 """What is compared with what: methods, readings of DVPT, amounts of data, and the values that are tried."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
+from benchmarks.evidence.comparison import COMPARISONS
+from benchmarks.evidence.recipe import SUITE as DEFAULT_RECIPE
+from benchmarks.evidence.recipe import recipe_trials
+from benchmarks.evidence.trial import Known, Trial, Variant, best_lr
 from training.methods.table import METHODS as TABLE
 from training.methods.table import options_of
 
-BACKBONE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 SEEDS = (0, 1, 2)
 MORE_SEEDS = (3, 4)
 SMALL_PX, FULL_PX = 64, 224
 PARTS = (0.1, 0.3, 0.5, 0.7)
-Key = tuple[str, str, float, int, str]
-
-
-class Known(Protocol):
-    """As much of a row as selection reads."""
-
-    @property
-    def key(self) -> Key:
-        """Suite, variant, learning rate, seed, split."""
-
-    @property
-    def accuracy(self) -> float:
-        """A part of 1."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to train, and the learning rates it may choose from: as many for every method of a suite."""
-
-    name: str
-    options: Mapping[str, Any]
-    lrs: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One run: on train800 and looked at on val200, or on the whole thousand and tested once."""
-
-    suite: str
-    task: str
-    variant: str
-    lr: float
-    seed: int
-    split: str
-    image_size: int | None
-    part: float = 1.0
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> Key:
-        """What makes two rows the same trial."""
-        return (self.suite, self.variant, self.lr, self.seed, self.split)
-
-    @property
-    def name(self) -> str:
-        """Its file's name."""
-        return f"{self.suite}-{self.variant}-lr{self.lr:g}-seed{self.seed}-{self.split}"
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """As `dvpt-train` takes them."""
-        splits = {"train_split": "train" if self.split == "val" else "trainval", "eval_split": self.split}
-        size = {} if self.image_size is None else {"backbone": BACKBONE, "image_size": self.image_size}
-        run = {"task": self.task, "lr": self.lr, "seed": self.seed, "drop_path": 0.0, "label_smoothing": 0.0}
-        return {**run, **size, **splits, **self.extra}
-
 
 DVPT = {"method": "dvpt"}
 PROMPT_LRS = (3e-2, 1e-2, 3e-3)
@@ -166,18 +112,6 @@ def trials(suite: str, known: Sequence[Known]) -> list[Trial]:
     return list(SUITES[suite](known))
 
 
-def best_lr(suite: str, variant: Variant, known: Sequence[Known]) -> float | None:
-    """The learning rate with the best accuracy on val, the higher one of equals; None until all are tried."""
-    tried = {
-        row.key[2]: row.accuracy
-        for row in known
-        if row.key[:2] == (suite, variant.name) and row.key[4] == "val"
-    }
-    if not set(variant.lrs) <= tried.keys():
-        return None
-    return max(variant.lrs, key=lambda lr: (tried[lr], lr))
-
-
 def _methods(suite: str, variants: Sequence[Variant], px: int, known: Sequence[Known]) -> Iterator[Trial]:
     """Selection on val with seed 0, then the test with each seed."""
     for variant in variants:
@@ -267,5 +201,7 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "augmentation": _augmentation,
         "more-seeds": _more_seeds,
         "scale": _scale,
+        **COMPARISONS,
+        DEFAULT_RECIPE: recipe_trials,
     }
 )

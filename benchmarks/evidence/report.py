@@ -7,20 +7,24 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from benchmarks.evidence.comparison import FEW_SHOT, SUITE
+from benchmarks.evidence.comparison_report import comparison_sections, few_shot_plot
 from benchmarks.evidence.finished_runs import Row, from_hex
 from benchmarks.evidence.plan import (
     AUGMENTATIONS,
     AUGMENTED_TASKS,
-    BACKBONE,
     PARTS,
     READINGS,
     RECIPE,
 )
+from benchmarks.evidence.recipe_report import recipe_section
+from benchmarks.evidence.trial import BACKBONE
 from training.card.markdown import table
 from training.uncertainty import difference_interval
 
 REPORT = Path("docs/evidence.md")
 SCALE_PLOT = Path("docs/evidence-scale.png")
+FEW_SHOT_PLOT = Path("docs/evidence-few-shot.png")
 COMPARED = ("dvpt", "linear", "full")
 # Of the rows that are there; who adds rows on another machine adds the machine.
 MEASURED_ON = (
@@ -30,9 +34,16 @@ MEASURED_ON = (
 
 
 def write_report(rows: Sequence[Row]) -> None:
-    """Write docs/evidence.md and the plot of the data-scale curve."""
+    """Write docs/evidence.md and the plots of its curves."""
+    few_shot = few_shot_plot(rows)
+    if few_shot is not None:
+        FEW_SHOT_PLOT.write_bytes(few_shot)
     parts = [
         _introduction(rows),
+        *comparison_sections(rows),
+        recipe_section(rows),
+        f"![Accuracy over the pictures of each class]({FEW_SHOT_PLOT.name})" if few_shot else "",
+        _earlier(rows),
         _methods(rows, "methods-224", "## Methods, EuroSAT at 224 pixels"),
         _methods(rows, "methods-64", "## Methods, EuroSAT at 64 pixels"),
         _readings(rows),
@@ -49,30 +60,43 @@ def _introduction(rows: Sequence[Row]) -> str:
     days = sorted({row.finished[:10] for row in rows if row.suite != "augmentation"})
     return f"""# Evidence
 
-Which method, and which reading of DVPT, is best on the data at hand. One recipe for all: AdamW, weight decay 1e-4, batch
-50, 15 epochs (heads alone 100), warm-up over a tenth of the steps and a cosine, no augmentation, bfloat16 backbone.
-Learning rates are chosen on val200 after training on train800 with seed 0, from as many values for each method of a
-table; then train800 and val200 together are trained on with each seed, and the last epoch is tested once on 3,000
-pictures. Backbone: `{BACKBONE}`. Readings, more prompts and regularizers are compared at
-one learning rate, without a selection of their own.
+Which method, and which reading of DVPT, is best on the data at hand. Backbone: `{BACKBONE}`, and the
+[embedded one](embedded-backbone.md) where the text says so. Every table is made from the rows of
+`benchmarks/results/evidence.csv`, one for each finished run, with a bit for each test picture:
 
-    python -m benchmarks.evidence run methods-224 readings recipe-224 prompts-224 methods-64 regularizers scale \\
-      augmentation more-seeds
     python -m benchmarks.evidence report
 
-Every finished run is a row of `benchmarks/results/evidence.csv`, with a bit for each test picture. The rows at 224 px of
-seed 0 for DVPT, VPT and linear are those of `python -m benchmarks.real_pictures train` ([results.md](results.md)): the same
-training, on two threads. Differences carry a 95 % interval for other seeds and other pictures
+Differences carry a 95 % interval for other seeds and other pictures
 (`training.uncertainty.difference_interval`: Welch's t for the seeds, the pictures they share beside it; in simulated
 studies it holds the truth in 93 to 100 of 100, and is on average 1.2 times as wide as an interval that knows the true
-variances with five seeds a side, 1.5 times with three, 3 times with two). Where 0 lies inside, the rows do not settle which side is better. A table of k rows has k such intervals, of which one in twenty
-misses by chance. Two seeds say little, and their intervals are as wide as that; where a side has one seed, nothing can
-be said about other seeds, and the interval is marked as that of the pictures alone. ± is the standard deviation between
-seeds; a figure without it is of one seed. `more-seeds` has two seeds more of what three leave open by a hair and has
-not been run; `augmentation` has been run in part.
+variances with five seeds a side, 1.5 times with three, 3 times with two). Where 0 lies inside, the rows do not settle
+which side is better. A table of k rows has k such intervals, of which one in twenty misses by chance. Two seeds say
+little, and their intervals are as wide as that; where a side has one seed, nothing can be said about other seeds, and
+the interval is marked as that of the pictures alone.
 
 Machine: {MEASURED_ON};
 {" to ".join(dict.fromkeys([*days[:1], *days[-1:]]))}. Not measured on a GPU. Seconds are those of one busy core."""
+
+
+def _earlier(rows: Sequence[Row]) -> str:
+    """What the tables from before the comparison have in common."""
+    if not any(row.suite not in (SUITE, FEW_SHOT) for row in rows):
+        return ""
+    return """## Under an earlier recipe, EuroSAT
+
+The tables below are of one recipe for all: AdamW, weight decay 1e-4, batch 50, 15 epochs (heads alone 100), warm-up over
+a tenth of the steps and a cosine, no augmentation, neither drop path nor label smoothing, bfloat16 backbone; the last
+epoch is what counts. Learning rates are chosen on val200 after training on train800 with seed 0, from as many values for
+each method of a table; then train800 and val200 together are trained on with each seed, and tested once on 3,000
+pictures. Readings, more prompts and regularizers are compared at one learning rate, without a selection of their own.
+
+    python -m benchmarks.evidence run methods-224 readings recipe-224 prompts-224 methods-64 regularizers scale \\
+      augmentation more-seeds
+
+The rows at 224 px of seed 0 for DVPT, VPT and linear are those of `python -m benchmarks.real_pictures train`
+([results.md](results.md)): the same training, on two threads. ± is the standard deviation between seeds; a figure
+without it is of one seed. `more-seeds` has two seeds more of what three leave open by a hair and has not been run;
+`augmentation` has been run in part."""
 
 
 def _methods(rows: Sequence[Row], suite: str, title: str) -> str:

@@ -129,7 +129,7 @@ def test_it_learns_real_handwriting_and_publishes(
     ("options", "code", "complaint"),
     [
         (("--backbone", "resnet18"), 1, "not a plain VisionTransformer"),
-        (("--epochs", "0"), 2, "argument --epochs"),
+        (("--epochs", "-1"), 2, "argument --epochs"),
     ],
 )
 def test_a_refusal_is_short(

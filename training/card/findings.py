@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from training.card.provenance import Choice
 from training.run_directory import EpochRecord
-from training.uncertainty import Interval, Reliability, wilson
+from training.uncertainty import Interval, Reliability, difference_interval, wilson
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,44 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class LinearBeside:
+    """What the linear head on frozen features answers to the evaluated pictures, in the same order.
+
+    `values` is how many numbers it has, `strength` the inverse regularization that was chosen.
+    """
+
+    predictions: Predictions
+    values: int
+    strength: float
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Why a run ends as a linear head: its part of right answers to pictures held back was the larger one."""
+
+    own: float
+    linear: float
+    pictures: int
+
+    def __str__(self) -> str:
+        return f"{self.linear:.4f} of {self.pictures} pictures held back, {self.own:.4f} by what was trained"
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Accuracy over that of the linear head, a part of 1, and its 95 % interval from the same pictures."""
+
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class Findings:
     """What a finished run found out: answers on the evaluated split and the way there.
 
-    `kept` is the epoch whose tensors count where training stops early, None where the last one does.
+    `kept` is the epoch whose tensors count where training stops early, None where the last one does. `floor`
+    is why it is a linear head that counts, where it is; `linear` is what all of it is held against, `choice`
+    how the method was chosen, where auto did.
     """
 
     split: Literal["val", "test"]
@@ -78,11 +113,24 @@ class Findings:
     history: tuple[EpochRecord, ...]
     kept: EpochRecord | None = None
     calibration: Calibration | None = None
+    floor: Floor | None = None
+    linear: LinearBeside | None = None
+    choice: Choice | None = None
 
     @property
     def interval(self) -> Interval:
         """Wilson's 95 % interval of the accuracy."""
         return wilson(self.predictions.accuracy, len(self.predictions.labels))
+
+    @property
+    def lead(self) -> Lead | None:
+        """How far above the linear head. Raises ValueError unless both answered the same pictures."""
+        if self.linear is None:
+            return None
+        own, other = self.predictions, self.linear.predictions
+        if own.names != other.names:
+            raise ValueError("the linear head answered other pictures, or in another order")
+        return Lead(own.accuracy - other.accuracy, difference_interval([own.correct], [other.correct]))
 
     @property
     def reliability(self) -> Reliability:

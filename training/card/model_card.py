@@ -12,8 +12,9 @@ from adapters.command.streams import printable
 from adapters.config import StrictModel
 from training.card import plots
 from training.card.findings import Findings
+from training.card.linear_beside import advice, comparison
 from training.card.markdown import table
-from training.card.provenance import Provenance
+from training.card.provenance import Choice, Provenance
 from training.harmless import harmless
 from training.run_directory import EpochRecord
 from training.uncertainty import BINS
@@ -40,9 +41,9 @@ def model_card(
             f"# {name}",
             _summary(findings, provenance, served=served),
             "## Use\n\n" + (_usage(name) if served else NOT_SERVED),
+            *_chosen(findings.choice, provenance.method),
             "## Options and data\n\n" + _listing(provenance),
-            "## Learning curve\n\n![Loss and accuracy over epochs](learning-curve.png)\n\n"
-            + _history_table(findings.history),
+            "## Learning curve\n\n" + _learning(findings.history),
             "## Calibration\n\n![Accuracy by probability](reliability.png)\n\n" + _calibration(findings),
             "## Classes\n\n![F1 of each class](classes.png)\n\n" + _class_table(rows),
             "## Confusions\n\n![Confusion matrix](confusion-matrix.png)\n\n"
@@ -115,7 +116,22 @@ def _summary(findings: Findings, provenance: Provenance, *, served: bool) -> str
         f"Accuracy on {findings.split}: **{accuracy:.4f}** (95 % interval {interval.text()}: Wilson's, of "
         f"{len(findings.predictions.labels)} pictures), measured on {measured}. "
         f"Balanced over classes: {findings.predictions.balanced_accuracy:.4f}.{_one_answer(findings)}"
+        f"{_floor(findings)}{_linear(findings, provenance)}"
     )
+
+
+def _floor(findings: Findings) -> str:
+    """That a linear head stands in for what was trained, and why."""
+    return f" **It is a linear head, which was right for {findings.floor}.**" if findings.floor else ""
+
+
+def _linear(findings: Findings, provenance: Provenance) -> str:
+    """What a linear head does on the same pictures, and whether that would do."""
+    compared = comparison(findings, provenance.method)
+    if compared is None:
+        return ""
+    hint = advice(findings, provenance.method, provenance.parameters.with_head)
+    return f"\n\nBeside it: {compared}." + (f" **{hint}.**" if hint else "")
 
 
 def _one_answer(findings: Findings) -> str:
@@ -132,12 +148,32 @@ def _calibration(findings: Findings) -> str:
     text = f"Expected calibration error on {findings.split}, {BINS} bins: {findings.reliability.error:.4f}"
     found = findings.calibration
     if found is None:
-        return f"{text}. No temperature was fitted; `--calibrate` does."
+        return f"{text}. No temperature was fitted."
     return (
         f"{text}, before {findings.uncalibrated.error:.4f}. The head is divided by a temperature of "
-        f"{found.temperature:.4f}, fitted on the {found.pictures} pictures of val as answered by a run that "
-        f"was not trained on them (`{found.run}`). It changes probabilities and no answer."
+        f"{found.temperature:.4f}, fitted on answers to {found.pictures} pictures that were not "
+        f"trained on by then (`{found.run}`). It changes probabilities and no answer."
     )
+
+
+def _chosen(choice: Choice | None, method: str) -> list[str]:
+    """How `--method auto` came to the method, where it did."""
+    if choice is None:
+        return []
+    text = f"## Choice of the method\n\n`--method auto` took {method}: {choice.why}."
+    if not choice.tried:
+        return [text]
+    header = ("method", "trained values", "epochs", "accuracy", "behind the best", "standard error")
+    rows = [
+        (
+            one.method,
+            f"{one.values:,}",
+            f"{one.epochs}, dropped then" if one.dropped else str(one.epochs),
+            *map(_optional, (one.accuracy, one.behind, one.behind_error)),
+        )
+        for one in choice.tried
+    ]
+    return [f"{text}\n\n{table(header, rows)}"]
 
 
 def _usage(name: str) -> str:
@@ -150,7 +186,7 @@ def _usage(name: str) -> str:
 
 
 def _listing(provenance: Provenance) -> str:
-    facts = [(name, value) for name, value in provenance if value is not None]
+    facts = [(name, value) for name, value in provenance if value is not None and name != "choice"]
     return "\n".join(f"- {name.replace('_', ' ')}: {_plain(value)}" for name, value in facts)
 
 
@@ -163,6 +199,13 @@ def _plain(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "; ".join(map(str, value)) or "none"
     return str(value)
+
+
+def _learning(history: Sequence[EpochRecord]) -> str:
+    """Plot and table, or that there was nothing to learn step by step."""
+    if not history:
+        return "None: the head was computed at once from features."
+    return "![Loss and accuracy over epochs](learning-curve.png)\n\n" + _history_table(history)
 
 
 def _history_table(history: Sequence[EpochRecord]) -> str:

@@ -51,6 +51,57 @@ class Calibrated(StrictModel):
     error_after: Measured = None
 
 
+class LinearFloor(StrictModel):
+    """The parts of right answers to pictures held back for which a run ended as a linear head."""
+
+    own: float
+    linear: float
+    pictures: int
+
+
+class LinearHeadBeside(StrictModel):
+    """The linear head on frozen features, computed from the same pictures and asked the same ones.
+
+    `difference` is the method's accuracy minus `accuracy`, with its 95 % interval from the same pictures;
+    `values` are the numbers it has, `strength` is its inverse regularization.
+    """
+
+    accuracy: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    values: int
+    strength: float
+
+
+class TriedMethod(StrictModel):
+    """A method that auto tried: the values and epochs it trained, and its part of right answers on val.
+
+    `behind` is by how much the best one's part is larger, and `behind_error` the standard error of that. All
+    three are None where it diverged. What was `dropped` was not trained for all of its epochs.
+    """
+
+    method: str
+    values: int
+    epochs: int
+    dropped: bool = False
+    accuracy: float | None = None
+    behind: float | None = None
+    behind_error: float | None = None
+
+
+class Choice(StrictModel):
+    """How `--method auto` came to the method: by val, or by `folds` of all training pictures.
+
+    `pictures` is how many were answered by runs that had not seen them; with none, nothing was tried.
+    """
+
+    pictures: int
+    folds: int
+    tried: tuple[TriedMethod, ...]
+    why: str
+
+
 class DataFacts(StrictModel):
     """The pictures: where from, how many were trained on, digests of the trained and the evaluated ones."""
 
@@ -96,6 +147,9 @@ class Provenance(StrictModel):
     metrics: Metrics
     early_stopping: EarlyStopping | None = None
     calibration: Calibrated | None = None
+    linear_floor: LinearFloor | None = None
+    linear_head: LinearHeadBeside | None = None
+    choice: Choice | None = None
     data: DataFacts
     departures: tuple[AnyDeparture, ...]
     splits_made: tuple[str, ...]

@@ -87,10 +87,10 @@ class TaskData:
         return replace(self, splits={**self.splits, **splits}, made=(*self.made, how))
 
 
-def check(data: TaskData) -> None:
-    """Raise DataUnusable unless there are two classes, train has pictures of each, labels and names fit.
+def check(data: TaskData, trained: Sequence[SplitName] = ("train",)) -> None:
+    """Raise DataUnusable unless there are two classes, each has pictures to train on, labels and names fit.
 
-    Where the classes are a benchmark's, train needs pictures of two of them.
+    Where the classes are a benchmark's, two of them must have pictures in the `trained` splits.
     """
     _check_classes(data)
     for name, split in data.splits.items():
@@ -98,7 +98,8 @@ def check(data: TaskData) -> None:
             raise DataUnusable(f"{data.source}: the {name} split is empty")
         _check_labels(data, name, split)
     _check_names(data)
-    absent = absent_classes(data, "train")
+    without = [set(absent_classes(data, name)) for name in trained if name in data.splits]
+    absent = tuple(name for name in data.classes if all(name in names for names in without))
     if absent and not data.fixed_classes:
         raise DataUnusable(f"{data.source}: no training pictures of {listed(absent)}")
     if len(data.classes) - len(absent) < 2:

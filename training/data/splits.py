@@ -124,6 +124,8 @@ def with_shots(data: TaskData, shots: int, seed: int, which: Literal["train", "t
     rows = {name: [row for part, row in sorted(kept) if part == name] for name in parts}
     empty = [name for name in parts if not rows[name]]
     splits = {name: data.splits[name].rows(rows[name]) for name in parts}
+    if "train" in empty:  # so few that all of them were drawn from val
+        splits["train"], empty = splits["val"], ["val"]
     data = data.with_splits(splits, how)
     left = {name: split for name, split in data.splits.items() if name not in empty}
     return replace(data, splits=left, thinned=data.thinned | set(parts))

@@ -17,6 +17,8 @@ from tqdm import tqdm
 
 from training.data.augmentation import Augmentation
 from training.errors import Diverged
+from training.loop.averaging import AveragedWeights
+from training.loop.hold_back import HeldBack
 from training.loop.optimization import (
     batches,
     lr_factor,
@@ -51,11 +53,16 @@ class Pictures:
 
 @dataclass
 class Epoch:
-    """An epoch in progress: the rows of each batch, and what was measured so far."""
+    """An epoch in progress: the rows of each batch, and what was measured so far.
+
+    `first_step` of `all_steps` of the run is its own first.
+    """
 
     number: int
     batches: list[Tensor]
     began: float
+    first_step: int
+    all_steps: int
     lr: float = 0.0
     done: int = 0
     loss_sum: float = 0.0
@@ -82,7 +89,8 @@ class Training:
 
     `while_training` surrounds the steps of each epoch, and not the looks at val. `class_weights` [C] say how
     much a picture of each class counts in the loss. With an `augmentation` every batch is drawn anew from the
-    pixels, and goes through the method's `inputs`.
+    pixels, and goes through the method's `inputs`. What is `held_back` is trained on late, and answered
+    before: `held_back_logits` [H, C], None until then.
     """
 
     def __init__(
@@ -93,6 +101,7 @@ class Training:
         while_training: WhileTraining = nullcontext,
         class_weights: Tensor | None = None,
         augmentation: Augmentation | None = None,
+        held_back: HeldBack | None = None,
     ) -> None:
         if config.epochs is None or config.lr is None:
             raise ValueError("epochs and learning rate are resolved before training")
@@ -107,6 +116,11 @@ class Training:
         self._while_training = while_training
         self._class_weights = None if class_weights is None else class_weights.to(device)
         self._augmentation = augmentation
+        self._held_back = held_back
+        self._averaged: AveragedWeights | None = None
+        if config.model_ema_decay:
+            self._averaged = AveragedWeights(method.module, config.model_ema_decay)
+        self.held_back_logits: Tensor | None = None
         self._best: dict[str, Tensor] = {}
         self.history: list[EpochRecord] = []
 
@@ -127,12 +141,20 @@ class Training:
         restore_optimizer(self._optimizer, checkpoint.optimizer)
         if checkpoint.scaler:
             self._scaler.load_state_dict(checkpoint.scaler)
+        if self._averaged is not None:
+            self._averaged.restore(checkpoint.averaged)
+        self.held_back_logits = checkpoint.held_back.get("logits")
         self._best = checkpoint.best
         self.history = list(checkpoint.history)
 
     def keep_best(self) -> EpochRecord | None:
-        """With patience, go back to the best epoch's tensors; that epoch, None if the last one counts."""
+        """Put in place what counts: averaged weights, or with patience the tensors of the best epoch.
+
+        That epoch, None if the last one counts.
+        """
         if not self._best:
+            if self._averaged is not None:
+                self._averaged.put()
             return None
         self._method.module.load_state_dict(self._best)
         return self.best
@@ -142,9 +164,8 @@ class Training:
 
         Raises Diverged when the loss or a trained value is no finite number; the last checkpoint stays.
         """
-        steps = steps_in_epoch(len(pictures.labels), self._config.batch_size)
-        first = len(self.history)
-        with tqdm(total=self._epochs * steps, initial=first * steps, disable=None, unit="step") as bar:
+        ahead = self.begin_epoch(len(pictures.labels))
+        with tqdm(total=ahead.all_steps, initial=ahead.first_step, disable=None, unit="step") as bar:
             while not self.finished:
                 with self._while_training():
                     epoch = self._epoch(pictures, bar)
@@ -154,10 +175,20 @@ class Training:
 
     def begin_epoch(self, count: int) -> Epoch:
         """The next epoch over `count` pictures; its order and dropout are functions of seed and number."""
-        number = len(self.history)
+        number, size = len(self.history), self._config.batch_size
         order = seed_epoch(self._config.seed, number)
         self._method.module.train()
-        return Epoch(number, list(batches(count, self._config.batch_size, order)), time.perf_counter())
+        rows = list(batches(self._rows_in(number, count), size, order))
+        if self._held_back is not None and number < self._held_back.epochs:
+            early = self._held_back.early(count)
+            rows = [early[batch] for batch in rows]
+        steps = [steps_in_epoch(self._rows_in(epoch, count), size) for epoch in range(self._epochs)]
+        return Epoch(number, rows, time.perf_counter(), sum(steps[:number]), sum(steps))
+
+    def _rows_in(self, epoch: int, count: int) -> int:
+        """How many of `count` pictures that epoch trains on."""
+        held = self._held_back
+        return count - len(held.rows) if held is not None and epoch < held.epochs else count
 
     def batch(self, pictures: Pictures, epoch: Epoch) -> tuple[Tensor, Tensor]:
         """The epoch's next batch: what the method takes, on the device, and labels [b] or, mixed, [b, C]."""
@@ -168,9 +199,8 @@ class Training:
 
         Raises Diverged.
         """
-        steps = len(epoch.batches)
-        step = epoch.number * steps + epoch.done
-        epoch.lr = self._peak * lr_factor(step, self._epochs * steps, self._config.warmup)
+        step = epoch.first_step + epoch.done
+        epoch.lr = self._peak * lr_factor(step, epoch.all_steps, self._config.warmup)
         loss, right = self._loss(logits, labels)
         value = loss.item()
         if not math.isfinite(value):
@@ -187,6 +217,8 @@ class Training:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
+        if self._averaged is not None:
+            self._averaged.update()
 
     def end_epoch(
         self, epoch: Epoch, run: RunDirectory, validate: Validate, *, trials: int = 1
@@ -194,11 +226,18 @@ class Training:
         """Look at val if it is time to, and save. Raises Diverged where a trained value is not finite."""
         self._require_finite(epoch)
         record = epoch.record(trials)
-        if self._config.val_every and record.epoch % self._config.val_every == 0:
-            record = replace(record, val_accuracy=validate())
-        self._remember(record)
-        run.save(self._checkpoint())
+        with self._averaged.in_place() if self._averaged is not None else nullcontext():
+            if self._config.val_every and record.epoch % self._config.val_every == 0:
+                record = replace(record, val_accuracy=validate())
+            if self._held_back is not None and record.epoch == self._held_back.epochs:
+                self.held_back_logits = self._held_back.logits()
+            self._remember(record)
+        self.save(run)
         return record
+
+    def save(self, run: RunDirectory) -> None:
+        """Replace the run's checkpoint by what training has come to."""
+        run.save(self._checkpoint())
 
     def _epoch(self, pictures: Pictures, bar: "tqdm[Any]") -> Epoch:
         epoch = self.begin_epoch(len(pictures.labels))
@@ -258,6 +297,8 @@ class Training:
             tuple(self.history),
             self._best,
             self._scaler.state_dict(),
+            {} if self._averaged is None else self._averaged.tensors(),
+            {} if self.held_back_logits is None else {"logits": self.held_back_logits},
         )
 
     def _remember(self, record: EpochRecord) -> None:
@@ -278,7 +319,7 @@ class Training:
         """The last update of an epoch shows in no loss, and must not reach the checkpoint."""
         for name, value in self._method.module.state_dict().items():
             if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                step = (epoch.number + 1) * len(epoch.batches)
+                step = epoch.first_step + len(epoch.batches)
                 raise self._diverged(f"{name} is not finite", step, epoch.number, epoch.lr)
 
     def _diverged(self, what: str, step: int, epoch: int, lr: float) -> Diverged:

@@ -12,7 +12,7 @@ from training.options.train_config import TrainConfig
 
 
 def new_optimizer(module: nn.Module, config: TrainConfig) -> Optimizer:
-    """AdamW, or SGD with momentum 0.9; the Meta-Net may have a learning rate of its own."""
+    """AdamW, or SGD with momentum 0.9; head and Meta-Net may have learning rates of their own."""
     if config.lr is None:
         raise ValueError("the learning rate is resolved before training")
     groups = _groups(module, config)
@@ -34,23 +34,30 @@ def set_lr(optimizer: Optimizer, lr: float) -> None:
 
 
 def _groups(module: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """The parameters by learning rate and weight decay, the Meta-Net's behind the others.
+    """The parameters by learning rate and weight decay.
 
     Biases and the weights of norms are what has one dimension or none, as timm tells them.
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, value in module.named_parameters():
-        apart = config.meta_lr_ratio != 1.0 and ".meta_net." in name
         decays = config.decay_biases or value.dim() > 1
-        groups.setdefault((apart, not decays), []).append(value)
+        groups.setdefault((_lr_ratio(name, config), not decays), []).append(value)
     return [
         {
-            "params": groups[apart, undecayed],
-            "lr_ratio": config.meta_lr_ratio if apart else 1.0,
+            "params": groups[ratio, undecayed],
+            "lr_ratio": ratio,
             "weight_decay": 0.0 if undecayed else config.weight_decay,
         }
-        for apart, undecayed in sorted(groups)
+        for ratio, undecayed in groups
     ]
+
+
+def _lr_ratio(name: str, config: TrainConfig) -> float:
+    """A parameter's learning rate over that of the run, by the part it is of."""
+    parts = name.split(".")
+    if parts[0] == "head":
+        return config.head_lr_ratio or 1.0
+    return config.meta_lr_ratio if "meta_net" in parts else 1.0
 
 
 def lr_factor(step: int, steps: int, warmup: float) -> float:

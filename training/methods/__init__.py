@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 
 
 def with_recipe(config: "TrainConfig") -> "TrainConfig":
-    """The same options with the method's own recipe where none were given."""
+    """The same options with the method's own recipe where none were given.
+
+    Who asks for a number of epochs is not given more of them to come to a number of steps.
+    """
     recipe = asdict(METHODS[config.method].recipe)
+    if config.steps and config.epochs is None:
+        recipe["epochs"] = 1
+    if config.epochs is not None:
+        recipe["steps"] = 0
     return config.model_copy(
         update={name: value for name, value in recipe.items() if getattr(config, name) is None}
     )

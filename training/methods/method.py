@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from adapters.kinds.adapter import Adapter
@@ -56,3 +57,19 @@ class Parameters:
 
 def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+@torch.inference_mode()
+def head_inputs(method: Method, inputs: Tensor, device: torch.device, batch: int = 100) -> Tensor:
+    """What the method's head is given of `inputs` [N, …]: features [N, D] float32 on the CPU."""
+    seen: list[Tensor] = []
+    hook = method.head.register_forward_pre_hook(
+        lambda _, given: seen.append(given[0].detach().float().cpu())
+    )
+    method.module.eval()
+    try:
+        for part in torch.split(inputs, batch):
+            method.logits(part.to(device))
+    finally:
+        hook.remove()
+    return torch.cat(seen)

@@ -6,22 +6,35 @@ A method is one file in this folder and one row below. No torch is imported befo
 import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 PIXELS = "pixels"
+AUTO = "auto"
+"""A choice of `--method` that is no method: it stands for those whose rows are candidates."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a method is trained with unless the options say otherwise; its fields are named as they are."""
+    """What a method is trained with unless the options say otherwise; its fields are named as they are.
+
+    A `prompt_count` of 0 is one for every 16 patches, from 2 to 10.
+    """
 
     epochs: int = 15
+    steps: int = 400
     lr: float = 1e-2
     head_layers: int = 1
+    prompt_count: int = 10
+    prompt_start: str = "random"
+    head_first: bool = True
+    head_lr_ratio: float = 1.0
+    model_ema_decay: float = 0.98
     drop_path: float = 0.1
     label_smoothing: float = 0.1
+    hold_back: float = 0.7
+    linear_floor: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class MethodRow:
     trains: str
     recipe: Recipe = Recipe()
     served: bool = False
+    candidate: bool = False
+    """Whether `--method auto` tries it."""
     kind: str = "linear"
     """The kind of adapter that it ends with, if it is served."""
     prompts: Literal["none", "static", "dynamic"] = "none"
@@ -67,7 +82,7 @@ class MethodRow:
 
 _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
     {
-        "prompt_count deep prompt_dropout": lambda row: row.prompts != "none",
+        "prompt_count prompt_start deep prompt_dropout": lambda row: row.prompts != "none",
         "meta_net meta_layers meta_hidden meta_input meta_norm meta_lr_ratio dynamic_layers": (
             lambda row: row.prompts == "dynamic"
         ),
@@ -75,16 +90,20 @@ _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
         "bottleneck_width": lambda row: row.kind in ("bottleneck", "combined"),
         "sequential_reduction sequential_init": lambda row: row.name == "sequential",
         "drop_path": lambda row: row.through_blocks,
-        "warm_start calibrate": lambda row: row.served,
+        "linear_floor": lambda row: row.served and row.through_blocks,
+        "warm_start calibrate hold_back": lambda row: row.served,
     }
 )
 """Options that some methods have no use for, and which methods have one."""
-_FEATURES = Recipe(epochs=100, drop_path=0.0, label_smoothing=0.0)
+_FEATURES = Recipe(
+    epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, label_smoothing=0.0,
+    hold_back=0.0,
+)  # fmt: skip
 
 ROWS = (
     MethodRow(
         "dvpt", "training.methods.bodies", "BodyMethod", "prompts and a Meta-Net",
-        served=True, kind="dvpt", prompts="dynamic", joint="joint_logits",
+        served=True, candidate=True, kind="dvpt", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
         "vpt", "training.methods.bodies", "BodyMethod", "prompts",
@@ -92,23 +111,26 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-plus", "training.methods.bodies", "BodyMethod", "what dvpt, affine and bottleneck train",
-        served=True, kind="combined", prompts="dynamic", joint="joint_logits",
+        recipe=Recipe(lr=4e-3, prompt_count=0, prompt_start="tokens", linear_floor=True),
+        served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
         "affine", "training.methods.bodies", "BodyMethod", "a scale and shift behind norms and branches",
-        served=True, kind="affine", joint="joint_logits", vpt_optimizer="adamw",
+        served=True, candidate=True, kind="affine", joint="joint_logits", vpt_optimizer="adamw",
     ),
     MethodRow(
         "bottleneck", "training.methods.bodies", "BodyMethod", "a few columns beside each MLP",
-        recipe=Recipe(lr=3e-3), served=True, kind="bottleneck", joint="joint_logits", vpt_optimizer="adamw",
+        recipe=Recipe(lr=3e-3), served=True, candidate=True, kind="bottleneck", joint="joint_logits",
+        vpt_optimizer="adamw",
     ),
     MethodRow(
         "linear", "training.methods.linear", "LinearMethod", "nothing",
-        recipe=_FEATURES, served=True, through_blocks=False, inputs="features",
+        recipe=replace(_FEATURES, epochs=0, head_first=True),
+        served=True, candidate=True, through_blocks=False, inputs="features",
     ),
     MethodRow(
         "mlp", "training.methods.linear", "LinearMethod", "nothing, and the head has several maps",
-        recipe=Recipe(epochs=100, head_layers=2, drop_path=0.0, label_smoothing=0.0),
+        recipe=replace(_FEATURES, head_layers=2, hold_back=0.7),
         served=True, through_blocks=False, inputs="features", parameter="head_layers",
     ),
     MethodRow(
@@ -130,7 +152,7 @@ ROWS = (
     ),
     MethodRow(
         "sidetune", "training.methods.sidetune", "SidetuneMethod", "a small network beside the backbone",
-        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0), through_blocks=False,
+        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0, head_first=False), through_blocks=False,
     ),
 )  # fmt: skip
 METHODS: Mapping[str, MethodRow] = MappingProxyType({row.name: row for row in ROWS})
@@ -139,6 +161,13 @@ METHODS: Mapping[str, MethodRow] = MappingProxyType({row.name: row for row in RO
 def names(chosen: Callable[[MethodRow], object]) -> tuple[str, ...]:
     """The methods whose rows are `chosen`, in the table's order."""
     return tuple(row.name for row in METHODS.values() if chosen(row))
+
+
+def rows_of(choice: str) -> tuple[MethodRow, ...]:
+    """The rows that a choice of `--method` stands for: its own, or those of the candidates."""
+    if choice == AUTO:
+        return tuple(row for row in METHODS.values() if row.candidate)
+    return (METHODS[choice],)
 
 
 def options_of(name: str) -> dict[str, Any]:
@@ -152,11 +181,15 @@ def options_of(name: str) -> dict[str, Any]:
     return {"method": method, METHODS[method].parameter: int(number)}
 
 
-def method_help() -> str:
+def method_help(*, with_auto: bool = False) -> str:
     """What `--method` chooses, for `--help`."""
     served = ", ".join(names(lambda row: row.served))
     trained = "; ".join(f"{row.name}: {row.trains}" for row in METHODS.values())
-    return f"what is trained beside the head ({trained}); {served} can be served, others only compared"
+    tried = f"; auto tries {', '.join(names(lambda row: row.candidate))} and keeps the best on val"
+    return (
+        f"what is trained beside the head ({trained}); {served} can be served, others only compared"
+        + tried * with_auto
+    )
 
 
 def defaults_help(option: str) -> str:
@@ -164,6 +197,13 @@ def defaults_help(option: str) -> str:
     values = {row.name: getattr(row.recipe, option) for row in METHODS.values()}
     usual, *others = (value for value, _ in Counter(values.values()).most_common())
     apart = [
-        f"; {', '.join(name for name, own in values.items() if own == value)} {value:g}" for value in others
+        f"; {', '.join(name for name, own in values.items() if own == value)} {_shown(value)}"
+        for value in others
     ]
-    return f"default: {usual:g}{''.join(apart)}"
+    return f"default: {_shown(usual)}{''.join(apart)}"
+
+
+def _shown(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:g}"

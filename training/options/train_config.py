@@ -15,7 +15,7 @@ from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
 from adapters.store.files import Location, as_location
 from adapters.store.names import check_label_name, check_task_name
-from training.methods.table import METHODS, defaults_help, method_help, names
+from training.methods.table import METHODS, defaults_help, method_help, names, rows_of
 from training.options.knob import (
     AUGMENTATION,
     COMMON,
@@ -45,7 +45,7 @@ class TrainConfig(StrictModel):
         "folder of pictures, a list of them (.csv, .parquet), or hf://owner/name",
         by_content=True,
     )
-    method: str = knob("dvpt", COMMON, method_help(), choices=tuple(METHODS))
+    method: str = knob("dvpt-plus", COMMON, method_help(), choices=tuple(METHODS))
     store: TextualLocation | None = knob(
         None, COMMON, "store to publish to (default: stores/<backbone>, or stores/embedded)", keyed=False
     )
@@ -59,7 +59,10 @@ class TrainConfig(StrictModel):
         None, COMMON, "local .safetensors file of the backbone's weights", by_content=True
     )
     epochs: int | None = knob(
-        None, COMMON, f"passes over the training pictures ({defaults_help('epochs')})", ge=1
+        None,
+        COMMON,
+        f"passes over the training pictures ({defaults_help('epochs')}); --steps may ask for more",
+        ge=0,
     )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N", by_content=True)
     seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
@@ -67,10 +70,22 @@ class TrainConfig(StrictModel):
         False, COMMON, "print sizes, parameters, memory and time; train and write nothing", keyed=False
     )
 
-    prompt_count: int = knob(10, METHOD, "prompts P in each layer", ge=1, le=1000)
+    prompt_count: int | None = knob(
+        None,
+        METHOD,
+        f"prompts P in each layer; 0 is one for 16 patches, from 2 to 10 ({defaults_help('prompt_count')})",
+        ge=0,
+        le=1000,
+    )
+    prompt_start: Literal["random", "tokens"] | None = knob(
+        None,
+        METHOD,
+        "how prompts start: as VPT's do, or as patch tokens of the layers they are put in "
+        f"({defaults_help('prompt_start')})",
+    )
     deep: bool = knob(True, METHOD, "every layer has prompts of its own; otherwise they are carried on")
-    meta_net: Literal["shared", "specific"] = knob(
-        "shared", METHOD, "one dynamic prompt for all prompts of a layer, or one for each"
+    meta_net: Literal["shared", "specific", "none"] = knob(
+        "shared", METHOD, "one dynamic prompt for all prompts of a layer, one for each, or none at all"
     )
     meta_layers: int = knob(4, METHOD, "linear maps of the Meta-Net", ge=2, le=16)
     meta_hidden: int = knob(0, METHOD, "width inside the Meta-Net; 0 is D/16", ge=0, le=8192)
@@ -90,6 +105,16 @@ class TrainConfig(StrictModel):
         None, METHOD, f"linear maps of the head; k > 1 is Mlp-k ({defaults_help('head_layers')})", ge=1, le=8
     )
     head_dropout: float = knob(0.1, METHOD, "dropout inside an Mlp-k head while training", ge=0, lt=1)
+    head_first: bool | None = knob(
+        None,
+        METHOD,
+        f"start from the linear head of the features as they are ({defaults_help('head_first')})",
+    )
+    linear_floor: bool | None = knob(
+        None,
+        METHOD,
+        f"end as a linear head where that was better on pictures held back ({defaults_help('linear_floor')})",
+    )
     # The run's key has the tensors that are started from, whatever name they are reached by.
     warm_start: str | None = knob(
         None, METHOD, "start from a version in the store: TASK, TASK@VERSION or TASK@LABEL", keyed=False
@@ -97,6 +122,27 @@ class TrainConfig(StrictModel):
 
     optimizer: Literal["adamw", "sgd"] = knob("adamw", OPTIMIZATION, "sgd has momentum 0.9")
     lr: float | None = knob(None, OPTIMIZATION, f"peak learning rate ({defaults_help('lr')})", gt=0)
+    steps: int | None = knob(
+        None,
+        OPTIMIZATION,
+        f"at least so many steps, in as many epochs as that takes ({defaults_help('steps')}); --epochs "
+        "alone is the number of epochs",
+        ge=0,
+    )
+    head_lr_ratio: float | None = knob(
+        None,
+        OPTIMIZATION,
+        f"the head's learning rate over that of the rest ({defaults_help('head_lr_ratio')})",
+        gt=0,
+    )
+    model_ema_decay: float | None = knob(
+        None,
+        OPTIMIZATION,
+        "what counts is the weights' average over past steps, each step this times the weight of the next; "
+        f"0 is the last step alone ({defaults_help('model_ema_decay')})",
+        ge=0,
+        lt=1,
+    )
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     decay_biases: bool = knob(True, OPTIMIZATION, "weight decay of biases and norms too; VPT's grid has none")
@@ -158,6 +204,14 @@ class TrainConfig(StrictModel):
         by_content=True,
         ge=10,
         le=100,
+    )
+    hold_back: float | None = knob(
+        None,
+        DATA,
+        "part of the epochs that is trained without --val-fraction of the pictures, which are answered then, "
+        f"for temperature and --linear-floor; 0 trains on all from the start ({defaults_help('hold_back')})",
+        ge=0,
+        lt=1,
     )
     eval_split: Literal["val", "test"] = knob("test", DATA, "what is evaluated, once, at the end")
     val_every: int = knob(0, DATA, "epochs between looks at val, with --train-split train; 0 is never", ge=0)
@@ -233,10 +287,10 @@ class TrainConfig(StrictModel):
         False, PUBLISHING, "move the label although it names a version with other classes", keyed=False
     )
     calibrate: bool = knob(
-        False,
+        True,
         PUBLISHING,
-        "fit a temperature on val and fold it into the head; unless --train-split is train, "
-        "by a second run that keeps val out",
+        "fit a temperature on pictures that were not trained on (val, or those of --hold-back), and fold it "
+        "into the head",
         keyed=False,
     )
     publish: bool | None = knob(
@@ -276,7 +330,9 @@ class TrainConfig(StrictModel):
             raise ValueError("val_every needs train_split train: val must not be trained on")
         if self.method == "linear" and (self.head_layers or 1) > 1:
             raise ValueError("a linear head has one map; with more the method is mlp")
-        if self.publish and not METHODS[self.method].served:
+        if self.epochs == 0 and self.method != "linear":
+            raise ValueError(f"epochs must be at least 1: without training {self.method} has nothing to say")
+        if self.publish and not all(row.served for row in rows_of(self.method)):
             raise ValueError(
                 f"{self.method} cannot be published: a service shares one frozen backbone and runs adapters "
                 f"of {', '.join(names(lambda row: row.served))}; without --publish it is trained and kept "
@@ -292,18 +348,24 @@ class TrainConfig(StrictModel):
             raise ValueError("shots and train_percent both thin the training pictures; give one")
         if self.patience and not self.val_every:
             raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
-        row = METHODS[self.method]
-        if self.drop_path and not row.through_blocks:
+        rows = rows_of(self.method)
+        served = all(row.served for row in rows)
+        if self.drop_path and not any(row.through_blocks for row in rows):
             raise ValueError(
                 f"drop_path has no use for {self.method}, which does not train through the blocks"
             )
-        if self.warm_start is not None and not row.served:
+        if self.warm_start is not None and not served:
             raise ValueError(f"warm_start needs a published adapter, and {self.method} cannot be published")
-        if self.calibrate and not row.served:
-            raise ValueError(f"calibrate folds into a published head, and {self.method} cannot be published")
-        if self.calibrate and self.eval_split == "val":
-            raise ValueError("calibrate needs eval_split test: the temperature is fitted on val")
+        if self.calibrate and "calibrate" in self.model_fields_set:
+            self._check_calibration()
         return self
+
+    def _check_calibration(self) -> None:
+        """What is asked for by name has to be possible; as a default it is done where it can be."""
+        if not all(row.served for row in rows_of(self.method)):
+            raise ValueError(f"calibrate folds into a published head, and {self.method} cannot be published")
+        if self.eval_split == "val":
+            raise ValueError("calibrate needs eval_split test: the temperature is fitted on val")
 
     @property
     def published_name(self) -> str:
@@ -319,7 +381,8 @@ class TrainConfig(StrictModel):
     @property
     def publishes(self) -> bool:
         """Whether the run ends with a published adapter."""
-        return METHODS[self.method].served if self.publish is None else self.publish
+        served = all(row.served for row in rows_of(self.method))
+        return served if self.publish is None else self.publish
 
     @property
     def kind_options(self) -> KindOptions:
@@ -337,10 +400,11 @@ class TrainConfig(StrictModel):
     @property
     def prompts(self) -> DvptOptions:
         """Prompts and Meta-Net; VPT has none of the latter."""
+        count = self.prompt_count or DvptOptions().count
         if METHODS[self.method].prompts == "static":
-            return DvptOptions(count=self.prompt_count, deep=self.deep, meta_net="none")
+            return DvptOptions(count=count, deep=self.deep, meta_net="none")
         return DvptOptions(
-            count=self.prompt_count,
+            count=count,
             deep=self.deep,
             meta_net=self.meta_net,
             meta_layers=self.meta_layers,

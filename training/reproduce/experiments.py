@@ -16,6 +16,7 @@ class System:
 
     `published_prompts` says that it takes the prompts published for each task unless asked otherwise.
     `beside` is the row of the paper whose figures it stands beside, if any; `note` what is not as there.
+    `own_recipe` says that it is trained as `dvpt-train` does by default, and not as the paper describes it.
     """
 
     name: str
@@ -23,6 +24,7 @@ class System:
     published_prompts: bool = False
     beside: str = ""
     note: str = ""
+    own_recipe: bool = False
 
     @property
     def slug(self) -> str:
@@ -81,6 +83,12 @@ def _system(
 
 FULL, LINEAR = _system("Full", "full", note=DROPOUT), _system("Linear", "linear")
 VPT, DVPT = _system("VPT", "vpt", published_prompts=True), _system("DVPT", "dvpt")
+
+NOT_THE_PAPERS = "dvpt-train's default method and recipe; the paper has no such row"
+ON_REQUEST = (
+    System("DVPT-plus", MappingProxyType(options_of("dvpt-plus")), note=NOT_THE_PAPERS, own_recipe=True),
+)
+"""Rows that are in no table unless they are asked for."""
 
 TABLE_1 = Experiment(
     "table1",

@@ -20,7 +20,7 @@ from training.data.task_data import DRAWN
 from training.methods import with_recipe
 from training.methods.table import METHODS
 from training.reproduce import paper
-from training.reproduce.experiments import FGVC_OPTIONS, Experiment, System
+from training.reproduce.experiments import FGVC_OPTIONS, ON_REQUEST, Experiment, System
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.search.grid import grid
 from training.search.result import SearchResult, sample_std
@@ -28,8 +28,13 @@ from training.search.search_config import SearchConfig
 from training.uncertainty import Interval, wilson
 
 DEFAULT_PROMPTS = 10
-WITHOUT = {"drop_path": 0.0, "label_smoothing": 0.0}
+WITHOUT = {
+    "drop_path": 0.0, "label_smoothing": 0.0, "head_first": False, "model_ema_decay": 0.0, "hold_back": 0.0,
+    "linear_floor": False, "calibrate": False, "steps": 0,
+}  # fmt: skip
 """What `dvpt-train` does by default and the paper does not."""
+LINEAR_EPOCHS = 100
+"""Of a linear head, which `dvpt-train` fits at once."""
 _DEPARTURES: TypeAdapter[tuple[AnyDeparture, ...]] = TypeAdapter(tuple[AnyDeparture, ...])
 
 
@@ -158,10 +163,10 @@ def cells(experiment: Experiment, options: ReproduceConfig, more: Mapping[str, A
 
 
 def chosen_systems(experiment: Experiment, options: ReproduceConfig) -> tuple[System, ...]:
-    """The rows asked for, in the table's order. Raises ConfigError."""
+    """The rows asked for, in the table's order, those on request last. Raises ConfigError."""
     if options.methods is None:
         return experiment.systems
-    known = {system.slug: system for system in experiment.systems}
+    known = {system.slug: system for system in (*experiment.systems, *ON_REQUEST)}
     asked = {name.lower().replace(" ", "-") for name in options.methods}
     strange = sorted(asked - known.keys())
     if strange:
@@ -190,8 +195,11 @@ def _config(
     own: dict[str, Any] = {"task": task.name, **system.options}
     more = {**FGVC_OPTIONS, **more} if task.group == "fgvc" else more
     idle = METHODS[system.options["method"]].idle
-    given = {name: value for name, value in {**WITHOUT, **more}.items() if name not in idle}
-    if system.has_prompts:
+    without = {} if system.own_recipe else WITHOUT
+    given = {name: value for name, value in {**without, **more}.items() if name not in idle}
+    if system.options["method"] == "linear":
+        given = {"epochs": LINEAR_EPOCHS} | given
+    if system.has_prompts and not system.own_recipe:
         own |= {"prompt_count": _prompts(system, task, options), "joint_trials": options.joint_trials}
     if percent != 100:
         own["train_percent"] = percent

@@ -68,7 +68,7 @@ def measure(run: Run) -> Costs:
     inputs = pixels if run.config.augments else run.method.inputs(pixels)
     computed = time.perf_counter()
     pictures = Pictures(inputs, torch.tensor(few.labels))
-    step_s = run.new_training().rehearse(pictures, size, TIMED_STEPS)
+    step_s = run.new_training(hold_back=False).rehearse(pictures, size, TIMED_STEPS)
     seen = run.decoder.load(few)
     trained = time.perf_counter()
     predict_logits(answer_of_method(run.method, run.device), run.device, [seen])
@@ -102,20 +102,18 @@ def _time(run: Run, costs: Costs) -> str:
     checkpoint = run.directory.load()
     done = len(checkpoint.history) if checkpoint else 0
     looks = (epochs - done) // run.config.val_every if run.config.val_every else 0
-    seen = len(run.held_out) + looks * len(run.data.splits.get("val", ()))
+    # The linear head beside it, and the one to start from, go once over the pictures.
+    passes = 0 if run.config.method == "linear" else len(run.train) + len(run.held_out)
+    passes += len(run.train) if run.config.head_first else 0
+    seen = len(run.held_out) + looks * len(run.data.splits.get("val", ())) + passes
     training_s = (epochs - done) * steps * costs.step_s + len(run.train) * costs.inputs_s
     total_s = training_s + (len(run.train) + len(run.held_out)) * costs.decode_s + seen * costs.evaluate_s
     before = f", of which {done} are trained already" if done else ""
-    twice = ", and about as long again to calibrate" if _second_run(run) else ""
     most = "at most " if run.config.patience else "about "
     return (
-        f"{most}{duration(total_s)}{twice}; {epochs} epochs of {steps} steps{before}, "
+        f"{most}{duration(total_s)}; {epochs} epochs of {steps} steps{before}, "
         f"{costs.step_s * 1000:.0f} ms a step"
     )
-
-
-def _second_run(run: Run) -> bool:
-    return run.config.calibrate and run.config.train_split == "trainval"
 
 
 def _sizes(run: Run) -> str:

@@ -17,6 +17,8 @@ from training.card.provenance import (
     Calibrated,
     DataFacts,
     EarlyStopping,
+    LinearFloor,
+    LinearHeadBeside,
     Metrics,
     ParameterCounts,
     Provenance,
@@ -135,6 +137,9 @@ def provenance_of(
         metrics=_metrics(findings),
         early_stopping=_early_stopping(findings),
         calibration=_calibrated(findings),
+        linear_floor=LinearFloor(**asdict(findings.floor)) if findings.floor else None,
+        linear_head=_linear_head(findings),
+        choice=findings.choice,
         data=data,
         departures=task.departures,
         splits_made=task.made,
@@ -178,4 +183,18 @@ def _calibrated(findings: Findings) -> Calibrated | None:
         **asdict(findings.calibration),
         error_before=round(findings.uncalibrated.error, 6),
         error_after=round(findings.reliability.error, 6),
+    )
+
+
+def _linear_head(findings: Findings) -> LinearHeadBeside | None:
+    linear, lead = findings.linear, findings.lead
+    if linear is None or lead is None:
+        return None
+    return LinearHeadBeside(
+        accuracy=round(linear.predictions.accuracy, 6),
+        difference=round(lead.difference, 6),
+        difference_low=round(lead.interval.low, 6),
+        difference_high=round(lead.interval.high, 6),
+        values=linear.values,
+        strength=linear.strength,
     )

@@ -13,13 +13,14 @@ from torch import Tensor
 from adapters.command.streams import as_utf8
 from adapters.device import choose_device, choose_dtype
 from adapters.errors import ConfigError
+from adapters.kinds.adapter import Adapter
 from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
-from training.card.findings import Calibration, Findings, Predictions
+from training.card.findings import Calibration, Findings, Floor, LinearBeside, Predictions
 from training.card.model_card import model_card, plain_card
-from training.card.provenance import DataFacts, Provenance
+from training.card.provenance import Choice, DataFacts, Provenance
 from training.data.augmentation import augmentation_of, kept_pictures
 from training.data.departures import SplitName
 from training.data.source import Split, TaskData
@@ -34,17 +35,22 @@ from training.loop.evaluate import (
     answer_of_method,
     predict_logits,
 )
+from training.loop.hold_back import HeldBack, rows_to_hold_back
 from training.loop.loop import Pictures, Training
 from training.loop.optimization import balanced_weights
 from training.memory import memory_faults
-from training.methods import build_method, with_recipe
-from training.methods.method import Method
+from training.methods import build_method
+from training.methods.method import Method, head_inputs
+from training.methods.prompt_start import start_from_tokens
+from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.run.board import board
 from training.run.identity import Identity, latest_before
+from training.run.linear_reference import LinearReference, load_head
 from training.run.placement import Placement
 from training.run.publish import check_classes, publish
 from training.run.record import provenance_of, record_inputs, record_outputs
+from training.run.settled import settled
 from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
 from training.run_directory import CHECKPOINT, EpochRecord, find_directory
@@ -69,15 +75,15 @@ class Run:
 
     def __init__(self, config: TrainConfig, workbench: Workbench | None = None) -> None:
         self._workbench = workbench or Workbench()
-        self.config = with_recipe(config)
         self.device = choose_device(config.device)
         dtype = _dtype(config, self.device)
         self.data: TaskData = self._workbench.data(config)
         self.train: Split = training_part(self.data, config.train_split)
         self.held_out: Split = self.data.splits[config.eval_split]
         self.placement: Placement = self._workbench.placement(config, self.device, dtype)
-        check_classes(self.config, self.placement.store, self.data.classes)
+        check_classes(config, self.placement.store, self.data.classes)
         self.backbone: Backbone = self.placement.backbone
+        self.config = settled(config, self.backbone.config, len(self.train))
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
         self.decoder.check_room(self.train, self.held_out)
         looked_at: set[SplitName] = {config.eval_split, *(("val",) if config.val_every else ())}
@@ -100,10 +106,18 @@ class Run:
             self.warm.load_into(self.method)
         self.method.module.to(self.device)
 
-    def execute(self, command: str, *, card: bool = True) -> Outcome:
+    def execute(
+        self,
+        command: str,
+        *,
+        card: bool = True,
+        calibration: Calibration | None = None,
+        choice: Choice | None = None,
+    ) -> Outcome:
         """Train or resume, evaluate once, publish what can be served; a trial of a search needs no card.
 
-        Raises RunInUse while another process does the same.
+        A `calibration` that is known already is folded in instead of one that is found here. `choice` is how
+        auto came to the method. Raises RunInUse while another process does the same.
         """
         silence_pillow()
         with (
@@ -111,7 +125,26 @@ class Run:
             deterministic(wanted=self.config.deterministic),
             memory_faults(),
         ):
-            return self._execute(command, with_card=card)
+            return self._execute(command, with_card=card, calibration=calibration, choice=choice)
+
+    def start(self) -> None:
+        """Prompts begin as tokens, and the head as the linear head of what it is given then, if so asked."""
+        config, rows = self.config, torch.arange(len(self.train))
+        if self._held_back is not None:
+            rows = self._held_back.early(len(rows))
+        if config.method == "linear" and config.head_first:
+            load_head(self.method.head, self.linear.head)
+            return
+        if not config.head_first and config.prompt_start != "tokens":
+            return
+        pixels = self.decoder.load(self.train, "decoding the training pictures")
+        if config.prompt_start == "tokens" and self.warm is None:
+            some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))[:64]
+            start_from_tokens(self.method.module, self.backbone, pixels[rows[some]], config.seed)
+        one_map = (config.head_layers or 1) == 1
+        if config.head_first and one_map and not (self.warm and self.warm.with_head):
+            features = head_inputs(self.method, self.method.inputs(pixels), self.device)
+            load_head(self.method.head, self.linear.head_of(rows, features))
 
     def explain(self) -> None:
         """Log why nothing is resumed, where a run of the same name was trained before."""
@@ -123,15 +156,48 @@ class Run:
             changes = "; ".join(self.identity.changes_from(other)) or "what it was made with"
             LOG.info("a new run, in %s; %s differs in: %s", self.directory.path, path.name, changes)
 
-    def new_training(self) -> Training:
-        """The loop, before its first step."""
+    def new_training(self, *, hold_back: bool = True) -> Training:
+        """The loop, before its first step; pictures are held back where the options say so."""
         rate = self.config.drop_path or 0.0
-        weights = None
-        if self.config.class_weights == "balanced":
-            weights = balanced_weights(self.train.labels, len(self.data.classes))
         paths = partial(dropped_paths, self.backbone, rate)
         augmentation = augmentation_of(self.config, self.backbone.config, len(self.data.classes))
-        return Training(self.method, self.config, self.device, paths, weights, augmentation)
+        return Training(
+            self.method,
+            self.config,
+            self.device,
+            paths,
+            self._class_weights,
+            augmentation,
+            self._held_back if hold_back else None,
+        )
+
+    @property
+    def _class_weights(self) -> Tensor | None:
+        if self.config.class_weights != "balanced":
+            return None
+        return balanced_weights(self.train.labels, len(self.data.classes))
+
+    @cached_property
+    def linear(self) -> LinearReference:
+        """Linear heads of this run's pictures."""
+        return LinearReference(
+            self.backbone, self.decoder, self.train, len(self.data.classes), self._class_weights
+        )
+
+    @cached_property
+    def _held_back(self) -> HeldBack | None:
+        """Pictures that are trained on late, for a method that has a use for their answers."""
+        config, epochs = self.config, self.config.epochs or 0
+        late = round(epochs * (config.hold_back or 0.0))
+        if config.train_split == "train" or not METHODS[config.method].served or not 0 < late < epochs:
+            return None
+        labels = torch.tensor(self.train.labels)
+        rows = rows_to_hold_back(labels, self.linear.head.out_of_fold, config.val_fraction, config.split_seed)
+        if rows is None:
+            return None
+        split = self.train.rows(rows.tolist())
+        answer = answer_of_method(self.method, self.device)
+        return HeldBack(rows, late, lambda: predict_logits(answer, self.device, self.decoder.chunks(split)))
 
     def load_training_pixels(self, split: Split | None = None) -> Tensor:
         """Pixels [N, 3, H, W] uint8 of all or some training pictures; cropped ones have a margin."""
@@ -153,32 +219,50 @@ class Run:
             for block in self.backbone.vit.blocks:
                 block.compile()
 
-    def draft(self, temperature: float = 1.0) -> Artifact | None:
-        """The adapter as it will be published, without provenance and card; None if it cannot be served."""
-        adapter = self.method.adapter()
+    def draft(self, adapter: Adapter | None = None, temperature: float = 1.0) -> Artifact | None:
+        """The adapter as it will be published, without provenance and card; None if it cannot be served.
+
+        By default the method's own; another one is published as a linear head.
+        """
+        method = self.config.method if adapter is None else "linear"
+        adapter = adapter or self.method.adapter()
         if adapter is None:
             return None
         fold_temperature(adapter.head, temperature)
         return new_artifact(
             adapter,
-            method=self.config.method,
+            method=method,
             classes=self.data.classes,
             backbone=self.backbone.config,
             preprocess=self.config.preprocess,
             provenance={},
         )
 
-    def _execute(self, command: str, *, with_card: bool) -> Outcome:
+    def _execute(
+        self, command: str, *, with_card: bool, calibration: Calibration | None, choice: Choice | None
+    ) -> Outcome:
         began = time.perf_counter()
         record_inputs(self.directory, pinned(self.config, self.warm), self.data, command)
         self.identity.write(self.directory)
         held_out = self.decoder.chunks(self.held_out)
-        history, kept = self._fit()
-        calibration = self._calibrate(command) if self.config.calibrate else None
-        draft = self.draft(calibration.temperature if calibration else 1.0)
+        training, kept = self._fit()
+        floor = self._floor(training.held_back_logits)
+        if self.config.calibrate and calibration is None:
+            calibration = self._calibrate(training.held_back_logits, floor)
+        draft = self.draft(
+            self.linear.adapter() if floor else None, calibration.temperature if calibration else 1.0
+        )
         predictions = self._predict(self._answer(draft), held_out, self.held_out)
         findings = Findings(
-            self.config.eval_split, self.data.classes, predictions, history, kept, calibration
+            self.config.eval_split,
+            self.data.classes,
+            predictions,
+            tuple(training.history),
+            kept,
+            calibration,
+            floor=floor,
+            linear=self._linear_beside() if with_card else None,
+            choice=choice,
         )
         provenance = self._provenance(findings, command)
         card = self._card(findings, provenance, served=draft is not None) if with_card else {}
@@ -189,8 +273,8 @@ class Run:
         seconds = time.perf_counter() - began
         return Outcome(findings, provenance, self.directory.path, self.placement.store, version, seconds)
 
-    def _fit(self) -> tuple[tuple[EpochRecord, ...], EpochRecord | None]:
-        """The history, and the epoch whose tensors count where it is not the last."""
+    def _fit(self) -> tuple[Training, EpochRecord | None]:
+        """The training when it has ended, and the epoch whose tensors count where it is not the last."""
         training = self.new_training()
         checkpoint = self.directory.load()
         if checkpoint is not None:
@@ -199,9 +283,13 @@ class Run:
                 "resuming %s: %d of %d epochs are trained; --fresh starts over",
                 self.directory.path, len(training.history), self.config.epochs,
             )  # fmt: skip
+        else:
+            self.start()
         if not training.finished:
             self._train(training)
-        return tuple(training.history), training.keep_best()
+        elif checkpoint is None:  # there is nothing to train
+            training.save(self.directory)
+        return training, training.keep_best()
 
     def _train(self, training: Training) -> None:
         self.speed_up()
@@ -211,6 +299,31 @@ class Run:
             training.fit(pictures, self.directory, add, self._validation_accuracy)
         self.backbone.use_fused_attention(fused=True)
 
+    def _floor(self, answers: Tensor | None) -> Floor | None:
+        """The linear head's part on the pictures held back, if it was better there and is to count then."""
+        held = self._held_back
+        if not self.config.linear_floor or held is None or answers is None:
+            return None
+        labels = torch.tensor(self.train.labels)[held.rows]
+        linear = self.linear.head_of(held.early(len(self.train)))
+        logits = linear.logits(self.linear.features(self.train)[held.rows])
+        own, other = (float((given.argmax(1) == labels).double().mean()) for given in (answers, logits))
+        if own >= other:
+            return None
+        floor = Floor(own, other, len(labels))
+        LOG.warning("ends as a linear head, which was right for %s", floor)
+        return floor
+
+    def _linear_beside(self) -> LinearBeside | None:
+        """What a linear head on the same features answers, where the method is another."""
+        if self.config.method == "linear":
+            return None
+        head = self.linear.head
+        logits = head.logits(self.linear.features(self.held_out))
+        names, labels = self.held_out.names, torch.tensor(self.held_out.labels)
+        values = head.weight.numel() + head.bias.numel()
+        return LinearBeside(Predictions(names, labels, logits), values, head.strength)
+
     @cached_property
     def _val_pixels(self) -> Iterable[Tensor]:
         return self.decoder.chunks(self.data.splits["val"])
@@ -219,17 +332,21 @@ class Run:
         answer = answer_of_method(self.method, self.device)
         return self._predict(answer, self._val_pixels, self.data.splits["val"]).accuracy
 
-    def _calibrate(self, command: str) -> Calibration:
-        """A temperature from pictures that were not trained on: of this run's val, or of a run without it."""
-        if self.config.train_split == "train":
-            run, answer = self, self._answer(self.draft())
-            found = self._predict(answer, self._val_pixels, self.data.splits["val"])
+    def _calibrate(self, answers: Tensor | None, floor: Floor | None) -> Calibration | None:
+        """A temperature from answers to pictures that were not trained on; None where there are none."""
+        trained = torch.tensor(self.train.labels)
+        if not METHODS[self.config.method].served:
+            return None
+        if floor is not None or (self.config.method == "linear" and self.config.head_first):
+            logits, labels = self.linear.head.out_of_fold, trained
+        elif self.config.train_split == "train" and self.config.eval_split == "test":
+            found = self._predict(self._answer(self.draft()), self._val_pixels, self.data.splits["val"])
+            logits, labels = found.logits, found.labels
+        elif answers is not None and self._held_back is not None:
+            logits, labels = answers, trained[self._held_back.rows]
         else:
-            run = Run(_without_val(self.config, self.warm), self._workbench)
-            LOG.info("calibrating: the same options without val, in %s", run.directory.path)
-            found = run.execute(command).findings.predictions
-        temperature = fit_temperature(found.logits, found.labels)
-        return Calibration(temperature, len(found.labels), run.directory.path.name)
+            return None
+        return Calibration(fit_temperature(logits, labels), len(labels), self.directory.path.name)
 
     def _answer(self, draft: Artifact | None) -> Answer:
         """What is measured: the rounded tensors that a server will load, or else the method itself."""
@@ -280,13 +397,3 @@ def _dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
             "there bf16 or fp32 (or auto) is faster and more exact"
         )
     return choose_dtype(config.precision, device)
-
-
-def _without_val(config: TrainConfig, warm: WarmStart | None) -> TrainConfig:
-    """The same options for a run that keeps val out of training, looks at it alone, and publishes nothing."""
-    return pinned(config, warm).model_copy(
-        update={
-            "train_split": "train", "eval_split": "val", "calibrate": False, "publish": False,
-            "predictions": None,
-        }
-    )  # fmt: skip

@@ -1,6 +1,7 @@
 """What a user wants to know at the end of a run."""
 
 from training.card.findings import Findings
+from training.card.linear_beside import advice, comparison
 from training.card.provenance import Provenance
 from training.run.publish import published_lines
 from training.run.run import Outcome, Run
@@ -16,6 +17,7 @@ def summary(run: Run, outcome: Outcome) -> str:
     lines = [
         f"accuracy on {findings.split}: {findings.predictions.accuracy:.4f} "
         f"(95 % {findings.interval.text()}, {len(findings.predictions.labels)} pictures)",
+        *_linear(findings, facts),
         *_balance(findings),
         f"parameters: {counts.with_head:,} with head, {counts.without_head:,} without",
         *_notes(findings, facts),
@@ -24,6 +26,13 @@ def summary(run: Run, outcome: Outcome) -> str:
         *published_lines(run.config, outcome.store, outcome.version),
     ]
     return "\n".join(lines)
+
+
+def _linear(findings: Findings, facts: Provenance) -> list[str]:
+    """The linear head's accuracy beside it, and a hint where that is as good."""
+    compared = comparison(findings, facts.method)
+    hint = advice(findings, facts.method, facts.parameters.with_head)
+    return [*([compared] if compared else []), *([f"hint: {hint}"] if hint else [])]
 
 
 def _balance(findings: Findings) -> list[str]:
@@ -45,6 +54,8 @@ def _notes(findings: Findings, facts: Provenance) -> list[str]:
     lines = []
     if stopped := facts.early_stopping:
         lines.append(f"best epoch on val, which counts: {stopped.epoch} ({stopped.val_accuracy:.4f})")
+    if floor := findings.floor:
+        lines.append(f"published as a linear head, which was right for {floor}")
     if found := findings.calibration:
         lines.append(
             f"temperature: {found.temperature:.3f}; calibration error {findings.uncalibrated.error:.4f} "

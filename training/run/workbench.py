@@ -1,5 +1,6 @@
 """What the runs of one process share: backbones, and one task's lists, digests, pixels and features."""
 
+import copy
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
@@ -104,6 +105,12 @@ class Workbench:
         if config.train_split not in self._data:
             self._data[config.train_split] = open_task(config, self._contents)
         return self._data[config.train_split]
+
+    def parted(self, data: TaskData) -> "Workbench":
+        """A workbench for runs on other parts of the open task's pictures, which shares everything else."""
+        other = copy.copy(self)
+        other._data = {"train": data}  # noqa: SLF001 - it is one of these
+        return other
 
     def digest(self, split: Split) -> str:
         """SHA-256 of a split of the open task."""

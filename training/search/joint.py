@@ -52,6 +52,8 @@ def _resumed(run: Run) -> _Trial:
     checkpoint = run.directory.load()
     if checkpoint is not None:
         training.resume(checkpoint)
+    else:
+        run.start()
     return _Trial(run, run.method, training)
 
 

@@ -20,7 +20,7 @@ from training.search.joint import train_jointly
 from training.search.ledger import Ledger
 from training.search.result import SearchResult
 from training.search.search_config import SearchConfig
-from training.search.trials import TrialRow, row_of, select
+from training.search.trials import ON_TRAIN, TrialRow, attempt, row_of, select
 
 LOG = logging.getLogger("training")
 ROWS = "search.csv"
@@ -69,8 +69,7 @@ class Search:
 
     def _on_train(self, **changes: Any) -> TrainConfig:
         """Options of a run that learns from train and is measured on val."""
-        options = {"train_split": "train", "eval_split": "val", "fresh": False, "predictions": None}
-        return self.config.plain(**(options | {"publish": False, "calibrate": False} | changes))
+        return self.config.plain(**{**ON_TRAIN, **changes})
 
     def _find(self, point: Point, seed: int, split: Literal["val", "test"]) -> TrialRow | None:
         """The last row of that run."""
@@ -96,15 +95,14 @@ class Search:
             self._try(point, command, seconds)
 
     def _trial(self, point: Point) -> TrainConfig:
-        return self._on_train(**_options(point), runs=self.directory.path)
+        return self._on_train(**_options(point), epochs=self._epochs, runs=self.directory.path)
 
     def _try(self, point: Point, command: str, seconds: float) -> None:
         row = self._row(self._trial(point), command)
         row = row.model_copy(update={"seconds": round(row.seconds + seconds, 2)})
         self._ledger.append(row)
-        # Selection needs the row alone, and Full's checkpoints are a gigabyte each; calibration reads one.
-        if not self.config.calibrate:
-            (self.directory.path / row.run / CHECKPOINT).unlink(missing_ok=True)
+        # Selection needs the row alone, and Full's checkpoints are a gigabyte each.
+        (self.directory.path / row.run / CHECKPOINT).unlink(missing_ok=True)
         self._report(point, row)
 
     def _lacks(self, best: Point, seed: int) -> bool:
@@ -116,7 +114,9 @@ class Search:
         return publishes and row.state == "finished" and row.version is None
 
     def _finish(self, best: Point, seed: int, command: str) -> None:
-        changes = _options(best) | {"seed": seed, "runs": self.directory.path, "fresh": False}
+        # As many as on train, though steps would have come to fewer on more pictures.
+        changes = _options(best) | {"epochs": self._epochs, "seed": seed}
+        changes |= {"runs": self.directory.path, "fresh": False}
         if seed != self.config.seed:
             changes |= {"publish": False, "calibrate": False, "predictions": None}
         row = self._row(self.config.plain(**changes), command)
@@ -127,13 +127,9 @@ class Search:
         """Train, or go on, and measure."""
         began = time.perf_counter()
         run = Run(config, self._workbench)
-        try:
-            # Drawing a card takes longer than training a head: the one that would be published has one.
-            final = config.eval_split == "test" and config.seed == self.config.seed
-            outcome = run.execute(command, card=final)
-        except Diverged as error:
-            LOG.info("%s", error)
-            outcome = None
+        # Drawing a card takes longer than training a head: the one that would be published has one.
+        final = config.eval_split == "test" and config.seed == self.config.seed
+        outcome = attempt(run, command, card=final)
         return row_of(run, outcome, time.perf_counter() - began)
 
     def _report(self, point: Point, row: TrialRow) -> None:

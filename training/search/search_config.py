@@ -5,18 +5,22 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from training.methods.table import names
-from training.options.knob import knob
+from training.methods.table import AUTO, METHODS, method_help, names
+from training.options.knob import COMMON, knob
 from training.options.train_config import TrainConfig, can_be_joined
 
 SEARCH = "search (with --search)"
 JOINED = " and ".join(names(lambda row: row.joint))
 CHOSEN_BY_THE_SEARCH = ("lr", "weight_decay", "train_split", "eval_split", "val_every", "patience")
+OF_ONE_METHOD = ("lr", "head_layers", "warm_start")
+CHOSEN_BY_AUTO = ("train_split", "eval_split", "val_every", "patience")
 OF_A_SEARCH = ("grid", "grid_lr", "grid_weight_decay", "seeds", "joint_trials")
 
 
 class SearchConfig(TrainConfig):
-    """Options of `dvpt-train`; with `search` learning rate and weight decay are chosen on val."""
+    """Options of `dvpt-train`; on val `search` chooses learning rate and weight decay, `auto` the method."""
+
+    method: str = knob("dvpt-plus", COMMON, method_help(with_auto=True), choices=(AUTO, *METHODS))
 
     search: bool = knob(
         False,
@@ -58,6 +62,11 @@ class SearchConfig(TrainConfig):
             return {"decay_biases": False} | data
         return data
 
+    @field_validator("method")
+    @classmethod
+    def _of_the_table(cls, value: str) -> str:
+        return value if value == AUTO else super()._of_the_table(value)
+
     @field_validator("grid_lr", "grid_weight_decay", mode="before")
     @classmethod
     def _from_a_list(cls, value: Any) -> Any:
@@ -71,6 +80,20 @@ class SearchConfig(TrainConfig):
                 f"expected different values of at least 0, separated by commas, not {list(value)}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _auto_decides(self) -> Self:
+        if self.method != AUTO:
+            return self
+        if self.search:
+            raise ValueError("search is for one method; let auto choose it, and search with that one then")
+        fields = type(self).model_fields
+        given = {name for name in self.model_fields_set if getattr(self, name) != fields[name].default}
+        for name in given.intersection(OF_ONE_METHOD):
+            raise ValueError(f"{name} is for one method, and auto tries several, each with its own")
+        for name in given.intersection(CHOSEN_BY_AUTO):
+            raise ValueError(f"{name} is auto's to choose: it tries on train and val, and tests once")
+        return self
 
     @model_validator(mode="after")
     def _the_search_decides(self) -> Self:

@@ -8,6 +8,7 @@ from training.search.grid import Point, grid
 from training.search.result import SearchResult
 from training.search.search import ROWS, Search
 from training.search.search_config import SearchConfig
+from training.search.trials import ON_TRAIN
 
 
 def search(config: SearchConfig, command: str) -> str:
@@ -21,8 +22,8 @@ def search(config: SearchConfig, command: str) -> str:
 def planned(config: SearchConfig, workbench: Workbench) -> str:
     """What one trial costs, and how many there are."""
     points = grid(config)
-    options = {"train_split": "train", "eval_split": "val", "publish": False, "calibrate": False}
-    trial = Run(config.plain(**options, lr=points[0].lr, optimizer=points[0].optimizer), workbench)
+    chosen = {"lr": points[0].lr, "optimizer": points[0].optimizer}
+    trial = Run(config.plain(**{**ON_TRAIN, **chosen}), workbench)
     lines = [str(point) for point in points]
     return "\n".join(
         [

@@ -1,14 +1,25 @@
 """Trainings of a search as rows: what each came to, and which is the best."""
 
+import logging
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
 
 from torch.nn import functional as F
 
 from adapters.config import StrictModel
 from training.errors import Diverged
 from training.run.run import Outcome, Run
+
+LOG = logging.getLogger("training")
+ON_TRAIN: Mapping[str, Any] = MappingProxyType(
+    {
+        "train_split": "train", "eval_split": "val", "fresh": False, "predictions": None, "publish": False,
+        "calibrate": False,
+    }
+)  # fmt: skip
+"""Options of a run that learns from train, is measured on val, and leaves nothing elsewhere."""
 
 
 class TrialRow(StrictModel):
@@ -46,6 +57,15 @@ def select(rows: Sequence[TrialRow]) -> TrialRow:
     if not finished:
         raise Diverged(f"all {len(rows)} trials diverged; give lower values with --grid-lr")
     return min(finished, key=lambda row: (-(row.accuracy or 0.0), row.loss or 0.0, row.lr, -row.weight_decay))
+
+
+def attempt(run: Run, command: str, *, card: bool = False) -> Outcome | None:
+    """What a run ends with; None, and a line in the log, where it diverges."""
+    try:
+        return run.execute(command, card=card)
+    except Diverged as error:
+        LOG.info("%s", error)
+        return None
 
 
 def row_of(run: Run, outcome: Outcome | None, seconds: float) -> TrialRow:

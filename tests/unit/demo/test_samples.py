@@ -33,3 +33,8 @@ def test_files_are_named_by_their_class_and_need_no_quotes(task: str, samples: d
     for name, class_name in zip(names, EMBEDDED_TASKS[task].classes, strict=True):
         assert re.fullmatch(r"[a-z0-9-]+\.png", name)
         assert re.findall(r"\d+", name) == re.findall(r"\d+", class_name)
+
+
+def test_only_the_samples_asked_for_are_written(tmp_path: Path) -> None:
+    assert list(write_samples(tmp_path, ("digits",))) == ["digits"]
+    assert [folder.name for folder in tmp_path.iterdir()] == ["digits"]

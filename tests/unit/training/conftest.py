@@ -60,7 +60,7 @@ def new_config(tmp_path: Path, tiny_weights: Path) -> Callable[..., TrainConfig]
 
     def make(**options: Any) -> TrainConfig:
         base = {
-            "task": "colours", "backbone": TINY, "weights": tiny_weights, "image_size": 32,
+            "task": "colours", "method": "dvpt", "backbone": TINY, "weights": tiny_weights, "image_size": 32,
             "store": tmp_path / "store", "runs": tmp_path / "runs", "epochs": 2, "prompt_count": 2,
             "precision": "fp32", "decode_threads": 1, "device": "cpu", "batch_size": 8,
         }  # fmt: skip
@@ -93,8 +93,8 @@ def _row(cell: Cell, accuracies: tuple[float, ...], facts: dict[str, Any]) -> Ce
         "key": cell.key, "task": cell.task.name, "method": cell.config.method, "percent": cell.percent,
         "prompts": prompts, "optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-4,
         "epochs": 15, "trials": 6, "val_accuracy": 0.8, "accuracies": " ".join(map(repr, accuracies)),
-        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + cell.config.prompt_count,
-        "parameters_without_head": 100 * cell.config.prompt_count, "training_seconds": 90.0,
+        "diverged_seeds": 0, "pictures": 1000, "parameters_with_head": 1000 + (prompts or 10),
+        "parameters_without_head": 100 * (prompts or 10), "training_seconds": 90.0,
         "total_seconds": 1000.0, "backbone": "vit_base_patch16_224.orig_in21k", "image_size": 224,
         "splits_made": None, "directory": "runs/x",
     }  # fmt: skip

@@ -249,7 +249,18 @@ def test_unbalanced_classes_are_told_and_can_be_weighted(
         shutil.rmtree(folder / split / "coral")
         for picture in sorted((folder / split / "blue").iterdir())[kept:]:
             picture.unlink()
-    asked = [*flags, "--data", str(folder), "--method", "linear", "--lr", "1e-6", "--epochs", "2"]
+    asked = [
+        *flags,
+        "--data",
+        str(folder),
+        "--method",
+        "linear",
+        "--no-head-first",
+        "--lr",
+        "1e-6",
+        "--epochs",
+        "2",
+    ]
     assert main(asked) == 0
     output = capsys.readouterr().out
     assert "balanced accuracy: 0.5000" in output

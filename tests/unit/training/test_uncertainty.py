@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from training.uncertainty import Reliability, difference_interval, wilson
+from training.uncertainty import (
+    Reliability,
+    difference_interval,
+    paired_standard_error,
+    standard_error,
+    wilson,
+)
 
 WIDEST = {2: 4.0, 3: 1.9, 5: 1.4}
 
@@ -101,6 +107,25 @@ def test_the_interval_holds_the_truth_in_95_of_100_studies(
     width = np.mean([interval.high - interval.low for interval in found]) / (2 * 1.96 * np.std(differences))
     assert held >= 0.93
     assert width <= WIDEST[min(count_a, count_b)]
+
+
+def test_the_paired_error_is_of_the_pictures_that_are_answered_differently() -> None:
+    """21 + 11 of 400, and half a picture more in each of four cells: (33 − 10²/402) / 402²."""
+    a = [True] * 21 + [False] * 11 + [True] * 368
+    b = [False] * 21 + [True] * 11 + [True] * 368
+    error = paired_standard_error(a, b)
+    assert error == paired_standard_error(b, a) == pytest.approx(math.sqrt((33 - 100 / 402) / 402**2))
+    agresti_min = difference_interval([a], [b])
+    assert agresti_min.high == pytest.approx(10 / 400 + 1.959964 * error)
+
+
+def test_two_runs_that_answer_alike_still_have_a_paired_error() -> None:
+    assert paired_standard_error([True] * 10, [True] * 10) == pytest.approx(1 / 12)
+
+
+def test_the_standard_error_of_a_share() -> None:
+    assert standard_error(0.8, 10) == pytest.approx(0.1265, abs=1e-4)
+    assert standard_error(1.0, 10) == 0
 
 
 def runs(accuracies: Sequence[float], seed: int) -> list[list[bool]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evidence import report
+from benchmarks.evidence.__main__ import RESULTS
 from benchmarks.evidence.finished_runs import Row, append_row, from_hex, read_rows, to_hex
 from benchmarks.evidence.plan import AUGMENTATIONS, AUGMENTED_TASKS, SUITES, trials
 
@@ -23,6 +24,7 @@ def rows(variant: str, seeds: int, accuracy: float, suite: str = "readings") -> 
 def written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(report, "REPORT", tmp_path / "evidence.md")
     monkeypatch.setattr(report, "SCALE_PLOT", tmp_path / "scale.png")
+    monkeypatch.setattr(report, "FEW_SHOT_PLOT", tmp_path / "few-shot.png")
     return tmp_path / "evidence.md"
 
 
@@ -50,6 +52,13 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     append_row(tmp_path / "rows.csv", row)
     assert read_rows(tmp_path / "rows.csv") == [row]
     assert sum(from_hex(row.correct, row.pictures)) / 200 == row.accuracy
+
+
+def test_rows_from_before_columns_were_added_are_read() -> None:
+    rows = read_rows(RESULTS)
+    (old,) = (row for row in rows if row.key == ("readings", "dvpt", 0.01, 0, "test"))
+    assert (old.accuracy, old.method, old.values, old.error_after) == (0.866333, "", None, None)
+    assert sum(from_hex(old.correct, old.pictures)) / old.pictures == pytest.approx(old.accuracy, abs=1e-6)
 
 
 def test_no_two_trials_of_a_suite_are_one() -> None:

@@ -1,13 +1,23 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from training.card.findings import Findings, Predictions
+from training.card.findings import Findings, LinearBeside, Predictions
 from training.card.model_card import class_rows, model_card
-from training.card.provenance import DataFacts, Metrics, ParameterCounts, Provenance, Seeds
+from training.card.provenance import (
+    Choice,
+    DataFacts,
+    LinearHeadBeside,
+    Metrics,
+    ParameterCounts,
+    Provenance,
+    Seeds,
+    TriedMethod,
+)
 from training.data.departures import OtherSize
 from training.run_directory import EpochRecord
 
@@ -72,6 +82,21 @@ def test_the_card_says_what_how_well_and_how_to_use_it() -> None:
     assert "warm start" not in text
 
 
+def test_the_card_shows_what_auto_chose_from_and_says_nothing_of_it_otherwise() -> None:
+    tried = (
+        TriedMethod(method="linear", values=1930, epochs=100, accuracy=0.8, behind=0.1, behind_error=0.03),
+        TriedMethod(method="affine", values=11_146, epochs=4, dropped=True),
+    )
+    choice = Choice(pictures=100, folds=0, tried=tried, why="val has 100 pictures; it is the best")
+    provenance = PROVENANCE.model_copy(update={"choice": choice})
+    text = model_card("pets", replace(findings(), choice=choice), provenance)["README.md"].decode()
+    assert "`--method auto` took dvpt: val has 100 pictures; it is the best.\n" in text
+    assert "| linear | 1,930 | 100 | 0.8000 | 0.1000 | 0.0300 |\n" in text
+    assert "| affine | 11,146 | 4, dropped then |  |  |  |\n" in text
+    assert "- choice" not in text
+    assert "auto" not in model_card("pets", findings(), PROVENANCE)["README.md"].decode()
+
+
 @pytest.mark.parametrize("class_count", [2, 30, 60])
 def test_the_plots_are_pictures(class_count: int) -> None:
     card = model_card("pets", findings(class_count), PROVENANCE)
@@ -86,3 +111,20 @@ def test_many_classes_show_their_confusions_only() -> None:
     assert (
         "| class\\|0 | class\\|1 | 1 |" in model_card("pets", findings(30), PROVENANCE)["README.md"].decode()
     )
+
+
+def test_the_linear_head_stands_beside_the_accuracy() -> None:
+    alone = findings()
+    assert "linear head" not in model_card("pets", alone, PROVENANCE)["README.md"].decode()
+    beside = replace(alone, linear=LinearBeside(alone.predictions, values=6, strength=0.1))
+    facts = LinearHeadBeside(
+        accuracy=0.916667, difference=0.0, difference_low=-0.2, difference_high=0.2, values=6, strength=0.1
+    )
+    provenance = PROVENANCE.model_copy(update={"linear_head": facts})
+    text = model_card("pets", beside, provenance)["README.md"].decode()
+    assert "\n\nBeside it: linear head on the same features: 0.9167; dvpt is level with it (95 % " in text
+    assert (
+        "**dvpt is not above it beyond chance: --method linear is smaller (6 values) and as good here.**"
+        in text
+    )
+    assert "- linear head: accuracy 0.916667, difference 0.0, " in text

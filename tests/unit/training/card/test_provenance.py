@@ -10,13 +10,16 @@ from pydantic import ValidationError
 
 from training.card.provenance import (
     Calibrated,
+    Choice,
     DataFacts,
     EarlyStopping,
+    LinearHeadBeside,
     Metrics,
     ParameterCounts,
     Provenance,
     Seeds,
     StartedFrom,
+    TriedMethod,
 )
 from training.data.departures import DrawnByFormula, OtherSize
 
@@ -33,6 +36,13 @@ DEPARTURES = st.one_of(
         official_pictures=COUNTS,
     ),
 )  # fmt: skip
+TRIED = st.builds(
+    TriedMethod, method=WORDS, values=COUNTS, epochs=COUNTS, dropped=st.booleans(), accuracy=MEASURED,
+    behind=st.none() | st.floats(-1, 1), behind_error=MEASURED,
+)  # fmt: skip
+CHOICES = st.builds(
+    Choice, pictures=COUNTS, folds=COUNTS, tried=st.lists(TRIED, max_size=3).map(tuple), why=WORDS
+)
 METRICS = st.builds(
     Metrics, split=st.sampled_from(["val", "test"]), accuracy=PARTS, accuracy_low=PARTS, accuracy_high=PARTS,
     pictures=COUNTS, calibration_error=MEASURED,
@@ -40,6 +50,10 @@ METRICS = st.builds(
 CALIBRATED = st.builds(
     Calibrated, temperature=st.floats(0.05, 20), pictures=COUNTS, run=WORDS, error_before=MEASURED,
     error_after=MEASURED,
+)  # fmt: skip
+LINEAR = st.builds(
+    LinearHeadBeside, accuracy=PARTS, difference=st.floats(-1, 1), difference_low=st.floats(-1, 1),
+    difference_high=st.floats(-1, 1), values=COUNTS, strength=st.floats(1e-4, 10),
 )  # fmt: skip
 DATA = st.builds(
     DataFacts, source=WORDS, trained_on=st.sampled_from(["train", "trainval"]), pictures=COUNTS,
@@ -52,6 +66,7 @@ PROVENANCES = st.builds(
     metrics=METRICS,
     early_stopping=st.none() | st.builds(EarlyStopping, epoch=COUNTS, val_accuracy=PARTS),
     calibration=st.none() | CALIBRATED,
+    linear_head=st.none() | LINEAR,
     data=DATA,
     departures=st.lists(DEPARTURES, max_size=3).map(tuple),
     splits_made=st.lists(WORDS, max_size=3).map(tuple),
@@ -64,6 +79,7 @@ PROVENANCES = st.builds(
     command=WORDS,
     parameters=st.builds(ParameterCounts, with_head=COUNTS, without_head=COUNTS),
     warm_start=st.none() | st.builds(StartedFrom, version=WORDS, tensors=WORDS),
+    choice=st.none() | CHOICES,
 )
 
 
@@ -75,9 +91,10 @@ def test_provenance_is_read_as_it_was_written(provenance: Provenance) -> None:
 @given(PROVENANCES)
 def test_what_does_not_apply_is_left_out_and_options_are_whole(provenance: Provenance) -> None:
     plain = provenance.plain()
-    for name in ("early_stopping", "calibration", "warm_start"):
+    for name in ("early_stopping", "calibration", "linear_head", "warm_start"):
         assert (name in plain) == (getattr(provenance, name) is not None)
     assert plain["options"] == provenance.options
+    assert ("choice" in plain) == (provenance.choice is not None)
 
 
 def test_an_error_that_is_no_number_is_none() -> None:

@@ -15,6 +15,15 @@ def test_good_data_passes() -> None:
     check(TaskData(("a", "b"), {"train": split(0, 1), "test": split(1, part="test/")}, "here"))
 
 
+def test_a_class_may_have_its_pictures_in_any_split_that_is_trained_on() -> None:
+    data = TaskData(("a", "b", "c"), {"train": split(0, 1), "val": split(2, part="val/")}, "here")
+    check(data, ("train", "val"))
+    with pytest.raises(DataUnusable, match="no training pictures of c"):
+        check(data)
+    with pytest.raises(DataUnusable, match="no training pictures of c"):
+        check(data.with_splits({"val": split(1, part="val/")}, "other"), ("train", "val"))
+
+
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [

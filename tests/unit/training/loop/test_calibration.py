@@ -23,9 +23,15 @@ def test_the_temperature_labels_were_drawn_at_is_found(temperature: float) -> No
 
 
 def test_answers_that_are_all_right_or_all_wrong_leave_it_finite() -> None:
-    logits = 9 * torch.eye(4)
-    assert 1 / 20 <= fit_temperature(logits, torch.arange(4)) < 0.5
-    assert fit_temperature(logits, (torch.arange(4) + 1) % 4) == pytest.approx(20, rel=0.05)
+    logits, labels = 3 * torch.eye(4).repeat(500, 1), torch.arange(4).repeat(500)
+    assert 1 / 20 <= fit_temperature(logits, labels) < 0.5
+    assert fit_temperature(logits, (labels + 1) % 4) > 10
+
+
+def test_few_pictures_move_it_little() -> None:
+    logits, labels = 3 * torch.eye(4), torch.arange(4)
+    assert 0.6 < fit_temperature(logits, labels) < 1
+    assert fit_temperature(logits, labels) > fit_temperature(logits.repeat(20, 1), labels.repeat(20))
 
 
 def test_the_error_falls_to_that_of_chance_at_the_right_temperature() -> None:

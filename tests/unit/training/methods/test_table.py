@@ -16,13 +16,16 @@ from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone, random_backbone
 from training.methods import build_method, with_recipe
-from training.methods.table import METHODS, MethodRow, names, options_of
+from training.methods.table import AUTO, METHODS, MethodRow, method_help, names, options_of, rows_of
 from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
 ROOT = Path(__file__).resolve().parents[4]
 ROWS = [pytest.param(row, id=row.name) for row in METHODS.values()]
-OPTION_OF_EACH_RECIPE = ("epochs", "lr", "head_layers", "drop_path", "label_smoothing")
+OPTION_OF_EACH_RECIPE = (
+    "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "model_ema_decay", "drop_path",
+    "label_smoothing", "hold_back",
+)  # fmt: skip
 
 A_FILE = """
 from training.methods.linear import LinearMethod
@@ -38,7 +41,8 @@ class HalfMethod(LinearMethod):
 A_ROW = """
     MethodRow(
         "half", "training.methods.half", "HalfMethod", "nothing, and the head has half the features",
-        recipe=Recipe(epochs=3, lr=0.125, drop_path=0.0), through_blocks=False, inputs="half the features",
+        recipe=Recipe(epochs=3, steps=0, lr=0.125, drop_path=0.0),
+        through_blocks=False, inputs="half the features",
     ),
 """
 THE_GRID = """
@@ -94,7 +98,7 @@ def test_a_row_and_a_file_make_a_method(
     text = " ".join(train("--help").stdout.split())
     assert "sequential,sidetune,half}" in text
     assert "half: nothing, and the head has half the features" in text
-    assert "linear, mlp 100; half 3)" in text
+    assert "mlp 100; half 3)" in text
     assert "half 0.125)" in text
     config = new_config(data=picture_folder(train=4, test=2))
     flags = [
@@ -197,6 +201,20 @@ def test_a_number_behind_a_name_is_an_option(name: str, options: dict[str, Any])
 def test_a_name_without_a_row_is_none(name: str) -> None:
     with pytest.raises(KeyError):
         options_of(name)
+
+
+def test_auto_stands_for_the_candidates_and_has_no_row() -> None:
+    assert [row.name for row in rows_of(AUTO)] == ["dvpt", "dvpt-plus", "affine", "bottleneck", "linear"]
+    assert all(row.served for row in rows_of(AUTO))
+    assert AUTO not in METHODS
+    assert rows_of("full") == (METHODS["full"],)
+    with pytest.raises(KeyError):
+        options_of(AUTO)
+
+
+def test_only_dvpt_train_offers_auto() -> None:
+    assert AUTO not in method_help()
+    assert "auto tries dvpt, dvpt-plus, affine, bottleneck, linear and keeps" in method_help(with_auto=True)
 
 
 def test_the_document_has_every_row() -> None:

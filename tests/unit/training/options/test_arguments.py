@@ -27,7 +27,7 @@ def test_every_field_has_a_flag_and_the_common_ones_come_first() -> None:
     [
         ((), "--task"),
         (("--task", "digits", "--lr", "fast"), "argument --lr"),
-        (("--task", "digits", "--epochs", "0"), "argument --epochs"),
+        (("--task", "digits", "--epochs", "0"), "epochs must be at least 1"),
         (("--task", "digits", "--method", "magic"), "invalid choice"),
         (("--task", "digits", "--prompt", "3"), "unrecognized"),
         (("--task", "digits", "--eval-split", "val"), "must not be trained on"),

@@ -93,4 +93,4 @@ def test_a_recipe_trains(
     assert "accuracy on val: " in output
     assert "not published: --no-publish" in output
     (run,) = config.runs.glob("colours-linear-*")
-    assert len((run / "metrics.csv").read_text().splitlines()) == 1 + 20
+    assert len((run / "metrics.csv").read_text().splitlines()) == 1  # the head is computed at once

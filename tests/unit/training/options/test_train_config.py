@@ -13,7 +13,7 @@ New = Callable[..., TrainConfig]
 
 
 def test_the_paper_reading_is_the_default() -> None:
-    assert TrainConfig(task="digits").kind_options == DvptOptions()
+    assert TrainConfig(task="digits", method="dvpt").kind_options == DvptOptions()
 
 
 def test_vpt_has_prompts_without_a_meta_net() -> None:

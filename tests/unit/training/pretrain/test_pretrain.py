@@ -16,6 +16,7 @@ from training.pretrain.pretrain import (
     Batch,
     PretrainConfig,
     PretrainRun,
+    centred,
     embedded_vit,
     factor_targets,
     learning_rate_at,
@@ -46,7 +47,7 @@ def test_the_command_writes_fp16_timm_weights_without_a_head(tmp_path: Path) -> 
     assert (
         out.with_suffix(".csv")
         .read_text()
-        .startswith("step,class,x,y,angle,scale,redrawn,accuracy,seconds\n2,")
+        .startswith("step,class,x,y,angle,scale,redrawn,centred,accuracy,seconds\n2,")
     )
 
 
@@ -109,14 +110,31 @@ def test_targets_peak_at_the_factor_and_angles_wrap() -> None:
     assert torch.allclose(x.sum(1), torch.ones(2))
 
 
+def test_a_centred_mask_is_the_same_wherever_it_lies_and_whatever_its_size() -> None:
+    masks = torch.zeros(3, 1, 64, 64)
+    masks[0, :, 8:24, 10:18] = 1
+    masks[1, :, 38:54, 50:58] = 1
+    masks[2, :, 4:36, 20:36] = 1
+    one, moved, larger = centred(masks)
+    assert torch.allclose(one, moved, atol=0.02)
+    assert (one - larger).abs().mean() < 0.05
+    turned = centred(masks.transpose(2, 3))[0]
+    assert torch.allclose(turned, one.transpose(1, 2), atol=0.02)
+    assert (turned - one).abs().mean() > 0.2
+
+
+def test_an_empty_mask_has_a_centred_one_too() -> None:
+    assert centred(torch.zeros(1, 1, 64, 64)).isfinite().all()
+
+
 def test_unlabelled_factors_cost_nothing_and_leave_finite_gradients() -> None:
-    logits = [torch.randn(2, count, requires_grad=True) for count in (5, *FACTOR_BINS, 256)]
+    logits = [torch.randn(2, count, requires_grad=True) for count in (5, *FACTOR_BINS, 256, 256)]
     factors = torch.tensor([[torch.nan] * 4, [0.0, torch.nan, 0.0, 0.5]])
     batch = Batch(torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64), torch.tensor([0, 1]), factors)
     loss, parts = pretrain_loss(logits, batch)
     torch.autograd.backward(loss)
     assert parts[2] == 0
-    assert parts[[0, 1, 3, 4, 5]].gt(0).all()
+    assert parts[[0, 1, 3, 4, 5, 6]].gt(0).all()
     gradients = [logit.grad for logit in logits]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
     assert gradients[1] is not None

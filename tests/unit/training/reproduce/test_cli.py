@@ -29,6 +29,7 @@ def test_a_table_without_any_data_says_what_is_missing(
         (["table1", "--tasks", "eurosatt"], "did you mean eurosat"),
         (["table1", "--percents", "5"], "expected per cents of 10 to 100"),
         (["table1", "--", "--no-such-option"], "unrecognized arguments"),
+        (["table1", "--", "--method", "auto"], "invalid choice: 'auto'"),
     ],
 )
 def test_usage_errors_are_one_line(

@@ -8,6 +8,8 @@ import pytest
 from adapters.errors import ConfigError
 from training.data.catalogue import TASKS
 from training.data.task_data import open_task
+from training.methods import with_recipe
+from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.reproduce import paper
 from training.reproduce.experiments import EXPERIMENTS, FIGURE_3, TABLE_1, TABLE_2, TABLE_3
@@ -30,6 +32,21 @@ def test_every_table_has_a_cell_for_each_published_value() -> None:
         assert set(experiment.published) == {system.beside for system in experiment.systems} - {""}
         assert set(experiment.tasks) == set(next(iter(experiment.published.values())))
     assert FIGURE_3.tasks == paper.FGVC_TASKS
+
+
+def test_what_is_not_the_papers_is_a_row_on_request_with_its_own_recipe() -> None:
+    assert "dvpt-plus" not in {cell.system.slug for cell in plan("table1", tasks="dtd")}
+    paper, plus = plan("table1", tasks="dtd", methods="dvpt,dvpt-plus")
+    assert (paper.config.head_first, paper.config.hold_back, paper.config.calibrate) == (False, 0.0, False)
+    assert (paper.config.label_smoothing, paper.config.steps, paper.config.prompt_count) == (0.0, 0, 10)
+    own = with_recipe(plus.config)
+    assert (own.method, own.head_first, own.prompt_start, own.prompt_count) == (
+        "dvpt-plus",
+        True,
+        "tokens",
+        0,
+    )
+    assert own.label_smoothing == METHODS["dvpt-plus"].recipe.label_smoothing
 
 
 def test_rows_are_the_options_of_their_methods() -> None:

@@ -64,5 +64,3 @@ def test_costs_are_measured_on_few_pictures(new_config: New, picture_folder: Mak
     assert costs.kept_bytes == 3 * 32 * 32
     assert memory_bytes(run, costs) > 1e7
     assert lines(dry_run(run))["time"].startswith("at most ")
-    calibrated = Run(new_config(data=config.data, calibrate=True))
-    assert "about as long again to calibrate" in lines(dry_run(calibrated))["time"]

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from training.data.departures import SplitName
+from training.data.source import Split
 from training.options.train_config import TrainConfig
 from training.run.run import Run
 from training.run.workbench import Memory, Workbench
@@ -40,6 +42,21 @@ def test_shared_parts_give_the_answers_of_a_run_alone(
         shared = Run(new_config(**options, runs=tmp_path / "shared"), bench)
         alone = Run(new_config(**options, runs=tmp_path / "alone"))
         assert torch.equal(answers(shared), answers(alone)), method
+
+
+def test_runs_on_other_parts_of_the_pictures_share_the_rest(new_config: New, picture_folder: Make) -> None:
+    bench = Workbench(10**9)
+    options = {"data": picture_folder(train=6, val=3, test=4), "method": "linear", "publish": False}
+    whole = Run(new_config(**options), bench)
+    train = whole.data.splits["train"]
+    parts: dict[SplitName, Split] = {"train": train.rows(range(9)), "val": train.rows(range(9, 18))}
+    on_train = {"train_split": "train", "eval_split": "val"}
+    part = Run(new_config(**options, **on_train), bench.parted(whole.data.with_splits(parts, "halves")))
+    assert (part.train.names, part.held_out.names) == (train.names[:9], train.names[9:])
+    assert part.backbone is whole.backbone
+    assert part.decoder.load(part.train) is whole.decoder.load(part.train)
+    assert len(Run(new_config(**options, **on_train), bench).train) == 18
+    assert len(Run(new_config(**options), bench).train) == 27
 
 
 def test_a_second_run_decodes_and_computes_nothing_again(new_config: New, picture_folder: Make) -> None:

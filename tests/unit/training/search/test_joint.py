@@ -82,6 +82,7 @@ def test_an_interrupted_trial_goes_on_among_the_others(new_runs: Callable[..., l
     alone, together = new_runs("alone"), new_runs("together")
     alone[1].execute("test")
     first = new_runs("together")[1]
+    first.start()
     training = first.new_training()
     epoch = training.begin_epoch(len(first.train))
     images, labels = first.decoder.load(first.train), torch.tensor(first.train.labels)

@@ -24,6 +24,25 @@ def test_the_grid_of_vpt_decays_no_biases_unless_told_to() -> None:
     assert SearchConfig(task="x", search=True).plain().decay_biases
 
 
+def test_auto_goes_with_what_every_candidate_can_do() -> None:
+    config = SearchConfig(task="x", method="auto", publish=True, calibrate=True, drop_path=0.2, epochs=3)
+    assert config.publishes
+    assert SearchConfig(task="x", method="auto").publishes
+    assert not SearchConfig(task="x", method="auto", publish=False).publishes
+
+
+def test_defaults_that_are_given_are_no_choice() -> None:
+    """As `config.toml` of a run has them all."""
+    assert (
+        SearchConfig(task="x", method="auto", train_split="trainval", val_every=0, lr=None).method == "auto"
+    )
+
+
+def test_a_single_run_has_no_auto() -> None:
+    with pytest.raises(ValidationError, match="no method 'auto'"):
+        TrainConfig(task="x", method="auto")
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -36,6 +55,14 @@ def test_the_grid_of_vpt_decays_no_biases_unless_told_to() -> None:
         ({"search": True, "grid_lr": "0.1,0.1"}, "different values"),
         ({"search": True, "grid_lr": "a"}, "valid number"),
         ({"search": True, "grid_weight_decay": "-1"}, "at least 0"),
+        ({"method": "auto", "search": True}, "search is for one method"),
+        ({"method": "auto", "search": True, "joint_trials": 2}, "search is for one method"),
+        ({"method": "auto", "lr": 0.1}, "lr is for one method"),
+        ({"method": "auto", "head_layers": 1}, "head_layers is for one method"),
+        ({"method": "auto", "warm_start": "pets"}, "warm_start is for one method"),
+        ({"method": "auto", "train_split": "train"}, "train_split is auto's to choose"),
+        ({"method": "auto", "train_split": "train", "val_every": 1}, "is auto's to choose"),
+        ({"method": "magic"}, "no method 'magic'"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options: dict[str, object], complaint: str) -> None:

@@ -51,6 +51,8 @@ def test_shots_are_of_train_and_val_together(shots: int, seed: int) -> None:
     few = with_shots(TaskData(("a", "b"), {"train": train, "val": val}, "a test"), shots, seed, "trainval")
     labels = [label for split in few.splits.values() for label in split.labels]
     assert labels.count(0) == labels.count(1) == min(shots, 6)
+    assert all(few.splits.values())
+    assert "train" in few.splits
 
 
 def test_what_is_known_is_not_read_again(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""`--method auto`: which method a task is served best by."""
