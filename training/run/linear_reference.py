@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.linear.options import LinearOptions
 from adapters.vit.backbone import Backbone
+from training.card.findings import Floor, LinearBeside, Predictions
 from training.data.pixels import Decoder
 from training.data.source import Split
 from training.loop.evaluate import predict_logits
+from training.loop.hold_back import HeldBack
 from training.loop.linear_head import LinearHead, fit_linear_head
 
 
@@ -47,6 +49,23 @@ class LinearReference:
         given = self.features(self.train) if features is None else features
         labels = torch.tensor(self.train.labels)
         return fit_linear_head(given[rows], labels[rows], self.class_count, class_weights=self.class_weights)
+
+    def floor(self, held: HeldBack, answers: Tensor) -> Floor | None:
+        """What a head was right for of the held back, if `answers` [held, C] were right for fewer."""
+        labels = torch.tensor(self.train.labels)[held.rows]
+        head = self.head_of(held.early(len(self.train)))
+        logits = head.logits(self.features(self.train)[held.rows])
+        own, other = (float((given.argmax(1) == labels).double().mean()) for given in (answers, logits))
+        return Floor(own, other, len(labels)) if own < other else None
+
+    def beside(self, split: Split) -> LinearBeside:
+        """What the head of all training pictures answers on a split."""
+        head = self.head
+        logits = head.logits(self.features(split))
+        values = head.weight.numel() + head.bias.numel()
+        return LinearBeside(
+            Predictions(split.names, torch.tensor(split.labels), logits), values, head.strength
+        )
 
     def adapter(self) -> Adapter:
         """The adapter that the head of all training pictures is."""

@@ -18,7 +18,7 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.store.files import Location
 from adapters.vit.backbone import Backbone
-from training.card.findings import Calibration, Findings, Floor, LinearBeside, Predictions
+from training.card.findings import Calibration, Findings, Floor, Predictions
 from training.card.model_card import model_card, plain_card
 from training.card.provenance import Choice, DataFacts, Provenance
 from training.data.augmentation import augmentation_of, kept_pictures
@@ -40,17 +40,17 @@ from training.loop.loop import Pictures, Training
 from training.loop.optimization import balanced_weights
 from training.memory import memory_faults
 from training.methods import build_method
-from training.methods.method import Method, head_inputs
-from training.methods.prompt_start import start_from_tokens
+from training.methods.method import Method
 from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.run.board import board
 from training.run.identity import Identity, latest_before
-from training.run.linear_reference import LinearReference, load_head
+from training.run.linear_reference import LinearReference
 from training.run.placement import Placement
 from training.run.publish import check_classes, publish
 from training.run.record import provenance_of, record_inputs, record_outputs
 from training.run.settled import settled
+from training.run.start import Start
 from training.run.warm_start import WarmStart, find_warm_start, pinned
 from training.run.workbench import Workbench
 from training.run_directory import CHECKPOINT, EpochRecord, find_directory
@@ -129,22 +129,10 @@ class Run:
 
     def start(self) -> None:
         """Prompts begin as tokens, and the head as the linear head of what it is given then, if so asked."""
-        config, rows = self.config, torch.arange(len(self.train))
+        rows = torch.arange(len(self.train))
         if self._held_back is not None:
             rows = self._held_back.early(len(rows))
-        if config.method == "linear" and config.head_first:
-            load_head(self.method.head, self.linear.head)
-            return
-        if not config.head_first and config.prompt_start != "tokens":
-            return
-        pixels = self.decoder.load(self.train, "decoding the training pictures")
-        if config.prompt_start == "tokens" and self.warm is None:
-            some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))[:64]
-            start_from_tokens(self.method.module, self.backbone, pixels[rows[some]], config.seed)
-        one_map = (config.head_layers or 1) == 1
-        if config.head_first and one_map and not (self.warm and self.warm.with_head):
-            features = head_inputs(self.method, self.method.inputs(pixels), self.device)
-            load_head(self.method.head, self.linear.head_of(rows, features))
+        Start(self.method, self.config, self.backbone, self.linear, self.warm).make(rows)
 
     def explain(self) -> None:
         """Log why nothing is resumed, where a run of the same name was trained before."""
@@ -261,7 +249,9 @@ class Run:
             kept,
             calibration,
             floor=floor,
-            linear=self._linear_beside() if with_card else None,
+            linear=self.linear.beside(self.held_out)
+            if with_card and self.config.method != "linear"
+            else None,
             choice=choice,
         )
         provenance = self._provenance(findings, command)
@@ -304,25 +294,10 @@ class Run:
         held = self._held_back
         if not self.config.linear_floor or held is None or answers is None:
             return None
-        labels = torch.tensor(self.train.labels)[held.rows]
-        linear = self.linear.head_of(held.early(len(self.train)))
-        logits = linear.logits(self.linear.features(self.train)[held.rows])
-        own, other = (float((given.argmax(1) == labels).double().mean()) for given in (answers, logits))
-        if own >= other:
-            return None
-        floor = Floor(own, other, len(labels))
-        LOG.warning("ends as a linear head, which was right for %s", floor)
+        floor = self.linear.floor(held, answers)
+        if floor is not None:
+            LOG.warning("ends as a linear head, which was right for %s", floor)
         return floor
-
-    def _linear_beside(self) -> LinearBeside | None:
-        """What a linear head on the same features answers, where the method is another."""
-        if self.config.method == "linear":
-            return None
-        head = self.linear.head
-        logits = head.logits(self.linear.features(self.held_out))
-        names, labels = self.held_out.names, torch.tensor(self.held_out.labels)
-        values = head.weight.numel() + head.bias.numel()
-        return LinearBeside(Predictions(names, labels, logits), values, head.strength)
 
     @cached_property
     def _val_pixels(self) -> Iterable[Tensor]:
@@ -338,6 +313,8 @@ class Run:
         if not METHODS[self.config.method].served:
             return None
         if floor is not None or (self.config.method == "linear" and self.config.head_first):
+            if not self.linear.head.folds:
+                return None
             logits, labels = self.linear.head.out_of_fold, trained
         elif self.config.train_split == "train" and self.config.eval_split == "test":
             found = self._predict(self._answer(self.draft()), self._val_pixels, self.data.splits["val"])

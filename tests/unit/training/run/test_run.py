@@ -257,6 +257,14 @@ def test_without_pictures_to_fit_it_on_there_is_no_temperature(new_config: New, 
     assert untouched.provenance.calibration is None
 
 
+def test_a_head_that_no_picture_was_left_out_of_has_no_temperature(
+    new_config: New, picture_folder: Make
+) -> None:
+    folder = picture_folder(train=14, val=7, test=2)
+    _, outcome = train(new_config(data=folder, method="linear", epochs=0, shots=1))
+    assert outcome.provenance.calibration is None
+
+
 def test_pictures_held_back_are_answered_before_they_are_trained_on(
     new_config: New, picture_folder: Make
 ) -> None:
