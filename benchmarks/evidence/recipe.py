@@ -19,20 +19,20 @@ SETTINGS = (
 CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         DEFAULT: {},
+        "steps-800": {"steps": 800},
         "no-meta-net": {"meta_net": "none"},
         "learning-rate-0.01": {"lr": 1e-2},
-        "learning-rate-0.0015": {"lr": 1.5e-3},
-        "steps-800": {"steps": 800},
-        "steps-200": {"steps": 200, "epochs": 10},
+        "bottleneck-16": {"bottleneck_width": 16},
+        "no-smoothing": {"label_smoothing": 0.0},
+        "last-step": {"model_ema_decay": 0.0},
+        "pi-in-all-layers": {"dynamic_layers": "all"},
         "random-prompts": {"prompt_start": "random"},
         "new-head": {"head_first": False},
-        "last-step": {"model_ema_decay": 0.0},
-        "no-smoothing": {"label_smoothing": 0.0},
-        "no-drop-path": {"drop_path": 0.0},
-        "pi-in-all-layers": {"dynamic_layers": "all"},
         "prompts-4": {"prompt_count": 4},
+        "no-drop-path": {"drop_path": 0.0},
         "head-lr-0.1": {"head_lr_ratio": 0.1},
-        "bottleneck-16": {"bottleneck_width": 16},
+        "learning-rate-0.0015": {"lr": 1.5e-3},
+        "steps-200": {"steps": 200, "epochs": 10},
     }
 )
 
