@@ -9,7 +9,6 @@ suite together. Needs DVPT_DATA_ROOT.
 
 import argparse
 import fcntl
-import importlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -17,14 +16,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.store.artifact import TENSORS_FILE
-from benchmarks.evidence.comparison import AUTO
 from benchmarks.evidence.finished_runs import Row, append_row, read_rows
 from benchmarks.evidence.plan import SUITES, trials
 from benchmarks.evidence.report import write_report
 from benchmarks.evidence.training_subset import training_subset
 from benchmarks.evidence.trial import Trial
+from training.auto.auto import Auto
 from training.errors import Diverged
-from training.run.run import Outcome, Run
+from training.methods import table
+from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.search_config import SearchConfig
 
@@ -84,8 +84,8 @@ def train(trial: Trial) -> Row:
     )
     began = time.process_time()
     try:
-        if config.method == AUTO:
-            run, outcome = _choose(config)
+        if config.method == table.AUTO:
+            run, outcome = Auto(config, Workbench(KEPT_BYTES)).execute(COMMAND)
         else:
             run = Run(config.plain())
             outcome = run.execute(COMMAND)
@@ -96,13 +96,6 @@ def train(trial: Trial) -> Row:
     finally:
         shutil.rmtree(runs, ignore_errors=True)
         shutil.rmtree(store, ignore_errors=True)
-
-
-def _choose(config: SearchConfig) -> tuple[Run, Outcome]:
-    """What `--method auto` takes."""
-    chooser = importlib.import_module("training.auto.auto").Auto(config, Workbench(KEPT_BYTES))
-    found: tuple[Run, Outcome] = chooser.execute(COMMAND)
-    return found
 
 
 def _adapter_bytes(store: Path) -> int:

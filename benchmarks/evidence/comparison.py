@@ -15,7 +15,6 @@ from training.methods import table
 SUITE, FEW_SHOT = "comparison", "few-shot"
 FIRST_SEED, MORE_SEEDS = 0, (1, 2, 3, 4)
 SHOTS = (5, 10, 30, 100)
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ FEW_SHOT_SETTINGS = _TINY[:2]
 
 _HIGH, _LOW = (1e-2, 3e-3), (1e-3, 3e-4)
 ALL = (
-    Competitor(AUTO, options={"method": AUTO}),
+    Competitor(table.AUTO, options={"method": table.AUTO}),
     Competitor("default"),
     Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus"}),
     Competitor("linear", options={"method": "linear"}),
@@ -71,15 +70,12 @@ ALL = (
     Competitor("affine", _HIGH, {"method": "affine"}, finalist=False),
     Competitor("bottleneck", _HIGH, {"method": "bottleneck"}, finalist=False),
 )
-FEW_SHOT_NAMES = (AUTO, "dvpt-plus", "dvpt", "linear")
+FEW_SHOT_NAMES = (table.AUTO, "dvpt-plus", "dvpt", "linear")
 
 
 def competitors(names: Sequence[str] | None = None) -> tuple[Competitor, ...]:
-    """All, or those named, without what the table of methods does not have (yet)."""
-    known = {*table.METHODS, getattr(table, "AUTO", None), None}
-    return tuple(
-        one for one in ALL if one.options.get("method") in known and (names is None or one.name in names)
-    )
+    """All, or those named."""
+    return tuple(one for one in ALL if names is None or one.name in names)
 
 
 def first_seed(settings: Sequence[Setting], known: Sequence[Known]) -> Iterator[Trial]:

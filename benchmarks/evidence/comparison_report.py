@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
 from benchmarks.evidence.comparison import (
-    AUTO,
     FEW_SHOT,
     FEW_SHOT_NAMES,
     FEW_SHOT_SETTINGS,
@@ -25,6 +24,7 @@ from benchmarks.evidence.comparison import (
 from benchmarks.evidence.finished_runs import Row, from_hex
 from benchmarks.evidence.trial import OWN_LR
 from training.card.markdown import table
+from training.methods.table import AUTO
 from training.uncertainty import CONFIDENCE, difference_interval
 
 NOT_YET = "not run yet"

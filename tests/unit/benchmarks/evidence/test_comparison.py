@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 import pytest
 
@@ -11,7 +10,6 @@ from benchmarks.evidence.comparison import ALL, COMPARISONS, GROUPS, MORE_SEEDS,
 from benchmarks.evidence.finished_runs import Row
 from benchmarks.evidence.plan import SUITES, trials
 from benchmarks.evidence.trial import OWN_LR, Trial
-from training.methods import table
 from training.search.search_config import SearchConfig
 
 
@@ -34,14 +32,9 @@ def test_every_method_that_searches_tries_equally_many_rates() -> None:
     assert {one.name for one in ALL if not one.lrs} == {"auto", "default", "linear"}
 
 
-def test_what_the_table_of_methods_does_not_have_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    without = {name: row for name, row in table.METHODS.items() if name != "affine"}
-    monkeypatch.setattr(table, "METHODS", MappingProxyType(without))
-    monkeypatch.setattr(table, "AUTO", "auto", raising=False)
-    assert [one.name for one in competitors()] == [one.name for one in ALL if one.name != "affine"]
-    monkeypatch.delattr(table, "AUTO")
-    assert "auto" not in {one.name for one in competitors()}
-    assert {one.name for one in competitors(["dvpt", "auto"])} == {"dvpt"}
+def test_competitors_are_taken_by_name_in_their_own_order() -> None:
+    assert competitors() == ALL
+    assert [one.name for one in competitors(["dvpt", "auto"])] == ["auto", "dvpt"]
 
 
 def test_a_test_comes_after_all_rates_were_looked_at_and_has_the_best() -> None:

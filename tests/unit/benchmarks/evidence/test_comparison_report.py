@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.evidence.comparison import AUTO, GROUPS, SHOTS
+from benchmarks.evidence.comparison import GROUPS, SHOTS
 from benchmarks.evidence.comparison_report import comparison_sections, few_shot_plot, t_half_width
 from benchmarks.evidence.finished_runs import Row, from_hex, to_hex
+from training.methods.table import AUTO
 from training.uncertainty import difference_interval
 
 EMBEDDED = [setting.name for setting in GROUPS["the embedded backbone"]]
