@@ -17,6 +17,9 @@ from pathlib import Path
 
 from adapters.store.artifact import TENSORS_FILE
 from benchmarks.evidence.finished_runs import Row, append_row, read_rows
+from benchmarks.evidence.instances import TASKS as INSTANCES
+from benchmarks.evidence.instances import instance_pictures
+from benchmarks.evidence.pi_readings import reading
 from benchmarks.evidence.plan import SUITES, trials
 from benchmarks.evidence.report import write_report
 from benchmarks.evidence.training_subset import training_subset
@@ -24,7 +27,7 @@ from benchmarks.evidence.trial import Trial
 from training.auto.auto import Auto
 from training.errors import Diverged
 from training.methods import table
-from training.run.run import Run
+from training.run.run import Outcome, Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.search_config import SearchConfig
 
@@ -79,16 +82,13 @@ def train(trial: Trial) -> Row:
     places = {"runs": runs, "store": store, "fresh": True, "device": "cpu"}
     config = SearchConfig.model_validate(
         trial.options
-        | {"data": training_subset(trial.task, trial.part, trial.seed, FOLDER / "subsets"), **places}
+        | {"data": _pictures(trial), **places}
         | ({"publish": False} if trial.split == "val" else {})
     )
     began = time.process_time()
     try:
-        if config.method == table.AUTO:
-            run, outcome = Auto(config, Workbench(KEPT_BYTES)).execute(COMMAND)
-        else:
-            run = Run(config.plain())
-            outcome = run.execute(COMMAND)
+        with reading(trial.reading):
+            run, outcome = _run(config)
         seconds = time.process_time() - began
         return Row.of(trial, outcome, len(run.train), seconds, _adapter_bytes(store))
     except Diverged:
@@ -96,6 +96,20 @@ def train(trial: Trial) -> Row:
     finally:
         shutil.rmtree(runs, ignore_errors=True)
         shutil.rmtree(store, ignore_errors=True)
+
+
+def _pictures(trial: Trial) -> Path | None:
+    """The folder that is trained on, where that is not the task's own."""
+    if trial.task in INSTANCES:
+        return instance_pictures(trial.task, FOLDER / "instances")
+    return training_subset(trial.task, trial.part, trial.seed, FOLDER / "subsets")
+
+
+def _run(config: SearchConfig) -> tuple[Run, Outcome]:
+    if config.method == table.AUTO:
+        return Auto(config, Workbench(KEPT_BYTES)).execute(COMMAND)
+    run = Run(config.plain())
+    return run, run.execute(COMMAND)
 
 
 def _adapter_bytes(store: Path) -> int:

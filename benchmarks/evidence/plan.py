@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.evidence.comparison import COMPARISONS
+from benchmarks.evidence.instances import SUITE as INSTANCES
+from benchmarks.evidence.instances import instance_trials
 from benchmarks.evidence.recipe import SUITE as DEFAULT_RECIPE
 from benchmarks.evidence.recipe import recipe_trials
 from benchmarks.evidence.trial import Known, Trial, Variant, best_lr
@@ -203,5 +205,6 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "scale": _scale,
         **COMPARISONS,
         DEFAULT_RECIPE: recipe_trials,
+        INSTANCES: instance_trials,
     }
 )

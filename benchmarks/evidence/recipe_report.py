@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from statistics import fmean
 
+from benchmarks.evidence import instances
+from benchmarks.evidence.comparison import Setting
 from benchmarks.evidence.comparison_report import NOT_YET, t_half_width
 from benchmarks.evidence.finished_runs import Row
 from benchmarks.evidence.recipe import CHANGES, DEFAULT, SETTINGS, SUITE
@@ -18,15 +20,36 @@ settings for a sample of others).
     python -m benchmarks.evidence run default-recipe"""
 
 
+_INSTANCES = """## Where instances differ
+
+Does the dynamic part earn its place? The same on tasks whose pictures differ in what the label does not say:
+EuroSAT with each picture turned by any angle, EuroSAT under a light and a colour cast of each picture's own,
+and EuroSAT, flowers5 and dtd10 as one task. `pi-in-the-affine-too` adds π to the first block's first shift as
+well as to the prompts; `pi-of-each-layers-tokens` makes a π for each layer from the tokens that it reads, as
+VAPT does (`benchmarks/evidence/pi_readings.py`).
+
+    python -m benchmarks.evidence run instances"""
+
+
 def recipe_section(rows: Sequence[Row]) -> str:
     """A line for each change, a column for each setting."""
-    found = {(row.variant, row.seed): row.accuracy for row in rows if row.suite == SUITE}
-    names = [setting.name for setting in SETTINGS]
+    return f"{_INTRODUCTION}\n\n{_changes(rows, SUITE, SETTINGS, tuple(CHANGES))}"
+
+
+def instances_section(rows: Sequence[Row]) -> str:
+    """A line for each reading, a column for each setting."""
+    lines = _changes(rows, instances.SUITE, instances.SETTINGS, tuple(instances.READINGS))
+    return f"{_INSTANCES}\n\n{lines}"
+
+
+def _changes(rows: Sequence[Row], suite: str, settings: Sequence[Setting], changes: Sequence[str]) -> str:
+    found = {(row.variant, row.seed): row.accuracy for row in rows if row.suite == suite}
+    names = [setting.name for setting in settings]
     lines = [
-        (change, *(_cell(found, name, change) for name in names), *_over(found, change)) for change in CHANGES
+        (change, *(_cell(found, name, change) for name in names), *_over(found, change)) for change in changes
     ]
     heads = ("changed", *names, "it minus the default, points", "95 %", "pairs")
-    return f"{_INTRODUCTION}\n\n{table(heads, lines)}"
+    return table(heads, lines)
 
 
 def _cell(found: dict[tuple[str, int], float], setting: str, change: str) -> str:

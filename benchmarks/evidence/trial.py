@@ -37,7 +37,8 @@ class Variant:
 class Trial:
     """One run: on train800 and looked at on val200, or on the whole thousand and tested once.
 
-    Without `image_size` it has the backbone that goes with the task. `extra` goes before `recipe`.
+    Without `image_size` it has the backbone that goes with the task. `extra` goes before `recipe`. `reading`
+    names what is changed that is no option.
     """
 
     suite: str
@@ -50,6 +51,7 @@ class Trial:
     part: float = 1.0
     extra: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=lambda: PLAIN)
+    reading: str = ""
 
     @property
     def key(self) -> Key:
