@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 STORE ?= stores/embedded
 
-.PHONY: demo reproduce test quick check fix mutate serve bench clean lock install
+.PHONY: demo reproduce test quick check fix mutate audit sbom serve bench clean lock install
 
 install: $(READY)
 
@@ -51,6 +51,14 @@ fix: $(READY)
 mutate: $(READY)
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
+
+# Known faults of what is locked; asks a database over the network.
+audit: $(READY)
+	$(BIN)/uv tool run --from pip-audit pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
+# What is in an installation, as CycloneDX.
+sbom: $(READY)
+	$(BIN)/uv tool run --from cyclonedx-bom cyclonedx-py requirements requirements.lock --output-file sbom.cdx.json
 
 # Serves what `make demo` or `dvpt-train` published there; where there is no store yet, an empty one is made.
 serve: $(READY)

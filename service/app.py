@@ -14,6 +14,8 @@ from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout
 from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
+from service.access.key_file import KeyFile
+from service.access.keyring import Keyring
 from service.batching.batcher import Batcher
 from service.descriptors import connection_limit
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
@@ -27,6 +29,7 @@ from service.http.edge.connections import Connections
 from service.http.edge.limits import EdgeLimits
 from service.http.guard import Guard, allow_all
 from service.http.handlers import problem_answers
+from service.http.key_guard import KeyGuard
 from service.http.openapi import complete_openapi
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
@@ -89,12 +92,15 @@ def create_service(
     store: Store,
     new_engine: NewEngine = make_engine,
     *,
-    guard: Guard = allow_all,
+    guard: Guard | None = None,
 ) -> Service:
-    """Wire the service of one store.
+    """Wire the service of one store, behind the settings' keys or another `guard`.
 
-    Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route.
+    Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route;
+    KeyFileUnusable.
     """
+    keyring = None if settings.keys is None else Keyring(KeyFile(settings.keys))
+    guard = guard or (allow_all if keyring is None else KeyGuard(keyring))
     silence_pillow()
     metrics, lifecycle, threads = Metrics(settings.metric_tasks), Lifecycle(), Threads()
     lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
@@ -126,11 +132,14 @@ def create_service(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
         lag = asyncio.create_task(watch_lag(metrics.loop_lag_seconds))
+        keys = None if keyring is None else asyncio.create_task(keyring.follow())
         try:
             yield
         finally:
             batcher.close()
             lag.cancel()
+            if keys is not None:
+                keys.cancel()
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background
@@ -157,7 +166,7 @@ def create_service(
     add_task_routes(app, guard, registry)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
-    complete_openapi(app)
+    complete_openapi(app, with_keys=keyring is not None)
     if settings.root_path:
         check_root_path(settings.root_path, app.routes)
     connections = Connections(edge_limits(settings))

@@ -15,8 +15,12 @@ ServiceError
 │   ├── UnreadTransferCoding  another transfer coding than chunks
 │   ├── UnreadMethod          a method for proxies
 │   └── ClientGone            the client closed the connection
+├── Unauthenticated        no key, or none that is valid
+├── NotAllowed             the key is not for that
+├── KeyFileUnusable        the file of keys cannot be read or written
 ├── PictureRefused         one picture of the request is unusable; wraps the PictureError
 ├── Overloaded             more pictures wait, or bytes are held, than the service admits
+│   └── KeyOverLimit          one key asks for more than it may
 ├── DeadlineExceeded       no answer within the request's timeout
 ├── AdapterUnavailable     the version exists but was refused
 ├── NotReady               the service does not answer now
@@ -97,6 +101,22 @@ class ClientGone(RequestError):
     """The client closed the connection before its answer."""
 
 
+class Unauthenticated(ServiceError):
+    """There is no key (`known` is None), or none that is valid."""
+
+    def __init__(self, message: str, *, known: bool | None) -> None:
+        super().__init__(message)
+        self.known = known
+
+
+class NotAllowed(ServiceError):
+    """The key is valid and not for that."""
+
+
+class KeyFileUnusable(ServiceError):
+    """The file of keys cannot be read or written."""
+
+
 class PictureRefused(ServiceError):
     """Picture `index` of a request is unusable; `cause` says why."""
 
@@ -112,6 +132,10 @@ class Overloaded(ServiceError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class KeyOverLimit(Overloaded):
+    """One key asks for more than it may."""
 
 
 class DeadlineExceeded(ServiceError):

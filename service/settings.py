@@ -1,6 +1,7 @@
 """Settings of the service, built once at start: flags, then `DVPT_*` variables, then a TOML file."""
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -40,6 +41,13 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    keys: Path | None = Field(
+        default=None,
+        description="file of API keys, of which a request must show one (dvpt-keys create)",
+    )
+    insecure: bool = Field(
+        default=False, description="let anybody who can reach the address use the service, without keys"
+    )
     root_path: str = Field(
         default="",
         pattern=r"^(/[^/?#\s]+)*$",
@@ -212,6 +220,17 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _is_not_open_by_mistake(self) -> Self:
+        if self.keys is not None and self.insecure:
+            raise ValueError("keys and insecure exclude each other")
+        if self.keys is None and not self.insecure and not is_loopback(self.host):
+            raise ValueError(
+                f"host {self.host} can be reached from elsewhere, and without keys anybody may use it: give "
+                "--keys FILE (dvpt-keys create makes one), or --insecure where that is meant"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _limits_agree(self) -> Self:
         _require_at_most("max_pictures_per_request", "max_queued_pictures", self)
         _require_at_most("max_picture_bytes", "max_request_bytes", self)
@@ -229,6 +248,16 @@ def settings_from(flags: dict[str, Any], config_file: Path | None = None) -> Set
     # A source is given its class alone, so the file's path travels on one of its own.
     with_file = type("Settings", (Settings,), {"config_file": config_file, "__module__": __name__})
     return Settings.model_validate(with_file(**flags).model_dump())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is of this machine alone; of names localhost alone is taken for one."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _require_at_most(low: str, high: str, settings: Settings, *, share: int = 1) -> None:

@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 
-from service.http.scope import Scope
+from service.access.scope import Scope
 
-Guard = Callable[[Request, Scope], Awaitable[None]]
-"""Returns for a request that may use the scope, and raises for one that may not."""
+Guard = Callable[[Request, Scope], Awaitable[Callable[[], None] | None]]
+"""Returns for a request that may use the scope, and raises for one that may not.
+
+What it returns, if anything, is called when the request has been answered.
+"""
 
 
 async def allow_all(_request: Request, _scope: Scope) -> None:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from adapters.errors import DvptError, TaskNotFound
+from service.http.key_guard import may_see
 from service.http.problem_json import ProblemResponse, http_problem, problem_response
 from service.http.request_log import Note, note_of
 from service.residents.registry import Registry
@@ -33,7 +34,7 @@ def problem_answers(registry: Registry) -> AnswerError:
     def answer(request: Request, error: Exception) -> Response:
         note = note_of(request.scope)
         if not isinstance(error, HTTPException):
-            tasks = sorted(registry.states) if isinstance(error, TaskNotFound) else None
+            tasks = _visible(request, registry) if isinstance(error, TaskNotFound) else None
             return _noted(note, error, problem_response(error, tasks, request_id=note.request_id))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED or request.scope.get("raw_path") == b"*":
             return _other_method(request, note, error)
@@ -42,6 +43,10 @@ def problem_answers(registry: Registry) -> AnswerError:
         return _noted(note, error, problem)
 
     return answer
+
+
+def _visible(request: Request, registry: Registry) -> list[str]:
+    return sorted(filter(may_see(request.scope), registry.states))
 
 
 def _noted(note: Note, error: Exception, response: ProblemResponse) -> Response:

@@ -44,6 +44,12 @@ CLASSIFY_BODY: dict[str, Any] = {
 }
 
 
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
 def _parameter(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
 
@@ -75,14 +81,17 @@ def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]
     }
 
 
-def complete_openapi(app: FastAPI) -> None:
-    """Add the schema of a problem, which every endpoint's error responses refer to."""
+def complete_openapi(app: FastAPI, *, with_keys: bool = False) -> None:
+    """Add the schema of a problem, which every endpoint's errors refer to, and how keys are shown."""
     describe: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = describe()
-        components = schema.setdefault("components", {}).setdefault("schemas", {})
-        components["ProblemDetail"] = TypeAdapter(ProblemDetail).json_schema()
+        components = schema.setdefault("components", {})
+        components.setdefault("schemas", {})["ProblemDetail"] = TypeAdapter(ProblemDetail).json_schema()
+        if with_keys:
+            components["securitySchemes"] = SECURITY_SCHEMES
+            schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

@@ -12,6 +12,7 @@ from service.http.wire import ProblemDetail
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+CHALLENGE = 'Bearer realm="dvpt"'
 MAX_LISTED_TASKS = 100
 
 
@@ -52,9 +53,15 @@ def http_problem(
 
 
 def problem_headers(error: BaseException, status: int) -> dict[str, str]:
-    """`Retry-After` in whole seconds where trying again makes sense, and which codings are read instead."""
+    """When to try again, which codings are read instead, which keys are asked for."""
     if isinstance(error, errors.UnreadMediaType) and error.codings is not None:
         return {"Accept-Encoding": error.codings}  # RFC 9110, 12.5.3 and 15.5.16
+    if isinstance(error, errors.Unauthenticated):  # RFC 6750, 3
+        return {
+            "WWW-Authenticate": CHALLENGE if error.known is None else f'{CHALLENGE}, error="invalid_token"'
+        }
+    if isinstance(error, errors.NotAllowed):
+        return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope"'}
     if isinstance(error, errors.Overloaded):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}

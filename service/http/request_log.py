@@ -16,6 +16,11 @@ from service.http.request_id import HEADER, new_request_id, request_id_of
 
 logger = logging.getLogger("service.http")
 NOTE = "dvpt.note"
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
 PROBE = "/readyz"  # a 503 is what it is there to tell, once a second
 MAX_LOGGED_CHARACTERS = 200
 
@@ -26,6 +31,7 @@ class Note:
 
     request_id: str
     code: str = ""
+    key: str = ""
     error: BaseException | None = None
 
 
@@ -38,7 +44,7 @@ def note_of(scope: Scope) -> Note:
 
 
 class RequestLog:
-    """ASGI middleware: `X-Request-Id` on every answer, faults of our own as a problem, and the log.
+    """ASGI middleware: id and browsers' rules on every answer, faults of our own as a problem, and the log.
 
     One line for a request that failed: id, what was asked, status, code and duration, never its query, its
     headers or its body. One for any other if `access_log`. A readiness probe that gets a 503 has not failed.
@@ -62,7 +68,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), header]
+                message["headers"] = [*message.get("headers", ()), header, *SECURITY_HEADERS]
             await send(message)
 
         try:
@@ -86,6 +92,8 @@ class RequestLog:
         fields |= {"duration_ms": 1000 * duration_s}
         if self._access_log and scope.get("client"):
             fields["client"] = scope["client"][0]
+        if note.key:
+            fields["key"] = note.key
         if failed:
             fields["code"] = note.code
         if note.error is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:

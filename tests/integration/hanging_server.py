@@ -14,13 +14,13 @@ from torch import Tensor
 
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.store import Store
+from service.access.scope import Scope
 from service.app import create_service
 from service.command import build_parser
 from service.engine.choice import make_engine
 from service.engine.protocol import Engine, Probabilities
 from service.errors import InferenceFailed
 from service.http.guard import allow_all
-from service.http.scope import Scope
 from service.logs import configure_logging
 from service.server import serve
 from service.settings import settings_from

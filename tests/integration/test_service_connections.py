@@ -579,9 +579,10 @@ def crowded(store: Store, serve: Serve) -> Iterator[Any]:
         "--max-batch=1",
         "--root-path=/v1",
         "--host=::",
+        "--insecure",
         "--head-timeout-s=60",
     )
-    with serve(store, *flags, "--root-path=/v1", "--host=::", open_files=256) as running:
+    with serve(store, *flags, "--root-path=/v1", "--host=::", "--insecure", open_files=256) as running:
         yield running
 
 

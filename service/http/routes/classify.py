@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse
 
 from adapters import errors as domain
 from service import errors
+from service.access.scope import Scope
 from service.http.answers import classify_answer
 from service.http.classifier import Classifier
 from service.http.connection import CancelOnDisconnect
@@ -15,7 +16,6 @@ from service.http.request.body_reader import BodyReader
 from service.http.request.query import parse_query
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.lean import add_route
-from service.http.scope import Scope
 from service.http.wire import ClassifyAnswer
 
 CLASSIFY_ERRORS = (

@@ -6,11 +6,11 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import JSONResponse
 
+from service.access.scope import Scope
 from service.errors import DeviceLost, Draining, Starting
 from service.http.guard import Guard
 from service.http.openapi import problem_responses
 from service.http.routes.lean import add_route
-from service.http.scope import Scope
 from service.http.wire import Health
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics

@@ -13,8 +13,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.responses import JSONResponse
 
+from service.access.scope import Scope
 from service.http.guard import Guard
-from service.http.scope import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -73,7 +73,12 @@ def add_route(
 def _guarded(endpoint: Endpoint, guard: Guard, needs: Scope) -> Endpoint:
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
-        await guard(request, needs)
-        return await endpoint(request)
+        ended = await guard(request, needs)
+        if ended is None:
+            return await endpoint(request)
+        try:
+            return await endpoint(request)
+        finally:
+            ended()
 
     return guarded

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,19 @@ def test_values_out_of_range_are_refused(name: str, value: str) -> None:
 
 def test_the_pixel_limit_is_that_of_decoding() -> None:
     assert settings_from({"store": "s"}).max_pixels == decode.MAX_PIXELS
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "localhost.example.org"])
+def test_an_address_that_others_reach_needs_keys_or_a_word(tmp_path: Path, host: str) -> None:
+    flags = {"store": str(tmp_path), "host": host}
+    with pytest.raises(ValidationError, match=f"host {re.escape(host)} can be reached from elsewhere"):
+        settings_from(flags)
+    assert settings_from(flags | {"insecure": True}).host == host
+    assert settings_from(flags | {"keys": "keys.json"}).keys == Path("keys.json")
+    with pytest.raises(ValidationError, match="exclude each other"):
+        settings_from(flags | {"insecure": True, "keys": "keys.json"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "::1"])
+def test_an_address_of_this_machine_alone_needs_none(tmp_path: Path, host: str) -> None:
+    assert settings_from({"store": str(tmp_path), "host": host}).keys is None

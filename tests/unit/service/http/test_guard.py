@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from adapters.store.store import Store
+from service.access.scope import Scope
 from service.app import create_service
 from service.http.guard import Guard, allow_all
-from service.http.scope import Scope
 from service.settings import settings_from
 
 pytestmark = pytest.mark.anyio

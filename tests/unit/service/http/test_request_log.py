@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI, Request
 
 from adapters.store.store import Store
+from service.access.scope import Scope
 from service.app import create_service
 from service.errors import OutOfDeviceMemory
-from service.http.scope import Scope
 from service.logs import LineFormatter
 from service.settings import settings_from
 

@@ -5,8 +5,8 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from service.access.scope import Scope
 from service.http.routes.lean import add_route
-from service.http.scope import Scope
 
 pytestmark = pytest.mark.anyio
 
