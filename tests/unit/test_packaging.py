@@ -85,7 +85,9 @@ def test_adapters_import_neither_http_nor_plots() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["dvpt-train", "dvpt-reproduce", "dvpt-serve", "dvpt-adapters", "dvpt-keys"])
+@pytest.mark.parametrize(
+    "command", ["dvpt-train", "dvpt-reproduce", "dvpt-serve", "dvpt-adapters", "dvpt-keys"]
+)
 def test_commands_answer_help(command: str) -> None:
     program = Path(sys.executable).with_name(command)
     result = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)

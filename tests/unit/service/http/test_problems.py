@@ -21,7 +21,26 @@ def test_codes_are_distinct_and_statuses_are_those_that_clients_know() -> None:
 
     assert len(set(codes)) == len(codes)
     statuses = {problem.status for problem in PROBLEMS.values()}
-    assert statuses <= {400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 422, 429, 431, 499, 501, 503, 504, 505}
+    assert statuses <= {
+        400,
+        401,
+        403,
+        404,
+        405,
+        408,
+        409,
+        413,
+        414,
+        415,
+        422,
+        429,
+        431,
+        499,
+        501,
+        503,
+        504,
+        505,
+    }
 
 
 def test_a_subclass_without_a_line_takes_its_parent_s() -> None:
