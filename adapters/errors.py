@@ -9,7 +9,8 @@ DvptError
 ├── BackboneMismatch       an adapter made for another backbone
 ├── ArtifactError          an adapter on disk cannot be used
 │   ├── ArtifactDamaged       truncated, flipped, missing or wrong tensors, NaN
-│   └── ArtifactFormat        a newer format or unknown keys
+│   ├── ArtifactFormat        a newer format or unknown keys
+│   └── ArtifactUnsigned      no signature, or none that is trusted
 ├── StoreError             the store cannot do what was asked
 │   ├── StoreNotFound         there is no store there
 │   ├── TaskNotFound
@@ -64,6 +65,10 @@ class ArtifactDamaged(ArtifactError):
 
 class ArtifactFormat(ArtifactError):
     """The configuration is of a newer format or has unknown or impossible values."""
+
+
+class ArtifactUnsigned(ArtifactError):
+    """There is no signature by a trusted key where only signed adapters are used."""
 
 
 class StoreError(DvptError):

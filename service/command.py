@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> N
 
 def _serve(settings: Settings) -> int:
     # torch and the web framework take seconds to import: not before the settings are known to be good.
+    from adapters.store.signature import Trust  # noqa: PLC0415
     from adapters.store.store import Store  # noqa: PLC0415
     from adapters.vit.backbone import load_backbone  # noqa: PLC0415
     from service.app import create_service  # noqa: PLC0415
@@ -95,6 +97,8 @@ def _serve(settings: Settings) -> int:
             ) from error
         backbone = load_backbone(settings.backbone, weights=settings.weights)
         store = Store.create(settings.store, backbone.config)
+    if settings.trusted_keys is not None:
+        store = replace(store, trust=Trust.open(settings.trusted_keys))
     return serve(create_service(settings, store), settings)
 
 

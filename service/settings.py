@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     insecure: bool = Field(
         default=False, description="let anybody who can reach the address use the service, without keys"
     )
+    trusted_keys: Path | None = Field(
+        default=None,
+        description="Ed25519 public keys (PEM); adapters that none of them has signed are refused",
+    )
     root_path: str = Field(
         default="",
         pattern=r"^(/[^/?#\s]+)*$",

@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from adapters.environment import variable
 from adapters.errors import DvptError, PictureError
 from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact_folder import read_artifact, write_artifact
+from adapters.store.signature import Signer, Trust
 from adapters.store.store import Store
 from adapters.vit.backbone import open_backbone
 
@@ -68,6 +70,8 @@ def _show(store: Store, options: Namespace) -> int:
 
 
 def _verify(store: Store, options: Namespace) -> int:
+    if options.trusted:
+        store = replace(store, trust=Trust.open(options.trusted))
     records = [store.task(options.task)] if options.task else list(store.records().values())
     rows, failures = [("ADAPTER", "STATE")], 0
     for record in records:
@@ -161,6 +165,19 @@ def _classify(store: Store, options: Namespace) -> int:
     return 1 if failed else 0
 
 
+def _sign(store: Store, options: Namespace) -> int:
+    if options.version and not options.task:
+        return complain(PROGRAM, "--version needs a task", 2)
+    signer = Signer.open(options.key)
+    records = [store.task(options.task)] if options.task else list(store.records().values())
+    for record in records:
+        versions = (record.require_version(options.version),) if options.version else record.versions
+        for version in versions:
+            store.sign(record.name, version, signer)
+            print(f"{record.name}/{version} is signed")
+    return 0
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog=PROGRAM, description=__doc__.replace("`", ""))
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -192,6 +209,12 @@ def _add_looking(command: AddCommand) -> None:
     show.add_argument("--json", action="store_true", help="print JSON")
     verify = command("verify", _verify, "load every version with every check; 1 if any is damaged")
     verify.add_argument("task", nargs="?", help="only this task")
+    verify.add_argument(
+        "--trusted",
+        type=Path,
+        metavar="FILE",
+        help="ask for a signature by one of these public keys (PEM), too",
+    )
 
 
 def _add_changing(command: AddCommand) -> None:
@@ -206,6 +229,10 @@ def _add_changing(command: AddCommand) -> None:
     rollback.add_argument("task")
     rollback.add_argument("--label", default=STABLE, help="default: %(default)s")
     _add_replacing(rollback)
+    sign = command("sign", _sign, "sign versions that are there, by default all")
+    sign.add_argument("task", nargs="?", help="only this task")
+    sign.add_argument("--version", type=_positive, metavar="N", help="only this version of the task")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="Ed25519 private key (PEM)")
     delete = command("delete", _delete, "delete a version without labels, or a whole task")
     delete.add_argument("task")
     choice = delete.add_mutually_exclusive_group(required=True)

@@ -37,6 +37,7 @@ from adapters.store.index import read_index, renew_index, write_index
 from adapters.store.journal import JOURNAL_FOLDER, Journal, Position
 from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
 from adapters.store.names import check_label_name, check_task_name, is_task_name
+from adapters.store.signature import SIGNATURE_FILE, Signer, Trust
 from adapters.store.strict_json import parse_json
 from adapters.store.task_record import TaskRecord
 from adapters.store.versions import DEAD_AFTER_S, VersionFolders
@@ -57,6 +58,10 @@ class Store:
     url: str
     backbone: BackboneConfig
     _files: Files = field(repr=False, compare=False)
+    trust: Trust | None = field(default=None, repr=False, compare=False)
+    """Whose signatures `load` asks for; without it nobody's."""
+    signer: Signer | None = field(default=None, repr=False, compare=False)
+    """Who signs what is published."""
 
     @property
     def journal(self) -> Journal:
@@ -172,8 +177,12 @@ class Store:
     def load(self, task: str, version: int) -> Artifact:
         """One version after every check. Raises VersionNotFound, ArtifactError or BackboneMismatch."""
         check_task_name(task)
-        files = self._read(task, version, (TENSORS_FILE, *self._versions.card_names(task, version)))
+        signature = () if self.trust is None else (SIGNATURE_FILE,)
+        names = (TENSORS_FILE, *self._versions.card_names(task, version), *signature)
+        files = self._read(task, version, names)
         try:
+            if self.trust is not None:
+                self.trust.check(task, files[CONFIG_FILE], files.get(SIGNATURE_FILE))
             return decode_artifact(files, self.backbone)
         except (ArtifactError, BackboneMismatch) as error:
             raise type(error)(f"{task}/{version}: {error}") from error
@@ -202,6 +211,8 @@ class Store:
             if not replace_classes:
                 self.check_classes(task, label, artifact.config.classes)
         files = encode_artifact(artifact, self.backbone)
+        if self.signer is not None:
+            files = {SIGNATURE_FILE: self.signer.sign(task, files[CONFIG_FILE]), **files}
         version = self._committed(task, files)
         try:
             if label is not None:
@@ -211,6 +222,12 @@ class Store:
         finally:
             self._announce(task)
         return version
+
+    def sign(self, task: str, version: int, signer: Signer) -> None:
+        """Sign a version that is there, in place of a signature it may have. Raises VersionNotFound."""
+        with self._announced(task), self._locked(task):
+            config = self._read(task, version, ())[CONFIG_FILE]
+            self._files.put(f"{task}/{version}/{SIGNATURE_FILE}", signer.sign(task, config))
 
     def check_classes(self, task: str, label: str, classes: Sequence[str]) -> None:
         """Raise ClassesDiffer if the label names a version whose classes, in their order, are not these.

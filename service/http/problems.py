@@ -45,6 +45,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     domain.ArtifactError: Problem(422, "artifact_unusable", "The adapter cannot be used"),
     domain.ArtifactDamaged: Problem(422, "artifact_damaged", "The adapter is damaged"),
     domain.ArtifactFormat: Problem(422, "artifact_format", "The adapter's format is not read"),
+    domain.ArtifactUnsigned: Problem(422, "artifact_unsigned", "The adapter is not signed by a trusted key"),
     errors.Overloaded: Problem(429, "overloaded", "Too much is waiting"),
     errors.KeyOverLimit: Problem(429, "key_over_limit", "The key is over its limit"),
     errors.HeadTooLarge: Problem(431, "head_too_large", "The head is over a limit"),

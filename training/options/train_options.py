@@ -284,6 +284,12 @@ class TrainOptions(StrictModel):
         "into the head",
         keyed=False,
     )
+    sign_key: TextualPath | None = knob(
+        None,
+        PUBLISHING,
+        "sign what is published with this Ed25519 private key (PEM), for services that ask for it",
+        keyed=False,
+    )
     publish: bool | None = knob(
         None, PUBLISHING, "publish the adapter to the store (default: if it can be served)", keyed=False
     )

@@ -9,6 +9,7 @@ from adapters.config import BackboneConfig
 from adapters.errors import ClassesDiffer, StoreError, StoreNotFound
 from adapters.store.artifact import Artifact
 from adapters.store.files import Location
+from adapters.store.signature import Signer
 from adapters.store.store import Store
 from training.card.provenance import Provenance
 from training.errors import NotWritten
@@ -23,6 +24,11 @@ def check_classes(config: TrainConfig, store: Location, classes: Sequence[str]) 
         return
     with suppress(StoreNotFound):
         Store.open(store).check_classes(config.published_name, config.label, classes)
+
+
+def signer_of(config: TrainConfig) -> Signer | None:
+    """Who signs what the run publishes, if anybody does. Raises ConfigError."""
+    return Signer.open(config.sign_key) if config.sign_key and config.publishes else None
 
 
 def publish(
@@ -40,7 +46,7 @@ def publish(
     """
     described = draft.config.model_copy(update={"provenance": provenance.plain()})
     try:
-        opened = Store.create(store, backbone)
+        opened = replace(Store.create(store, backbone), signer=signer_of(config))
         return opened.publish(
             config.published_name,
             replace(draft, config=described, card=card),

@@ -47,7 +47,7 @@ from training.run.board import board
 from training.run.identity import Identity, latest_before
 from training.run.linear_reference import LinearReference
 from training.run.placement import Placement
-from training.run.publish import check_classes, publish
+from training.run.publish import check_classes, publish, signer_of
 from training.run.record import provenance_of, record_inputs, record_outputs
 from training.run.settled import settled
 from training.run.start import Start
@@ -82,6 +82,7 @@ class Run:
         self.held_out: Split = self.data.splits[config.eval_split]
         self.placement: Placement = self._workbench.placement(config, self.device, dtype)
         check_classes(config, self.placement.store, self.data.classes)
+        signer_of(config)  # raises now, and not when everything is trained
         self.backbone: Backbone = self.placement.backbone
         self.config = settled(config, self.backbone.config, len(self.train))
         self.decoder = self._workbench.decoder(config, self.backbone.config.image_size)
