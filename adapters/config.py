@@ -11,6 +11,10 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Channels = tuple[float, float, float]
 
 
+MAY_BE_ABSENT = "may_be_absent"
+"""Marks a key that files of its format had not always; without it they say what its default says."""
+
+
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys and values that are not finite."""
 

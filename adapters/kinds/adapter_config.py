@@ -12,7 +12,8 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from adapters.config import FORMAT_VERSION, PreprocessConfig, Sha256, StrictModel
+from adapters.config import FORMAT_VERSION, MAY_BE_ABSENT, PreprocessConfig, Sha256, StrictModel
+from adapters.kinds.acceptance import Acceptance
 from adapters.kinds.options import KindOptions
 from adapters.kinds.table import kind_named, kind_of
 
@@ -46,6 +47,9 @@ class AdapterConfig(StrictModel):
     classes: tuple[str, ...] = Field(min_length=1, max_length=65536)
     backbone_sha256: Sha256
     tensors_sha256: Sha256
+    acceptance: Acceptance | None = Field(
+        default=None, exclude_if=lambda given: given is None, json_schema_extra={MAY_BE_ABSENT: True}
+    )
     provenance: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("method")
@@ -55,6 +59,15 @@ class AdapterConfig(StrictModel):
         if options is not None and method not in (methods := kind_of(options).methods):
             raise ValueError(f"an adapter of kind {options.kind} is made by method {' or '.join(methods)}")
         return method
+
+    @model_validator(mode="after")
+    def _every_class_has_a_threshold(self) -> Self:
+        given = self.acceptance
+        if given is not None and len(given.thresholds) != len(self.classes):
+            raise ValueError(
+                f"{len(self.classes)} classes need as many thresholds, not {len(given.thresholds)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _classes_are_distinct(self) -> Self:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from adapters.config import FORMAT_VERSION
+from adapters.config import FORMAT_VERSION, MAY_BE_ABSENT
 from adapters.errors import ArtifactFormat
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -64,9 +64,10 @@ def _one_line(detail: ErrorDetails) -> str:
 
 def _left_out(model: BaseModel) -> Iterator[str]:
     """The keys, with dots between levels, that took their default."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
+    for name, field in type(model).model_fields.items():
+        value, extra = getattr(model, name), field.json_schema_extra
         if name not in model.model_fields_set:
-            yield name
+            if not (isinstance(extra, dict) and extra.get(MAY_BE_ABSENT)):
+                yield name
         elif isinstance(value, BaseModel):
             yield from (f"{name}.{key}" for key in _left_out(value))

@@ -65,6 +65,11 @@ CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
     _parameter("top_k", "how many classes per picture", {"type": "integer", "minimum": 1, "default": 5}),
     _parameter("version", "a version instead of a label", {"type": "integer", "minimum": 1}),
     _parameter("label", "a label instead of stable", {"type": "string", "default": "stable"}),
+    _parameter(
+        "abstain",
+        "off leaves out whether an answer is accepted",
+        {"type": "string", "enum": ["on", "off"], "default": "on"},
+    ),
     _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
 ]
 

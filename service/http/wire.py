@@ -3,7 +3,7 @@
 Nothing checks them again at run time: an answer that was just built needs no second look.
 """
 
-from typing import NotRequired  # pydantic reads typing's own from Python 3.12 on
+from typing import Literal, NotRequired  # pydantic reads typing's own from Python 3.12 on
 
 from typing_extensions import TypedDict
 
@@ -17,9 +17,14 @@ class ClassProbability(TypedDict):
 
 
 class Prediction(TypedDict):
-    """The likeliest classes of one picture, likeliest first."""
+    """The likeliest classes of one picture, likeliest first, and whether to act on the first.
+
+    `accepted` is there where the version has thresholds; `reason` says why not.
+    """
 
     classes: list[ClassProbability]
+    accepted: NotRequired[bool]
+    reason: NotRequired[Literal["below_threshold", "none_of_these"]]
 
 
 class TimingMs(TypedDict):

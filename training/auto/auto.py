@@ -12,9 +12,9 @@ from training.auto.rungs import AutoRow, Rungs
 from training.auto.words import why_taken
 from training.card.findings import Calibration
 from training.card.provenance import Choice
-from training.loop.calibration import fit_temperature
 from training.methods.method import Parameters
 from training.options.train_config import TrainConfig
+from training.run.calibrated import calibrated
 from training.run.identity import Identity
 from training.run.record import RESULT
 from training.run.run import Outcome, Run
@@ -115,5 +115,4 @@ class Auto:
         taken = chosen.taken
         if not self.config.calibrate or taken.epochs < taken.candidate.epochs:
             return None
-        temperature = fit_temperature(taken.answers.logits, taken.answers.labels)
-        return Calibration(temperature, len(taken.answers.labels), self._rungs.run_of(taken))
+        return calibrated(self.config, taken.answers.logits, taken.answers.labels, self._rungs.run_of(taken))

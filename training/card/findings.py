@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from adapters.kinds.acceptance import Acceptance
 from training.card.provenance import Choice
 from training.run_directory import EpochRecord
 from training.uncertainty import Interval, Reliability, difference_interval, wilson
@@ -59,11 +60,25 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted temperature: on how many pictures of val, and of which run."""
+    """A fitted temperature and thresholds: on how many pictures, and of which run."""
 
     temperature: float
     pictures: int
     run: str
+    acceptance: Acceptance | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Parts of the evaluated pictures: accepted, of these right (None of none), taken for no known class."""
+
+    part: float
+    right: float | None
+    none_of_these: float
+
+    def __str__(self) -> str:
+        right = "" if self.right is None else f", of which {self.right:.4f} are right"
+        return f"{self.part:.4f}{right}; {self.none_of_these:.4f} are taken for none of the classes"
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,28 @@ class Findings:
         if own.names != other.names:
             raise ValueError("the linear head answered other pictures, or in another order")
         return Lead(own.accuracy - other.accuracy, difference_interval([own.correct], [other.correct]))
+
+    @property
+    def accepted(self) -> Accepted | None:
+        """What the thresholds make of the evaluated pictures, if there are any."""
+        found = self.calibration and self.calibration.acceptance
+        if not found:
+            return None
+        likeliest = self.predictions.logits.double().softmax(1).max(1)
+        verdicts = [
+            found.verdict(*one)
+            for one in zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+        ]
+        right = [
+            one
+            for one, verdict in zip(self.predictions.correct, verdicts, strict=True)
+            if verdict == "accepted"
+        ]
+        return Accepted(
+            len(right) / len(verdicts),
+            sum(right) / len(right) if right else None,
+            verdicts.count("none_of_these") / len(verdicts),
+        )
 
     @property
     def reliability(self) -> Reliability:

@@ -152,7 +152,19 @@ def _calibration(findings: Findings) -> str:
     return (
         f"{text}, before {findings.uncalibrated.error:.4f}. The head is divided by a temperature of "
         f"{found.temperature:.4f}, fitted on answers to {found.pictures} pictures that were not "
-        f"trained on by then (`{found.run}`). It changes probabilities and no answer."
+        f"trained on by then (`{found.run}`). It changes probabilities and no answer." + _acceptance(findings)
+    )
+
+
+def _acceptance(findings: Findings) -> str:
+    """What a service accepts, and what that is worth."""
+    thresholds, found = findings.calibration and findings.calibration.acceptance, findings.accepted
+    if not thresholds or found is None:
+        return ""
+    return (
+        f"\n\nA service accepts an answer from a probability on that each class has of its own, so that "
+        f"{thresholds.precision:.0%} of those accepted were right of the same pictures, and takes a picture "
+        f"for none of the classes below {thresholds.none_below:.4f}. Accepted of {findings.split}: {found}."
     )
 
 

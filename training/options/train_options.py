@@ -284,6 +284,22 @@ class TrainOptions(StrictModel):
         "into the head",
         keyed=False,
     )
+    accept_precision: float = knob(
+        0.95,
+        PUBLISHING,
+        "part of accepted answers that shall be right: a service abstains below the threshold of a class",
+        keyed=False,
+        ge=0,
+        le=1,
+    )
+    false_alarms: float = knob(
+        0.05,
+        PUBLISHING,
+        "part of pictures of known classes that a service may take for none of them",
+        keyed=False,
+        ge=0,
+        lt=1,
+    )
     sign_key: TextualPath | None = knob(
         None,
         PUBLISHING,

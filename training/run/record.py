@@ -180,7 +180,9 @@ def _calibrated(findings: Findings) -> Calibrated | None:
     if findings.calibration is None:
         return None
     return Calibrated(
-        **asdict(findings.calibration),
+        temperature=findings.calibration.temperature,
+        pictures=findings.calibration.pictures,
+        run=findings.calibration.run,
         error_before=round(findings.uncalibrated.error, 6),
         error_after=round(findings.reliability.error, 6),
     )

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from training.data.departures import SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
 from training.harmless import harmless
-from training.loop.calibration import fit_temperature, fold_temperature
+from training.loop.calibration import fold_temperature
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
 from training.loop.evaluate import (
@@ -44,6 +44,7 @@ from training.methods.method import Method
 from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.run.board import board
+from training.run.calibrated import calibrated
 from training.run.identity import Identity, latest_before
 from training.run.linear_reference import LinearReference
 from training.run.placement import Placement
@@ -208,7 +209,7 @@ class Run:
             for block in self.backbone.vit.blocks:
                 block.compile()
 
-    def draft(self, adapter: Adapter | None = None, temperature: float = 1.0) -> Artifact | None:
+    def draft(self, adapter: Adapter | None = None, found: Calibration | None = None) -> Artifact | None:
         """The adapter as it will be published, without provenance and card; None if it cannot be served.
 
         By default the method's own; another one is published as a linear head.
@@ -217,8 +218,9 @@ class Run:
         adapter = adapter or self.method.adapter()
         if adapter is None:
             return None
-        fold_temperature(adapter.head, temperature)
-        return new_artifact(
+        if found is not None:
+            fold_temperature(adapter.head, found.temperature)
+        made = new_artifact(
             adapter,
             method=method,
             classes=self.data.classes,
@@ -226,6 +228,8 @@ class Run:
             preprocess=self.config.preprocess,
             provenance={},
         )
+        described = made.config.model_copy(update={"acceptance": found.acceptance if found else None})
+        return replace(made, config=described)
 
     def _execute(
         self, command: str, *, with_card: bool, calibration: Calibration | None, choice: Choice | None
@@ -238,9 +242,7 @@ class Run:
         floor = self._floor(training.held_back_logits)
         if self.config.calibrate and calibration is None:
             calibration = self._calibrate(training.held_back_logits, floor)
-        draft = self.draft(
-            self.linear.adapter() if floor else None, calibration.temperature if calibration else 1.0
-        )
+        draft = self.draft(self.linear.adapter() if floor else None, calibration)
         predictions = self._predict(self._answer(draft), held_out, self.held_out)
         findings = Findings(
             self.config.eval_split,
@@ -324,7 +326,7 @@ class Run:
             logits, labels = answers, trained[self._held_back.rows]
         else:
             return None
-        return Calibration(fit_temperature(logits, labels), len(labels), self.directory.path.name)
+        return calibrated(self.config, logits, labels, self.directory.path.name)
 
     def _answer(self, draft: Artifact | None) -> Answer:
         """What is measured: the rounded tensors that a server will load, or else the method itself."""

@@ -61,4 +61,6 @@ def _notes(findings: Findings, facts: Provenance) -> list[str]:
             f"temperature: {found.temperature:.3f}; calibration error {findings.uncalibrated.error:.4f} "
             f"before, {findings.reliability.error:.4f} with it"
         )
+    if accepted := findings.accepted:
+        lines.append(f"accepted of {findings.split}: {accepted}")
     return lines

@@ -12,14 +12,15 @@ from service.http.classifier import ClassifyQuery
 DEFAULT_TOP_K = 5
 MAX_TOP_K = 65_536
 MAX_VERSION = 999_999_999
-PARAMETERS = ("top_k", "version", "label", "timeout_ms")
+PARAMETERS = ("top_k", "version", "label", "timeout_ms", "abstain")
 
 
 @dataclass(frozen=True)
 class V1Query(ClassifyQuery):
-    """What a client of version 1 may choose besides: how many classes of each picture it is told."""
+    """What a client of version 1 may choose besides: of how many classes it is told, and if of thresholds."""
 
     top_k: int
+    abstain: bool = True
 
 
 @lru_cache(maxsize=1024)
@@ -33,6 +34,7 @@ def parse_query(query: bytes, default_timeout_ms: int, max_timeout_ms: int) -> V
         label=_label(given.get("label")),
         timeout_ms=_integer(given, "timeout_ms", max_timeout_ms) or default_timeout_ms,
         top_k=_integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
+        abstain=_switch(given, "abstain"),
     )
 
 
@@ -59,6 +61,13 @@ def _integer(given: dict[str, str], name: str, highest: int) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= highest):
         raise BadQuery(f"{name} must be a whole number from 1 to {highest}, not {text!r}")
     return int(text)
+
+
+def _switch(given: dict[str, str], name: str) -> bool:
+    text = given.get(name, "on")
+    if text not in ("on", "off"):
+        raise BadQuery(f"{name} must be on or off, not {text!r}")
+    return text == "on"
 
 
 def _label(text: str | None) -> str | None:

@@ -67,7 +67,7 @@ def add_classify_route(
                     return body
 
                 classified = await classifier.classify(task, query, read)
-            return JSONResponse(classify_answer(classified, query.top_k))
+            return JSONResponse(classify_answer(classified, query.top_k, abstain=query.abstain))
 
     add_route(
         app,

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from adapters.kinds.acceptance import Acceptance
 from adapters.kinds.layout import HeadShape, Layout, Slot
 from adapters.kinds.linear.options import LinearOptions
 from service.http.answers import classify_answer, top_classes
@@ -54,3 +57,26 @@ def test_an_answer_has_every_member_in_milliseconds(lease: Lease) -> None:
         "predictions": [{"classes": [{"index": 0, "label": "class 0", "probability": 0.5}]}] * 2,
         "timing": {"decode_ms": 1.0, "queue_ms": 2.0, "inference_ms": 250.0},
     }
+
+
+def test_an_answer_with_thresholds_says_whether_to_act_on_it(lease: Lease) -> None:
+    count = len(lease.config.classes)
+    found = Acceptance(
+        thresholds=(0.6,) * count, none_below=0.3, precision=0.95, pictures=9, accepted=1.0,
+        accepted_precision=1.0, false_alarms=0.0,
+    )  # fmt: skip
+    strict = replace(lease, config=lease.config.model_copy(update={"acceptance": found}))
+    rows = [
+        np.array(row + [0.0] * (count - 2), dtype=np.float32) for row in ([0.7, 0.3], [0.5, 0.2], [0.2, 0.1])
+    ]
+    classified = Classified(strict, rows, Timing(0.0, 0.0, 0.0))
+
+    predictions = classify_answer(classified, 1)["predictions"]
+
+    assert [(each["accepted"], each.get("reason")) for each in predictions] == [
+        (True, None),
+        (False, "below_threshold"),
+        (False, "none_of_these"),
+    ]
+    plain = classify_answer(classified, 1, abstain=False)["predictions"]
+    assert [each.keys() for each in plain] == [{"classes"}] * 3

@@ -257,6 +257,18 @@ def test_without_pictures_to_fit_it_on_there_is_no_temperature(new_config: New, 
     assert untouched.provenance.calibration is None
 
 
+def test_a_run_publishes_the_thresholds_that_it_measured(new_config: New, picture_folder: Make) -> None:
+    folder = picture_folder(train=28, val=8, test=6)
+    run, outcome = train(new_config(data=folder, method="linear", epochs=0, accept_precision=0.9))
+    found = Store.open(outcome.store).config("colours", outcome.version or 0).acceptance
+    assert found is not None
+    assert found == (outcome.findings.calibration and outcome.findings.calibration.acceptance)
+    assert (found.precision, found.pictures, len(found.thresholds)) == (0.9, len(run.train), 3)
+    assert "accepted of test: " in summary(run, outcome)
+    card = Store.open(outcome.store).card("colours", outcome.version or 0)["README.md"].decode()
+    assert "90% of those accepted were right" in card
+
+
 def test_a_head_that_no_picture_was_left_out_of_has_no_temperature(
     new_config: New, picture_folder: Make
 ) -> None:

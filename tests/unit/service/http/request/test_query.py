@@ -14,6 +14,8 @@ def test_an_empty_query_means_the_defaults() -> None:
 
 def test_everything_given() -> None:
     assert parse("top_k=3&label=canary&timeout_ms=5000") == V1Query(None, "canary", 5000, top_k=3)
+    assert parse("").abstain
+    assert not parse("abstain=off").abstain
     assert parse("version=12").version == 12
     assert parse("version=1&top_k=1") == V1Query(1, None, 1000, top_k=1)
     assert parse("version=999999999&top_k=65536") == V1Query(999_999_999, None, 1000, top_k=65_536)
@@ -36,7 +38,11 @@ def test_everything_given() -> None:
         ("label=", "not allowed"),
         ("label=..%2F..", "not allowed"),
         ("version=1&label=stable", "^version and label exclude each other: a label names a version$"),
-        ("topk=3", "^there is no query parameter 'topk'; there are top_k, version, label, timeout_ms$"),
+        ("abstain=no", "^abstain must be on or off, not 'no'$"),
+        (
+            "topk=3",
+            "^there is no query parameter 'topk'; there are top_k, version, label, timeout_ms, abstain$",
+        ),
         ("top_k=3&top_k=4", "^a query parameter is given twice$"),
         ("top_k", "malformed"),
         ("top_k=%FF", "malformed"),
