@@ -6,7 +6,7 @@ regularization is scikit-learn's `C`, the variance of a normal prior of the weig
 
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -59,6 +59,11 @@ class LinearHead:
     def logits(self, features: Tensor) -> Tensor:
         """Features [B, D] → logits [B, C] float32."""
         return F.linear(features.to(self.weight), self.weight, self.bias)
+
+    def divided_by(self, temperature: float) -> "LinearHead":
+        """The head whose logits, also those out of fold, are divided by a temperature."""
+        weight, bias = self.weight / temperature, self.bias / temperature
+        return replace(self, weight=weight, bias=bias, out_of_fold=self.out_of_fold / temperature)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from adapters.vit.backbone import Backbone
+from training.loop.calibration import fit_temperature
+from training.loop.linear_head import LinearHead
 from training.methods.method import Method, head_inputs
 from training.methods.prompt_start import start_from_tokens
 from training.options.train_config import TrainConfig
@@ -41,7 +43,16 @@ class Start:
         if self._head_first:
             device = self.backbone.mean.device
             features = head_inputs(self.method, self.method.inputs(pixels), device)
-            load_head(self.method.head, self.linear.head_of(rows, features))
+            head = self.linear.head_of(rows, features)
+            load_head(self.method.head, head if head.folds == 0 else self._no_surer_than_right(head, rows))
+
+    def _no_surer_than_right(self, head: LinearHead, rows: Tensor) -> LinearHead:
+        """The head at the temperature of its answers out of fold.
+
+        One that is too sure costs more under dropped paths and smoothed labels than it is worth.
+        """
+        labels = torch.tensor(self.linear.train.labels)[rows]
+        return head.divided_by(fit_temperature(head.out_of_fold, labels))
 
     @property
     def _prompts_from_tokens(self) -> bool:

@@ -17,6 +17,7 @@ from adapters.vit.backbone import load_backbone
 from training.card.findings import Calibration
 from training.data.pixels import Decoder
 from training.errors import DataUnusable, NotWritten, RunInUse
+from training.loop.calibration import fit_temperature
 from training.loop.evaluate import answer_of_adapter, predict_logits
 from training.options.arguments import parse_arguments
 from training.options.train_config import TrainConfig
@@ -326,17 +327,18 @@ def test_what_is_worse_than_a_linear_head_ends_as_one(new_config: New, picture_f
     assert kept.provenance.linear_floor is None
 
 
-def test_the_head_starts_as_the_linear_head_of_what_it_is_given(
+def test_the_head_starts_as_the_linear_head_of_what_it_is_given_and_no_surer_than_it_may_be(
     new_config: New, picture_folder: Make
 ) -> None:
     folder = picture_folder(train=14, val=7, test=2)
     run = Run(new_config(data=folder, method="affine", hold_back=0.0))
     run.start()
     pixels = run.decoder.load(run.held_out)
-    started = run.method.logits(pixels)
-    torch.testing.assert_close(
-        started, run.linear.head.logits(run.linear.features(run.held_out)), rtol=1e-3, atol=1e-3
-    )
+    started, labels = run.method.logits(pixels), torch.tensor(run.train.labels)
+    temperature = fit_temperature(run.linear.head.out_of_fold, labels)
+    assert temperature != pytest.approx(1, abs=0.05)
+    expected = run.linear.head.logits(run.linear.features(run.held_out)) / temperature
+    torch.testing.assert_close(started, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.slow
