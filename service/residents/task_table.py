@@ -1,0 +1,76 @@
+"""Every task the service knows: a row each, whether anybody asks for it or not."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from adapters.store.task_record import TaskRecord
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which tasks to list: those behind `after`, of a prefix, with `search` in their names, so many at most."""
+
+    limit: int
+    after: str = ""
+    prefix: str = ""
+    search: str = ""
+
+
+class TaskTable(Mapping[str, TaskRecord]):
+    """The records by name, and the names in order. Nothing it does for one task goes through all the others."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, TaskRecord] = {}
+        self._ordered: list[str] = []
+        self._new: list[str] = []
+        self.versions = 0
+
+    def __getitem__(self, task: str) -> TaskRecord:
+        return self._records[task]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def put(self, record: TaskRecord) -> None:
+        """Take in what is known of a task now."""
+        before = self._records.get(record.name)
+        if before is None:
+            self._new.append(record.name)
+        self.versions += len(record.versions) - (len(before.versions) if before else 0)
+        self._records[record.name] = record
+
+    def remove(self, task: str) -> None:
+        """Forget a task. Raises KeyError for one that is not there."""
+        self.versions -= len(self._records.pop(task).versions)
+        names = self._names()
+        del names[bisect_left(names, task)]
+
+    def first(self, count: int) -> list[str]:
+        """The first tasks by name."""
+        return self._names()[:count]
+
+    def page(self, page: Page) -> list[TaskRecord]:
+        """The tasks of a page, by name."""
+        names = self._names()
+        begin = max(bisect_right(names, page.after), bisect_left(names, page.prefix))
+        return [self._records[name] for name in islice(self._matching(begin, page), page.limit)]
+
+    def _matching(self, begin: int, page: Page) -> Iterator[str]:
+        names = self._names()
+        for index in range(begin, len(names)):
+            if not names[index].startswith(page.prefix):
+                return
+            if page.search in names[index]:
+                yield names[index]
+
+    def _names(self) -> list[str]:
+        if self._new:
+            self._ordered += self._new
+            self._new = []
+            self._ordered.sort()  # in order but for the end, which costs next to nothing
+        return self._ordered
