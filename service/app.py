@@ -40,6 +40,8 @@ from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
+from service.residents.host_memory import HostMemory
+from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
 from service.residents.storage_threads import StorageThreads
@@ -101,9 +103,9 @@ def create_service(
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
-    residency = _residency(bank, engine, batcher, threads, metrics)
-    spare = settings.host_adapters or settings.slots_per_layout
-    registry = Registry(store, residency, host_adapters=spare, loader=threads.loader, metrics=metrics)
+    residency = _residency(bank, engine, batcher, threads, metrics, HostMemory(settings.host_bytes))
+    preload = Preload(settings.preload, settings.pin)
+    registry = Registry(store, residency, preload=preload, loader=threads.loader, metrics=metrics)
     watch = Watch(
         store,
         registry,
@@ -233,6 +235,7 @@ def _residency(
     batcher: ClassifyBatcher,
     threads: Threads,
     metrics: Metrics,
+    host: HostMemory,
 ) -> Residency:
     async def warm(layout: Layout) -> None:
         await asyncio.get_running_loop().run_in_executor(threads.engine, engine.warm, layout)
@@ -243,4 +246,5 @@ def _residency(
         warm=warm,
         settled=batcher.settled,
         metrics=metrics,
+        host=host,
     )

@@ -28,6 +28,7 @@ METAVARS: dict[object, str] = {
     Path: "DIR",
     Path | None: "FILE",
     str | None: "NAME",
+    tuple[str, ...]: "PATTERNS",
 }
 
 
@@ -74,7 +75,7 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> N
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
         return
     default = field.get_default(call_default_factory=True, validated_data={})
-    shown = "" if field.is_required() or default in (None, "") else f" (default: {default})"
+    shown = "" if field.is_required() or default in (None, "", ()) else f" (default: {default})"
     parser.add_argument(flag, metavar=METAVARS.get(field.annotation, name.upper()), help=text + shown)
 
 

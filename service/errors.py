@@ -19,6 +19,7 @@ ServiceError
 ├── Overloaded             more pictures wait, or bytes are held, than the service admits
 ├── DeadlineExceeded       no answer within the request's timeout
 ├── AdapterUnavailable     the version exists but was refused
+├── AdapterLoading         the version is still on its way from the store
 ├── NotReady               the service does not answer now
 │   ├── Starting
 │   └── Draining
@@ -120,6 +121,10 @@ class DeadlineExceeded(ServiceError):
 
 class AdapterUnavailable(ServiceError):
     """The version exists in the store but could not be taken into service."""
+
+
+class AdapterLoading(ServiceError):
+    """The version was still on its way from the store when the request's time was over; try again."""
 
 
 class NotReady(ServiceError):

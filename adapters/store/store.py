@@ -141,7 +141,7 @@ class Store:
         return list(self.records())
 
     def task_folders(self) -> list[str]:
-        """The tasks, in order, and those of which nothing is published: all deleted, unfinished or unreadable."""
+        """The tasks, by name, and those with nothing published: all deleted, unfinished or unreadable."""
         return sorted(self.unsorted_task_folders())
 
     def unsorted_task_folders(self) -> list[str]:

@@ -33,7 +33,7 @@ def problem_answers(registry: Registry) -> AnswerError:
     def answer(request: Request, error: Exception) -> Response:
         note = note_of(request.scope)
         if not isinstance(error, HTTPException):
-            tasks = sorted(registry.states) if isinstance(error, TaskNotFound) else None
+            tasks = registry.tasks if isinstance(error, TaskNotFound) else None
             return _noted(note, error, problem_response(error, tasks, request_id=note.request_id))
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED or request.scope.get("raw_path") == b"*":
             return _other_method(request, note, error)

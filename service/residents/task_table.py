@@ -10,7 +10,7 @@ from adapters.store.task_record import TaskRecord
 
 @dataclass(frozen=True)
 class Page:
-    """Which tasks to list: those behind `after`, of a prefix, with `search` in their names, so many at most."""
+    """Which tasks to list: `limit` at most, behind `after`, of a prefix, with `search` in their names."""
 
     limit: int
     after: str = ""
@@ -19,7 +19,7 @@ class Page:
 
 
 class TaskTable(Mapping[str, TaskRecord]):
-    """The records by name, and the names in order. Nothing it does for one task goes through all the others."""
+    """The records by name, and the names in order; what is done for one task goes through no others."""
 
     def __init__(self) -> None:
         self._records: dict[str, TaskRecord] = {}
@@ -49,10 +49,6 @@ class TaskTable(Mapping[str, TaskRecord]):
         self.versions -= len(self._records.pop(task).versions)
         names = self._names()
         del names[bisect_left(names, task)]
-
-    def first(self, count: int) -> list[str]:
-        """The first tasks by name."""
-        return self._names()[:count]
 
     def page(self, page: Page) -> list[TaskRecord]:
         """The tasks of a page, by name."""

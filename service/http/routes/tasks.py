@@ -1,12 +1,17 @@
 """What tasks there are."""
 
+from dataclasses import replace
+
 from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 
 from adapters import errors as domain
-from service.http.describe import detail, summarize
+from adapters.config import STABLE
+from service import errors
+from service.http.describe import answering, detail, summarize
 from service.http.guard import Guard
-from service.http.openapi import TASK_PARAMETER, problem_responses
+from service.http.openapi import PAGE_PARAMETERS, TASK_PARAMETER, problem_responses
+from service.http.request.page_query import parse_page
 from service.http.routes.lean import add_route
 from service.http.scope import Scope
 from service.http.wire import TaskDetail, TaskList
@@ -16,15 +21,21 @@ from service.residents.registry import Registry
 def add_task_routes(app: FastAPI, guard: Guard, registry: Registry) -> None:
     """Add `/v1/tasks` and the page of one task below it."""
 
-    async def list_tasks(_: Request) -> Response:
-        """Every task the service knows, with its versions and labels."""
-        states = registry.states
-        tasks: TaskList = {"tasks": [summarize(states[task]) for task in sorted(states)]}
+    async def list_tasks(request: Request) -> Response:
+        """The tasks the service knows, with their versions and labels, in pages."""
+        page = parse_page(request.scope["query_string"])
+        records = registry.tasks.page(replace(page, limit=page.limit + 1))
+        tasks: TaskList = {"tasks": [summarize(registry.state(each.name)) for each in records[: page.limit]]}
+        if len(records) > page.limit:
+            tasks["next"] = records[page.limit - 1].name
         return JSONResponse(tasks)
 
     async def show_task(request: Request) -> Response:
         """One task: what answers for it, its classes, and versions that were refused, with the reason."""
-        return JSONResponse(detail(registry.state(request.path_params["task"])))
+        state = registry.state(request.path_params["task"])
+        version = answering(state).get(STABLE)
+        stable = await registry.config(state, version) if version is not None else None
+        return JSONResponse(detail(state, stable))
 
     add_route(
         app,
@@ -34,6 +45,8 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry) -> None:
         list_tasks,
         needs=Scope.CLASSIFY,
         response_model=TaskList,
+        responses=problem_responses(errors.BadQuery),
+        openapi_extra={"parameters": PAGE_PARAMETERS},
         tags=["tasks"],
     )
     add_route(
