@@ -23,7 +23,7 @@ TIMEOUT_S = 60.0
 
 @pytest.fixture(scope="module")
 def server(module_store: Store, serve: Serve) -> Iterator[Server]:
-    with serve(module_store, "--slots-per-layout=4", "--host-bytes=400000") as running:
+    with serve(module_store, "--slots-per-layout=4") as running:
         yield running
 
 
@@ -243,14 +243,20 @@ def test_a_store_out_of_sight_takes_nothing_away(
 ) -> None:
     module_store.publish("steady", make_artifact(1))
     until(client, "/v1/tasks/steady", serves(1))
+    client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
+    module_store.publish("cold", make_artifact(2))
+    until(client, "/v1/tasks/cold", serves(1))
     away = module_folder.with_name("away")
     module_folder.rename(away)
     server.wait_logged("store_unreadable")
 
     client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
+    cold = client.post("/v1/tasks/cold/classify", content=picture)
+    assert (cold.status_code, cold.json()["code"]) == (503, "adapter_unavailable")
 
     away.rename(module_folder)
     server.wait_logged("store_readable_again")
+    client.post("/v1/tasks/cold/classify", content=picture).raise_for_status()
 
 
 def test_a_store_that_comes_and_goes_fails_no_request(
@@ -265,6 +271,7 @@ def test_a_store_that_comes_and_goes_fails_no_request(
         module_store.publish(task, make_artifact(1))
     for task in tasks:
         until(client, f"/v1/tasks/{task}", serves(1))
+        client.post(f"/v1/tasks/{task}/classify", content=picture).raise_for_status()
     away, ending = module_folder.with_name("away"), threading.Event()
 
     def come_and_go() -> None:
@@ -314,23 +321,20 @@ def test_more_hot_tasks_than_slots_starve_nobody(
 
 
 def test_versions_asked_for_by_number_leave_memory_again(
-    client: httpx.Client,
-    server: Server,
-    module_store: Store,
-    make_artifact: MakeArtifact,
-    picture: bytes,
+    serve: Serve, empty_store: Store, make_artifact: MakeArtifact, picture: bytes
 ) -> None:
     for seed in range(30):
-        module_store.publish("numbered", make_artifact(seed))
-    until(client, "/v1/tasks/numbered", serves(30))
-    for version in range(1, 31):
-        asked = client.post(f"/v1/tasks/numbered/classify?version={version}", content=picture)
-        assert asked.json()["version"] == version
-
-    versions = client.get("/v1/tasks/numbered").json()["versions"]
-    assert any(each["place"] == "store" for each in versions)
-    assert server.metrics()["dvpt_host_bytes"] <= 400_000
-    module_store.delete_task("numbered")
+        empty_store.publish("numbered", make_artifact(seed))
+    with (
+        serve(empty_store, "--slots-per-layout=4", "--host-bytes=400000") as server,
+        httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client,
+    ):
+        for version in (*range(1, 31), 1):
+            asked = client.post(f"/v1/tasks/numbered/classify?version={version}", content=picture)
+            assert asked.json()["version"] == version
+        versions = client.get("/v1/tasks/numbered").json()["versions"]
+        assert any(each["place"] == "store" for each in versions)
+        assert server.metrics()["dvpt_host_bytes"] <= 400_000
 
 
 def test_a_restored_version_is_read_anew(
