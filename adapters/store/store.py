@@ -108,8 +108,8 @@ class Store:
 
     def records(self) -> dict[str, TaskRecord]:
         """Every task by name. Cheap enough to be polled, and one damaged task does not hide the others."""
-        found = [self._record(name) for name in self.task_folders()]
-        return {record.name: record for record in found if record.versions or record.problems}
+        found = map(self.record, self.task_folders())
+        return {record.name: record for record in found if record}
 
     def look(self, tasks: Iterable[str] | None = None) -> dict[str, TaskRecord]:
         """The record of every task folder, or of `tasks`, for those who look again and again.
@@ -148,10 +148,15 @@ class Store:
         """As `task_folders`, in no order: of very many, sorting would hold up a process's other threads."""
         return [name for name in self._files.folders() if is_task_name(name)]
 
+    def record(self, task: str) -> TaskRecord | None:
+        """One task; None where nothing is published."""
+        record = self._record(check_task_name(task))
+        return record if record.versions or record.problems else None
+
     def task(self, task: str) -> TaskRecord:
         """One task. Raises TaskNotFound, which names tasks there are."""
-        record = self._record(check_task_name(task))
-        if not record.versions and not record.problems:
+        record = self.record(task)
+        if record is None:
             raise TaskNotFound(f"there is no task {task!r}; the store has: {self._some_tasks()}")
         return record
 
@@ -413,14 +418,15 @@ class Store:
 
     def _locked(self, task: str) -> AbstractContextManager[None]:
         check_task_name(task)
-        if not self._files.folders(task):
+        # The task's folder first: listing those of very many tasks takes longer than all the rest.
+        if not self._files.folders(task) and task not in self._files.folders():
             self.task(task)  # raises TaskNotFound
         return self._files.lock(task)
 
     def _some_tasks(self) -> str:
         """The first tasks there are, for people; looking at all of very many would take minutes."""
         folders = self.task_folders()
-        named = [name for name in folders[:TASKS_NAMED] if self._record(name).versions]
+        named = [name for name in folders[:TASKS_NAMED] if self.record(name)]
         more = ", …" if len(folders) > TASKS_NAMED else ""
         return f"{', '.join(named)}{more}" or "none yet"
 

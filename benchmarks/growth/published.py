@@ -5,8 +5,8 @@
 The real service on the embedded backbone, a CPU and one thread, over stores on the local disk with an index.
 Start and memory are taken in turn, the rest one size after the other: publish → first right answer, first
 answers of cold tasks against warm ones beside other traffic, and an idle service. Then Zipf's traffic over
-all tasks of the largest store, with few slots. Every answer is compared with the reference forward, and with the
-digest of the adapter that must give it. Writes benchmarks/results/growth-published.json.
+all tasks of the largest store, with few slots. Every answer is compared with the reference forward, and with
+the digest of the adapter that must give it. Writes benchmarks/results/growth-published.json.
 """
 
 import argparse

@@ -1,21 +1,11 @@
 """Every task the service knows: a row each, whether anybody asks for it or not."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 
+from adapters.store.page import Page
 from adapters.store.task_record import TaskRecord
-
-
-@dataclass(frozen=True)
-class Page:
-    """Which tasks to list: `limit` at most, behind `after`, of a prefix, with `search` in their names."""
-
-    limit: int
-    after: str = ""
-    prefix: str = ""
-    search: str = ""
 
 
 class TaskTable(Mapping[str, TaskRecord]):
@@ -52,17 +42,7 @@ class TaskTable(Mapping[str, TaskRecord]):
 
     def page(self, page: Page) -> list[TaskRecord]:
         """The tasks of a page, by name."""
-        names = self._names()
-        begin = max(bisect_right(names, page.after), bisect_left(names, page.prefix))
-        return [self._records[name] for name in islice(self._matching(begin, page), page.limit)]
-
-    def _matching(self, begin: int, page: Page) -> Iterator[str]:
-        names = self._names()
-        for index in range(begin, len(names)):
-            if not names[index].startswith(page.prefix):
-                return
-            if page.search in names[index]:
-                yield names[index]
+        return [self._records[name] for name in islice(page.names(self._names()), page.limit)]
 
     def _names(self) -> list[str]:
         if self._new:

@@ -2,9 +2,9 @@
 
 from string import ascii_lowercase, digits
 
+from adapters.store.page import Page
 from service.errors import BadQuery
 from service.http.request.query import integer, pairs
-from service.residents.task_table import Page
 
 MAX_LIMIT = 1000
 ALLOWED = frozenset(ascii_lowercase + digits + "._-")

@@ -1,8 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.store.page import Page
 from adapters.store.task_record import TaskRecord
-from service.residents.task_table import Page, TaskTable
+from service.residents.task_table import TaskTable
 
 NAMES = st.text("abz", min_size=1, max_size=3)
 
