@@ -203,8 +203,13 @@ def _engine(
     choice: EngineChoice, settings: Settings, store: Store, metrics: Metrics, new_engine: NewEngine
 ) -> tuple[Engine, AdapterBank]:
     metrics.engine_info.labels(choice.name, choice.device.type, choice.precision).set(1)
-    slots = settings.slots_per_layout
-    bank = AdapterBank(store.backbone, device=choice.device, dtype=choice.dtype, slots_per_layout=slots)
+    bank = AdapterBank(
+        store.backbone,
+        device=choice.device,
+        dtype=choice.dtype,
+        slots_per_layout=settings.slots_per_layout,
+        bytes_per_layout=settings.slot_bytes_per_layout,
+    )
     return new_engine(choice, settings, store.backbone, bank), bank
 
 

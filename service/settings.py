@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     slots_per_layout: int = Field(
         default=1024, ge=1, le=100_000, description="most adapters of one layout on the device at a time"
     )
+    slot_bytes_per_layout: int = Field(
+        default=4_000_000_000,
+        ge=1,
+        description="most bytes of the adapters of one layout on the device, beside their heads; with fewer "
+        "slots than slots_per_layout where they would take more",
+    )
     host_bytes: int = Field(
         default=1_000_000_000,
         ge=0,
