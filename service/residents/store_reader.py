@@ -115,7 +115,7 @@ class StoreReader:
 
     def _slice(self) -> tuple[dict[str, TaskRecord], float | None]:
         """Go on with the look at everything: what changed, and what it took if that is its end."""
-        began_s, now_s = self._clock(), self._clock()
+        began_s = now_s = self._clock()
         changed: dict[str, TaskRecord] = {}
         tasks: list[str] = []
         while self._left is not None and now_s - began_s < SLICE_S:

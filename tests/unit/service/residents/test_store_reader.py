@@ -1,13 +1,19 @@
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from adapters.errors import StoreNotFound
+from adapters.errors import StoreError, StoreNotFound
 from adapters.store.artifact import Artifact
+from adapters.store.journal import entry_key
 from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 from adapters.store.versions import VersionFolders
+from adapters.vit.backbone import Backbone
 from service.residents.store_reader import (
     ANNOUNCED_WITHIN_S,
     NO_JOURNAL_S,
@@ -130,7 +136,7 @@ class SlowClock(Clock):
     """Each time it is asked a slice of a look at everything is over."""
 
     def __call__(self) -> float:
-        self.now_s += SLICE_S
+        self.now_s += 2 * SLICE_S
         return self.now_s
 
 
@@ -245,3 +251,62 @@ def test_a_start_takes_the_index_and_looks_at_everything_soon(
         assert reader.look().whole_s is None
     clock.now_s += NO_JOURNAL_S
     assert reader.look().whole_s is not None
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["publish", "silent", "delete", "unlabel", "garbage", "look", "wait", "fail"]),
+        st.sampled_from(("birds", "cars", "digits", "pets")),
+    ),
+    max_size=25,
+)
+
+
+def take(step: str, task: str, store: Store, artifact: Artifact, patch: pytest.MonkeyPatch) -> None:
+    """One step of somebody else."""
+    if step == "silent":
+        patch.setattr(Store, "_announce", lambda *_: None)
+    if step in ("publish", "silent"):
+        store.publish(task, artifact)
+    elif step == "delete":
+        store.delete_task(task)
+    elif step == "unlabel":
+        store.remove_label(task, "stable")
+    elif step == "garbage":
+        number = store.journal.position().number + 1
+        store.journal.files.put(entry_key(number), b"garbage")
+
+
+@given(STEPS)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_happens_between_looks_the_reader_ends_with_what_is_there(
+    tmp_path_factory: pytest.TempPathFactory,
+    backbone: Backbone,
+    make_artifact: MakeArtifact,
+    steps: list[tuple[str, str]],
+) -> None:
+    store = Store.create(tmp_path_factory.mktemp("any") / "store", backbone.config)
+    for task in ("birds", "digits"):
+        store.publish(task, make_artifact(1))
+    clock, known = SlowClock(), dict[str, TaskRecord]()
+    reader = StoreReader(store, WHOLE_S, clock)
+    known |= reader.look().records
+    for step, task in steps:
+        with pytest.MonkeyPatch.context() as patch, suppress(StoreError):
+            take(step, task, store, make_artifact(2), patch)
+            if step == "fail":
+                patch.setattr(Store, "_place", lambda _: (_ for _ in ()).throw(StoreNotFound("away")))
+            if step in ("look", "fail"):
+                known |= reader.look().records
+        clock.now_s += WHOLE_S if step == "wait" else 0.0
+    for _ in range(3):
+        clock.now_s += NOT_TRUSTED_S
+        looked = reader.look()
+        known |= looked.records
+        while looked.more:
+            looked = reader.look()
+            known |= looked.records
+    there = store.look()
+    assert {name: record for name, record in known.items() if record.versions} == {
+        name: record for name, record in there.items() if record.versions
+    }
