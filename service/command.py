@@ -40,6 +40,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (ValidationError, OSError, ValueError) as error:
         return complain(PROGRAM, _one_line(error), BAD_SETTINGS)
     configure_logging()
+    logger.setLevel(settings.log_level.upper())
     log_event(logger, logging.INFO, "settings", **settings.model_dump())
     _report_variables()
     try:

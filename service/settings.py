@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         default=False, description="log one line for each request, not only for those that fail"
     )
+    log_level: Literal["info", "debug"] = Field(
+        default="info",
+        description="what is logged of the service itself; debug tells of each adapter loaded",
+    )
     metric_tasks: int = Field(
         default=50,
         ge=0,

@@ -9,7 +9,7 @@ from adapters.store.journal import Position
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 
-WHOLE_SHARE = 0.005
+WHOLE_SHARE = 0.003
 """Most of the time that looks at everything take beside a journal."""
 NO_JOURNAL_SHARE = 0.1
 NO_JOURNAL_S = 1.0

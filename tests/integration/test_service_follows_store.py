@@ -327,7 +327,7 @@ def test_versions_asked_for_by_number_leave_memory_again(
     for seed in range(30):
         empty_store.publish("numbered", make_artifact(seed))
     with (
-        serve(empty_store, "--slots-per-layout=4", "--host-bytes=400000") as server,
+        serve(empty_store, "--slots-per-layout=4", "--host-bytes=400000", "--log-level=debug") as server,
         httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client,
     ):
         for version in (*range(1, 31), 1):
@@ -336,6 +336,7 @@ def test_versions_asked_for_by_number_leave_memory_again(
         versions = client.get("/v1/tasks/numbered").json()["versions"]
         assert any(each["place"] == "store" for each in versions)
         assert server.metrics()["dvpt_host_bytes"] <= 400_000
+        server.wait_logged(r"DEBUG service.registry adapter_loaded task=numbered version=30 cause=request ")
 
 
 def test_a_restored_version_is_read_anew(

@@ -40,6 +40,7 @@ from service.residents.host_memory import HostMemory
 from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
+from service.residents.storage_threads import StorageThreads
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import plain_png
 
@@ -89,7 +90,8 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
     """A classifier of one task that is ready, and whose batches run."""
     store.publish("shades", make_artifact(class_count=3))
     engine, metrics, lifecycle = ShadeEngine(), Metrics(), Lifecycle()
-    with ThreadPoolExecutor(1) as thread, ThreadPoolExecutor(1) as loader:
+    loader = StorageThreads(1, "loader")  # which a test that fails may leave behind
+    with ThreadPoolExecutor(1) as thread:
         batcher: Batcher[Payload, Probabilities] = Batcher(
             partial(infer_payloads, engine),
             thread=thread,
@@ -125,6 +127,7 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
         batcher.close()
         await residency.close()
         threads.close()
+        loader.shutdown()
 
 
 async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave_them(
