@@ -46,10 +46,9 @@ def main() -> None:
     options = _parser().parse_args()
     backbone = load_backbone(EMBEDDED_BACKBONE)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        figures = measure(Path(folder), backbone, options)
-    for name, found in figures.items():
-        print(json.dumps(found, indent=2))
-        print(write_result(f"growth-{name}", found))
+        for name, found in measure(Path(folder), backbone, options).items():
+            print(json.dumps(found, indent=2))
+            print(write_result(f"growth-{name}", found), flush=True)
 
 
 def measure(folder: Path, backbone: Backbone, options: argparse.Namespace) -> Figures:
