@@ -55,7 +55,17 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Medians of the rounds, and what is inside the parts."""
     backbone = load_backbone(options.backbone, weights=options.weights)
     weights = ["--weights", options.weights] if options.weights else []
-    flags = ("--device", options.device, "--torch-threads", 1, "--slots-per-layout", SLOTS, *weights)
+    flags = (
+        "--device",
+        options.device,
+        "--torch-threads",
+        1,
+        "--slots-per-layout",
+        SLOTS,
+        "--preload",
+        "*",
+        *weights,
+    )
     with tempfile.TemporaryDirectory() as folder:
         random_store(Path(folder), backbone, options.tasks)
         rounds = [one_start(Path(folder), flags) for _ in range(options.rounds + 1)][1:]  # files are cached

@@ -43,6 +43,8 @@ from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
+from service.residents.host_memory import HostMemory
+from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
 from service.residents.storage_threads import StorageThreads
@@ -107,9 +109,9 @@ def create_service(
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
-    residency = _residency(bank, engine, batcher, threads, metrics)
-    spare = settings.host_adapters or settings.slots_per_layout
-    registry = Registry(store, residency, host_adapters=spare, loader=threads.loader, metrics=metrics)
+    residency = _residency(bank, engine, batcher, threads, metrics, HostMemory(settings.host_bytes))
+    preload = Preload(settings.preload, settings.pin)
+    registry = Registry(store, residency, preload=preload, loader=threads.loader, metrics=metrics)
     watch = Watch(
         store,
         registry,
@@ -210,8 +212,13 @@ def _engine(
     choice: EngineChoice, settings: Settings, store: Store, metrics: Metrics, new_engine: NewEngine
 ) -> tuple[Engine, AdapterBank]:
     metrics.engine_info.labels(choice.name, choice.device.type, choice.precision).set(1)
-    slots = settings.slots_per_layout
-    bank = AdapterBank(store.backbone, device=choice.device, dtype=choice.dtype, slots_per_layout=slots)
+    bank = AdapterBank(
+        store.backbone,
+        device=choice.device,
+        dtype=choice.dtype,
+        slots_per_layout=settings.slots_per_layout,
+        bytes_per_layout=settings.slot_bytes_per_layout,
+    )
     return new_engine(choice, settings, store.backbone, bank), bank
 
 
@@ -242,6 +249,7 @@ def _residency(
     batcher: ClassifyBatcher,
     threads: Threads,
     metrics: Metrics,
+    host: HostMemory,
 ) -> Residency:
     async def warm(layout: Layout) -> None:
         await asyncio.get_running_loop().run_in_executor(threads.engine, engine.warm, layout)
@@ -252,4 +260,5 @@ def _residency(
         warm=warm,
         settled=batcher.settled,
         metrics=metrics,
+        host=host,
     )

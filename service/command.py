@@ -29,6 +29,7 @@ METAVARS: dict[object, str] = {
     Path: "DIR",
     Path | None: "FILE",
     str | None: "NAME",
+    tuple[str, ...]: "PATTERNS",
 }
 
 
@@ -40,6 +41,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (ValidationError, OSError, ValueError) as error:
         return complain(PROGRAM, _one_line(error), BAD_SETTINGS)
     configure_logging()
+    logger.setLevel(settings.log_level.upper())
     log_event(logger, logging.INFO, "settings", **settings.model_dump())
     _report_variables()
     try:
@@ -75,7 +77,7 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> N
         parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
         return
     default = field.get_default(call_default_factory=True, validated_data={})
-    shown = "" if field.is_required() or default in (None, "") else f" (default: {default})"
+    shown = "" if field.is_required() or default in (None, "", ()) else f" (default: {default})"
     parser.add_argument(flag, metavar=METAVARS.get(field.annotation, name.upper()), help=text + shown)
 
 

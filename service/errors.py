@@ -23,6 +23,7 @@ ServiceError
 │   └── KeyOverLimit          one key asks for more than it may
 ├── DeadlineExceeded       no answer within the request's timeout
 ├── AdapterUnavailable     the version exists but was refused
+├── AdapterLoading         the version is still on its way from the store
 ├── NotReady               the service does not answer now
 │   ├── Starting
 │   └── Draining
@@ -144,6 +145,10 @@ class DeadlineExceeded(ServiceError):
 
 class AdapterUnavailable(ServiceError):
     """The version exists in the store but could not be taken into service."""
+
+
+class AdapterLoading(ServiceError):
+    """The version was still on its way from the store when the request's time was over; try again."""
 
 
 class NotReady(ServiceError):

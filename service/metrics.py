@@ -11,6 +11,7 @@ UNKNOWN_TASK = "unknown"
 OTHER_TASKS = "other"
 ENGINE_LABELS = ("engine", "device", "precision")
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+AGES = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0, 7 * 24 * 3600.0)
 LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 PICTURES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -50,12 +51,21 @@ class Metrics:
         self.connections = self._gauge("connections", "Open connections")
         self.ready = self._gauge("ready", "1 while the service answers requests")
         self.tasks = self._gauge("tasks", "Tasks that the service answers")
+        self.adapters = self._gauge("adapters", "Versions that the service answers, in memory or not")
         self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout")
         self.host_adapters = self._gauge("host_adapters", "Adapters waiting in host memory for a slot")
+        self.host_bytes = self._gauge("host_bytes", "Bytes of the adapters in host memory")
         self.bank_bytes = self._gauge("bank_bytes", "Memory of the bank's tensors on the device")
-        self.loads = self._counter("adapter_loads", "Adapters read from the store", "outcome")
+        self.loads = self._counter("adapter_loads", "Adapters read from the store", "outcome", "cause")
         self.load_seconds = self._histogram("adapter_load_seconds", "Store to slot, one adapter")
         self.evictions = self._counter("adapter_evictions", "Adapters that left the device for host memory")
+        self.eviction_age_seconds = self._histogram(
+            "eviction_age_seconds", "Time since the last use of an adapter that left a slot or the host",
+            AGES, "place",
+        )  # fmt: skip
+        self.cold_answer_seconds = self._histogram(
+            "cold_answer_seconds", "Classify request that had its adapter read from the store, to its answer"
+        )
         self.returns = self._counter("adapter_returns", "Adapters that came back from host memory")
         self.refused_adapters = self._gauge("refused_adapters", "Versions in the store that were refused")
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
@@ -63,6 +73,9 @@ class Metrics:
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
         self.last_look = self._gauge(
             "store_last_look_timestamp_seconds", "When the store was last seen whole"
+        )
+        self.journal_lag_seconds = self._gauge(
+            "journal_lag_seconds", "Time since what the store's journal tells was last followed to its end"
         )
         self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
         self.slow_store_reads = self._gauge("slow_store_reads", "Reads of the store that hang or take long")

@@ -3,9 +3,9 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -24,6 +24,17 @@ from service.variables import given
 def default_onnx_cache() -> Path:
     """`dvpt-serve/onnx` in the user's cache folder."""
     return cache_folder() / "dvpt-serve" / "onnx"
+
+
+def _patterns(value: object) -> object:
+    patterns = tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+    if isinstance(patterns, tuple | list) and "" in patterns:
+        raise ValueError("one of the patterns is empty")
+    return patterns
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
+"""Patterns of task names: in text with commas between, in TOML a list."""
 
 
 class Settings(BaseSettings):
@@ -59,6 +70,10 @@ class Settings(BaseSettings):
     )
     access_log: bool = Field(
         default=False, description="log one line for each request, not only for those that fail"
+    )
+    log_level: Literal["info", "debug"] = Field(
+        default="info",
+        description="what is logged of the service itself; debug tells of each adapter loaded",
     )
     metric_tasks: int = Field(
         default=50,
@@ -111,10 +126,25 @@ class Settings(BaseSettings):
     slots_per_layout: int = Field(
         default=1024, ge=1, le=100_000, description="most adapters of one layout on the device at a time"
     )
-    host_adapters: int = Field(
-        default=0,
+    slot_bytes_per_layout: int = Field(
+        default=4_000_000_000,
+        ge=1,
+        description="most bytes of the adapters of one layout on the device, beside their heads; with fewer "
+        "slots than slots_per_layout where they would take more",
+    )
+    host_bytes: int = Field(
+        default=1_000_000_000,
         ge=0,
-        description="most adapters kept in host memory that no label serves; 0 takes slots_per_layout",
+        description="most bytes of adapters in host memory, which wait there for a slot; the least recently "
+        "used are read from the store again when they are asked for",
+    )
+    preload: Patterns = Field(
+        default=(),
+        description="tasks to load before anybody asks, as patterns with commas between (pets*,digits), * "
+        "for all that fit; the first request loads the others",
+    )
+    pin: Patterns = Field(
+        default=(), description="tasks to load before anybody asks and to keep in memory, as patterns"
     )
     watch_interval_s: float = Field(
         default=0.1, gt=0, le=3600, description="time between two looks at the store's journal"

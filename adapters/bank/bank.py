@@ -41,12 +41,19 @@ class AdapterBank:
     """
 
     def __init__(
-        self, backbone: BackboneConfig, *, device: torch.device, dtype: torch.dtype, slots_per_layout: int
+        self,
+        backbone: BackboneConfig,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        slots_per_layout: int,
+        bytes_per_layout: int | None = None,
     ) -> None:
         self._backbone = backbone
         self._device = device
         self._dtype = dtype
-        self._capacity = slots_per_layout
+        self._slots_per_layout = slots_per_layout
+        self._bytes_per_layout = bytes_per_layout
         self._stacks: dict[Layout, Stack[Any]] = {}
         self._free: dict[Layout, FreeSlots] = {}
         self._heads: dict[HeadShape, HeadBank] = {}
@@ -85,7 +92,7 @@ class AdapterBank:
         with self._lock:
             stack, free = self._stack(layout), self._free[layout]
             if free.free == 0:
-                raise BankFull(f"all {self._capacity} slots of layout {layout} are taken")
+                raise BankFull(f"all {free.capacity} slots of layout {layout} are taken")
             heads = self._head_bank(shape)
             slot = Slot(layout, free.take(), shape, heads.take(), len(config.classes))
             own = {name.removeprefix(BODY): value for name, value in tensors.items() if name.startswith(BODY)}
@@ -153,12 +160,21 @@ class AdapterBank:
 
     def _stack(self, layout: Layout) -> Stack[Any]:
         if layout not in self._stacks:
-            # One more than the capacity: the null slot.
-            self._stacks[layout] = kind_of(layout.options).stack(
-                layout.options, self._backbone, self._capacity + 1, device=self._device, dtype=self._dtype
-            )
-            self._free[layout] = FreeSlots(self._capacity)
+            capacity = self._capacity(layout)
+            self._stacks[layout] = self._new_stack(layout, capacity + 1, self._device)  # and the null slot
+            self._free[layout] = FreeSlots(capacity)
         return self._stacks[layout]
+
+    def _capacity(self, layout: Layout) -> int:
+        """How many slots a layout gets: at least one, however few bytes there are."""
+        slot_bytes = self._new_stack(layout, 1, torch.device("meta")).memory_bytes()
+        if self._bytes_per_layout is None or slot_bytes == 0:
+            return self._slots_per_layout
+        return min(self._slots_per_layout, max(1, self._bytes_per_layout // slot_bytes - 1))
+
+    def _new_stack(self, layout: Layout, slots: int, device: torch.device) -> Stack[Any]:
+        kind = kind_of(layout.options)
+        return kind.stack(layout.options, self._backbone, slots, device=device, dtype=self._dtype)
 
     def _head_bank(self, shape: HeadShape) -> HeadBank:
         if shape not in self._heads:

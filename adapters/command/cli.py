@@ -24,11 +24,14 @@ from adapters.environment import variable
 from adapters.errors import DvptError, PictureError
 from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact_folder import read_artifact, write_artifact
+from adapters.store.journal import JOURNAL_FOLDER
+from adapters.store.page import Page
 from adapters.store.signature import Signer, Trust
 from adapters.store.store import Store
 from adapters.vit.backbone import open_backbone
 
 PROGRAM = "dvpt-adapters"
+LISTED = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,8 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(store: Store, options: Namespace) -> int:
-    rows = task_rows(store)
+    page = Page(options.limit, options.after, options.prefix, options.search)
+    rows, more = task_rows(store, page)
     print(_json(rows) if options.json else tasks_text(rows))
+    if more:
+        _complain(f"there are more tasks: --after {rows[-1]['task']} lists the next, --limit 0 all")
     problems = [problem for row in rows for problem in row["problems"]]
     for problem in problems:
         _complain(problem)
@@ -84,6 +90,9 @@ def _verify(store: Store, options: Namespace) -> int:
             except DvptError as error:
                 rows.append((f"{record.name}/{version}", f"DAMAGED: {error}"))
                 failures += 1
+    if fault := store.journal.fault():
+        rows.append((JOURNAL_FOLDER, f"NOT WRITABLE: {fault}; services find changes later"))
+        failures += 1
     print(table(rows))
     return 1 if failures else 0
 
@@ -203,11 +212,20 @@ AddCommand = Callable[[str, Callable[[Store, Namespace], int], str], ArgumentPar
 def _add_looking(command: AddCommand) -> None:
     listing = command("list", _list, "list the tasks of a store")
     listing.add_argument("--json", action="store_true", help="print JSON")
+    listing.add_argument(
+        "--limit", type=_count, default=LISTED, metavar="N",
+        help="list N tasks at most, 0 for all (default: %(default)s); the adapter of each is opened",
+    )  # fmt: skip
+    listing.add_argument("--after", default="", metavar="NAME", help="only tasks whose names come later")
+    listing.add_argument("--prefix", default="", metavar="TEXT", help="only tasks whose names begin so")
+    listing.add_argument("--search", default="", metavar="TEXT", help="only tasks with this in their names")
     show = command("show", _show, "show one version of a task: options, classes, provenance")
     show.add_argument("task")
     _add_version(show, "the stable version, or else the newest")
     show.add_argument("--json", action="store_true", help="print JSON")
-    verify = command("verify", _verify, "load every version with every check; 1 if any is damaged")
+    verify = command(
+        "verify", _verify, "load every version with every check and try the journal; 1 for any fault"
+    )
     verify.add_argument("task", nargs="?", help="only this task")
     verify.add_argument(
         "--trusted",

@@ -9,15 +9,26 @@ from adapters.command.streams import printable
 from adapters.config import STABLE
 from adapters.errors import DvptError
 from adapters.kinds.adapter_config import AdapterConfig
+from adapters.store.page import Page
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 
 CLASSES_SHOWN = 20
 
 
-def task_rows(store: Store) -> list[dict[str, Any]]:
-    """One row for each task; method and classes are those of its stable version, or else of its newest."""
-    return [_task_row(store, record) for record in store.records().values()]
+def task_rows(store: Store, page: Page) -> tuple[list[dict[str, Any]], bool]:
+    """One row for each task of a page, and whether there are more behind it; a limit of 0 is none.
+
+    Method and classes are those of its stable version, or else of its newest. Only the adapters of the page
+    are opened.
+    """
+    rows: list[dict[str, Any]] = []
+    for name in page.names(store.task_folders()):
+        if page.limit and len(rows) == page.limit:
+            return rows, True
+        if record := store.record(name):
+            rows.append(_task_row(store, record))
+    return rows, False
 
 
 def version_row(store: Store, task: str, version: int) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """The index of a store: what was there as of one entry of the journal, in one file (docs/adr/0028)."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError, with_config
+from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from adapters.config import FORMAT_VERSION, StrictModel
 from adapters.errors import ArtifactError
@@ -13,26 +17,31 @@ from adapters.store.names import is_task_name
 from adapters.store.strict_json import parse_json
 from adapters.store.task_record import TaskRecord
 
-INDEX_FILE = f"{JOURNAL_FOLDER}/index.json"
+INDEX_FILE = f"{JOURNAL_FOLDER}/index.jsonl"
 Look = Callable[[Iterable[str] | None], Mapping[str, TaskRecord]]
 """Reads the records of some tasks, or of all."""
 
 
-class IndexedTask(StrictModel):
-    """A task's versions with the stamps of their configurations, and its labels."""
-
-    versions: dict[PositiveInt, Stamp]
-    labels: dict[str, PositiveInt]
-
-
-class Index(StrictModel):
-    """`_journal/index.json`: `number` and `entry_id` are those of the last entry it has taken in."""
+class IndexHead(StrictModel):
+    """The first line: `number` and `entry_id` are those of the last entry that the index has taken in."""
 
     format_version: Literal[1] = FORMAT_VERSION
     backbone_sha256: str
     number: PositiveInt
     entry_id: str
-    tasks: dict[str, IndexedTask]
+    tasks: NonNegativeInt
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+class IndexedTask(TypedDict):
+    """Each further line: a task's versions with the stamps of their configurations, and its labels."""
+
+    task: str
+    versions: dict[PositiveInt, Stamp]
+    labels: dict[str, PositiveInt]
+
+
+LINE = TypeAdapter(IndexedTask)
 
 
 def read_index(files: Files, backbone_sha256: str) -> tuple[dict[str, TaskRecord], Position] | None:
@@ -41,16 +50,22 @@ def read_index(files: Files, backbone_sha256: str) -> tuple[dict[str, TaskRecord
     None where there is no index, or one that is damaged, of another store, or older than the journal.
     """
     try:
-        index = parse_json(Index, files.read(INDEX_FILE), INDEX_FILE)
+        lines = BytesIO(files.read(INDEX_FILE))
+        head = parse_json(IndexHead, lines.readline(), INDEX_FILE)
     except (FileNotFoundError, ArtifactError):
         return None
-    stamp, entry = files.stamp(entry_key(index.number)), Journal(files).entry(index.number)
-    if stamp is None or entry is None or entry.id != index.entry_id:
+    stamp, entry = files.stamp(entry_key(head.number)), Journal(files).entry(head.number)
+    if stamp is None or entry is None or entry.id != head.entry_id or head.backbone_sha256 != backbone_sha256:
         return None
-    if index.backbone_sha256 != backbone_sha256 or not all(map(is_task_name, index.tasks)):
+    records: dict[str, TaskRecord] = {}
+    try:
+        for record in map(_record, lines):
+            if record.name in records or not is_task_name(record.name):
+                return None
+            records[record.name] = record
+    except ValidationError:
         return None
-    records = {name: _record(name, task) for name, task in index.tasks.items()}
-    return records, Position(index.number, stamp)
+    return (records, Position(head.number, stamp)) if len(records) == head.tasks else None
 
 
 def write_index(files: Files, backbone_sha256: str, look: Look) -> int:
@@ -76,17 +91,20 @@ def _write(files: Files, backbone_sha256: str, position: Position, records: Mapp
     entry = Journal(files).entry(position.number)
     if entry is None:  # compacted during a look that took that long: the next index will do
         return 0
-    tasks = {
-        name: IndexedTask(versions=dict(record.stamps), labels=dict(record.labels))
+    tasks = [
+        IndexedTask(task=name, versions=dict(record.stamps), labels=dict(record.labels))
         for name, record in records.items()
         if record.versions
-    }
-    index = Index(backbone_sha256=backbone_sha256, number=position.number, entry_id=entry.id, tasks=tasks)
-    files.put(INDEX_FILE, index.model_dump_json().encode() + b"\n")
+    ]
+    head = IndexHead(
+        backbone_sha256=backbone_sha256, number=position.number, entry_id=entry.id, tasks=len(tasks)
+    )
+    files.put(INDEX_FILE, b"".join(to_json(line) + b"\n" for line in (head, *tasks)))
     return len(tasks)
 
 
-def _record(name: str, task: IndexedTask) -> TaskRecord:
-    stamps = dict(sorted(task.versions.items()))
-    labels = {label: at for label, at in task.labels.items() if at in stamps}
-    return TaskRecord(name, tuple(stamps), labels, stamps=stamps)
+def _record(line: bytes) -> TaskRecord:
+    task = LINE.validate_json(line)
+    stamps = dict(sorted(task["versions"].items()))
+    labels = {sys.intern(label): at for label, at in task["labels"].items() if at in stamps}
+    return TaskRecord(task["task"], tuple(stamps), labels, stamps=stamps)

@@ -20,6 +20,7 @@ from adapters.store.strict_json import parse_json
 
 JOURNAL_FOLDER = "_journal"
 ENTRY_NAME = re.compile(r"[0-9]{12}")
+PROBE = "probe"
 KEPT = 1000
 """The newest entries, which stay; a reader that is further behind looks at everything."""
 REMOVED_AT_ONCE = 2
@@ -108,6 +109,18 @@ class Journal:
         """One entry; None where there is none, or none that makes sense."""
         with suppress(FileNotFoundError, ArtifactDamaged, ArtifactError):
             return parse_json(Entry, self.files.read(entry_key(number)), entry_key(number))
+        return None
+
+    def fault(self) -> str | None:
+        """Why this process cannot write to the journal; None where it can, or there is none yet."""
+        if JOURNAL_FOLDER not in {*self.files.folders(), *self.files.files("")}:
+            return None
+        key = f"{JOURNAL_FOLDER}/{PROBE}"
+        try:
+            self.files.put(key, b"")
+            self.files.remove(key)
+        except (OSError, ArtifactDamaged) as error:
+            return str(getattr(error, "strerror", None) or error)
         return None
 
     def _numbers(self) -> list[int]:

@@ -35,7 +35,7 @@ from adapters.store.class_lists import require_same_classes
 from adapters.store.files import Files, Fingerprint, Location, Stamp, open_files
 from adapters.store.index import read_index, renew_index, write_index
 from adapters.store.journal import JOURNAL_FOLDER, Journal, Position
-from adapters.store.labels import LabelFile, label_key, read_label, read_labels, write_label
+from adapters.store.labels import LABELS_FOLDER, LabelFile, label_key, read_label, read_labels, write_label
 from adapters.store.names import check_label_name, check_task_name, is_task_name
 from adapters.store.signature import SIGNATURE_FILE, Signer, Trust
 from adapters.store.strict_json import parse_json
@@ -44,6 +44,7 @@ from adapters.store.versions import DEAD_AFTER_S, VersionFolders
 
 BACKBONE_FILE = "backbone.json"
 READ_ATTEMPTS = 5
+TASKS_NAMED = 100
 INDEX_EVERY = 400
 """Less than half of what the journal keeps, so that an index is of use even where one renewal failed."""
 
@@ -112,8 +113,8 @@ class Store:
 
     def records(self) -> dict[str, TaskRecord]:
         """Every task by name. Cheap enough to be polled, and one damaged task does not hide the others."""
-        found = [self._record(name) for name in self.task_folders()]
-        return {record.name: record for record in found if record.versions or record.problems}
+        found = map(self.record, self.task_folders())
+        return {record.name: record for record in found if record}
 
     def look(self, tasks: Iterable[str] | None = None) -> dict[str, TaskRecord]:
         """The record of every task folder, or of `tasks`, for those who look again and again.
@@ -145,15 +146,23 @@ class Store:
         return list(self.records())
 
     def task_folders(self) -> list[str]:
-        """The tasks, and those of which nothing is published: all deleted, unfinished or unreadable."""
-        return sorted(name for name in self._files.folders() if is_task_name(name))
+        """The tasks, by name, and those with nothing published: all deleted, unfinished or unreadable."""
+        return sorted(self.unsorted_task_folders())
+
+    def unsorted_task_folders(self) -> list[str]:
+        """As `task_folders`, in no order: of very many, sorting would hold up a process's other threads."""
+        return [name for name in self._files.folders() if is_task_name(name)]
+
+    def record(self, task: str) -> TaskRecord | None:
+        """One task; None where nothing is published."""
+        record = self._record(check_task_name(task))
+        return record if record.versions or record.problems else None
 
     def task(self, task: str) -> TaskRecord:
-        """One task. Raises TaskNotFound, which names the tasks there are."""
-        record = self._record(check_task_name(task))
-        if not record.versions and not record.problems:
-            tasks = ", ".join(self.tasks()) or "none yet"
-            raise TaskNotFound(f"there is no task {task!r}; the store has: {tasks}")
+        """One task. Raises TaskNotFound, which names tasks there are."""
+        record = self.record(task)
+        if record is None:
+            raise TaskNotFound(f"there is no task {task!r}; the store has: {self._some_tasks()}")
         return record
 
     def resolve(self, task: str, *, version: int | None = None, label: str = STABLE) -> int:
@@ -174,12 +183,16 @@ class Store:
         except ArtifactError as error:
             raise type(error)(f"{task}/{version}: {error}") from error
 
-    def load(self, task: str, version: int) -> Artifact:
-        """One version after every check. Raises VersionNotFound, ArtifactError or BackboneMismatch."""
+    def load(self, task: str, version: int, *, card: bool = True) -> Artifact:
+        """One version after every check, without its card if that is not wanted.
+
+        Raises VersionNotFound, ArtifactError or BackboneMismatch.
+        """
         check_task_name(task)
-        signature = () if self.trust is None else (SIGNATURE_FILE,)
-        names = (TENSORS_FILE, *self._versions.card_names(task, version), *signature)
-        files = self._read(task, version, names)
+        names = list(self._versions.card_names(task, version)) if card else []
+        if self.trust is not None:
+            names.append(SIGNATURE_FILE)
+        files = self._read(task, version, (TENSORS_FILE, *names))
         try:
             if self.trust is not None:
                 self.trust.check(task, files[CONFIG_FILE], files.get(SIGNATURE_FILE))
@@ -380,7 +393,7 @@ class Store:
             stamps=seen.stamps,
             buried=seen.buried,
             unclear=frozenset({*damaged, *lost, *seen.faults}),
-            folders=frozenset(folders),
+            has_labels=LABELS_FOLDER in folders,
         )
 
     def _place(self) -> Stamp:
@@ -422,9 +435,17 @@ class Store:
 
     def _locked(self, task: str) -> AbstractContextManager[None]:
         check_task_name(task)
-        if task not in self._files.folders():
+        # The task's folder first: listing those of very many tasks takes longer than all the rest.
+        if not self._files.folders(task) and task not in self._files.folders():
             self.task(task)  # raises TaskNotFound
         return self._files.lock(task)
+
+    def _some_tasks(self) -> str:
+        """The first tasks there are, for people; looking at all of very many would take minutes."""
+        folders = self.task_folders()
+        named = [name for name in folders[:TASKS_NAMED] if self.record(name)]
+        more = ", …" if len(folders) > TASKS_NAMED else ""
+        return f"{', '.join(named)}{more}" or "none yet"
 
 
 def _read_backbone(files: Files) -> BackboneConfig:

@@ -7,13 +7,14 @@ from adapters.errors import LabelNotFound, VersionNotFound
 from adapters.store.files import Stamp
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """What the store has of one task: published versions in order, labels, and what cannot be read.
 
     `stamps` are those of the configurations. What is in neither `versions` nor `labels` is in `buried` if
     it was seen to be deleted, in `unclear` if nothing could be told of it, and else merely absent: a folder
-    that is missing now tells nothing of what was in it. `folders`: the task's, None if it cannot be listed.
+    that is missing now tells nothing of what was in it. `has_labels`: whether the task has a folder of
+    labels, None if it cannot be listed. There may be a hundred thousand of these, so they are to stay small.
     """
 
     name: str
@@ -23,7 +24,7 @@ class TaskRecord:
     stamps: Mapping[int, Stamp] = field(default_factory=dict)
     buried: frozenset[int] = frozenset()
     unclear: frozenset[int | str] = frozenset()
-    folders: frozenset[str] | None = None
+    has_labels: bool | None = None
 
     def require_version(self, version: int) -> int:
         """The version. Raises VersionNotFound, which names the versions there are."""

@@ -48,8 +48,9 @@ def write_result(name: str, figures: dict[str, Any]) -> Path:
 
 def _command() -> str:
     """`python -m benchmarks.<module> …` as it was called."""
-    module = Path(sys.argv[0]).stem
-    return shlex.join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
+    spec = sys.modules["__main__"].__spec__
+    module = spec.name.removesuffix(".__main__") if spec else f"benchmarks.{Path(sys.argv[0]).stem}"
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
 
 
 def _version(package: str) -> str | None:

@@ -60,7 +60,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         del backbone
         serve = ("--notes", notes, "--weights", weights, "--device", "cpu", "--torch-threads", 1)
         slots = options.slots or options.tasks
-        more = ("--watch-interval-s", 0.05, "--slots-per-layout", slots, "--max-batch", options.batch)
+        looks = ("--preload", "*", "--watch-interval-s", 0.05)
+        more = (*looks, "--slots-per-layout", slots, "--max-batch", options.batch)
         with running("benchmarks.memory.service", root, PORT, *serve, *more) as process:
             noted = json.loads(notes.read_text())
             if noted["tensors"]["backbones"] != 1:

@@ -77,7 +77,7 @@ def census(bank: "AdapterBank") -> dict[str, int]:
     import torch  # noqa: PLC0415
 
     from adapters.vit.backbone import Backbone  # noqa: PLC0415
-    from service.residents.residency import Resident  # noqa: PLC0415
+    from service.residents.resident import Resident  # noqa: PLC0415
 
     gc.collect()
     alive = gc.get_objects()

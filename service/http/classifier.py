@@ -12,7 +12,7 @@ from adapters.config import PreprocessConfig
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
-from service.errors import DeadlineExceeded, DeviceLost
+from service.errors import AdapterLoading, DeadlineExceeded, DeviceLost
 from service.http.decoding.decoder import Decoder
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
@@ -74,8 +74,9 @@ class Classifier:
         """Classify the pictures that `read` gives, which is called only for a known task.
 
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
-        PictureRefused, DeadlineExceeded, InferenceFailed, and what `read` raises.
+        PictureRefused, AdapterLoading, DeadlineExceeded, InferenceFailed, and what `read` raises.
         """
+        began_s = monotonic()
         self.lifecycle.require_admitting()
         self.registry.state(task)  # before `read`: an unknown task costs no upload
         upload = await read()
@@ -84,11 +85,19 @@ class Classifier:
                 pictures = await upload.pictures()
                 self.lifecycle.require_admitting()
                 with self.batcher.admit(task, len(pictures)):
-                    return await self._classify(task, query, upload, pictures, deadline.when() or 0.0)
+                    answer = await self._classify(task, query, upload, pictures, deadline.when() or 0.0)
         except TimeoutError as error:
+            if self.registry.loading(task, query.version, query.label):
+                raise AdapterLoading(
+                    f"the adapter was not read from the store within {query.timeout_ms} ms; "
+                    "that goes on, so try again"
+                ) from error
             raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
         finally:
             upload.release()
+        if answer.lease.cold:
+            self.metrics.cold_answer_seconds.observe(monotonic() - began_s)
+        return answer
 
     async def _classify(
         self, task: str, query: ClassifyQuery, upload: Upload, pictures: Sequence[bytes], deadline_s: float
@@ -100,7 +109,7 @@ class Classifier:
             upload.release()
             payloads = [(image, lease.slot) for image in images]
             answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
-        label = self.metrics.task_label(task, self.registry.states)
+        label = self.metrics.task_label(task, self.registry.tasks)
         self.metrics.pictures.labels(label).inc(len(images))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)

@@ -1,6 +1,7 @@
 """What `GET /v1/tasks` tells of the registry."""
 
 from adapters.config import STABLE
+from adapters.kinds.adapter_config import AdapterConfig
 from service.http.wire import TaskDetail, TaskSummary
 from service.residents.task_state import TaskState
 
@@ -12,32 +13,53 @@ def summarize(state: TaskState) -> TaskSummary:
         "task": record.name,
         "versions": list(record.versions),
         "labels": dict(record.labels),
-        "serving": {label: resident.version for label, resident in sorted(state.serving.items())},
+        "serving": answering(state),
         "refused": sorted(state.refusals),
         "problems": list(record.problems),
     }
 
 
-def detail(state: TaskState) -> TaskDetail:
-    """One task with everything a client may want to know before it sends pictures."""
-    record, stable = state.record, state.serving.get(STABLE)
+def answering(state: TaskState) -> dict[str, int]:
+    """Which version answers for each label in use, and for `stable` also where it would be loaded first."""
+    serving = {label: resident.version for label, resident in state.serving.items()}
+    stable = state.record.labels.get(STABLE)
+    if STABLE not in serving and stable is not None and stable not in state.refusals:
+        serving[STABLE] = stable
+    return dict(sorted(serving.items()))
+
+
+def detail(state: TaskState, stable: AdapterConfig | None) -> TaskDetail:
+    """One task with everything a client may want to know before it sends pictures.
+
+    `stable` is the configuration of what answers for that label, None where it cannot be had.
+    """
+    record = state.record
+    digests = {label: resident.config.tensors_sha256 for label, resident in state.serving.items()}
+    if stable is not None:
+        digests[STABLE] = stable.tensors_sha256
     return {
         "task": record.name,
         "labels": dict(record.labels),
         "versions": [{"version": n, "place": _place(state, n)} for n in record.versions],
         "serving": {
-            label: {"version": resident.version, "digest": resident.config.tensors_sha256}
-            for label, resident in sorted(state.serving.items())
+            label: {"version": version, "digest": digests[label]}
+            for label, version in answering(state).items()
+            if label in digests
         },
         "refused": [
             {"version": n, "kind": refusal.kind, "error": refusal.error, "attempts": refusal.attempts}
             for n, refusal in sorted(state.refusals.items())
         ],
         "problems": list(record.problems),
-        "method": stable.config.method if stable else None,
-        "layout": str(stable.layout) if stable else None,
-        "classes": list(stable.config.classes) if stable else [],
+        "method": stable.method if stable else None,
+        "layout": _layout(state),
+        "classes": list(stable.classes) if stable else [],
     }
+
+
+def _layout(state: TaskState) -> str | None:
+    resident = state.serving.get(STABLE)
+    return str(resident.layout) if resident else None
 
 
 def _place(state: TaskState, version: int) -> str:

@@ -1,6 +1,6 @@
 """Whatever goes wrong on the way of a request leaves as a problem, never as a traceback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from adapters.errors import DvptError, TaskNotFound
-from service.http.key_guard import may_see
+from service.http.key_guard import may_see_all
 from service.http.problem_json import ProblemResponse, http_problem, problem_response
 from service.http.request_log import Note, note_of
 from service.residents.registry import Registry
@@ -45,8 +45,9 @@ def problem_answers(registry: Registry) -> AnswerError:
     return answer
 
 
-def _visible(request: Request, registry: Registry) -> list[str]:
-    return sorted(filter(may_see(request.scope), registry.states))
+def _visible(request: Request, registry: Registry) -> Collection[str] | None:
+    """Every task's name, for one who may see them all."""
+    return registry.tasks if may_see_all(request.scope) else None
 
 
 def _noted(note: Note, error: Exception, response: ProblemResponse) -> Response:

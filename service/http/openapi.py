@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from adapters.errors import DvptError
 from service.http.problem_json import MEDIA_TYPE
 from service.http.problems import PROBLEMS
+from service.http.request.page_query import MAX_LIMIT
 from service.http.wire import ProblemDetail
 
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -71,6 +72,18 @@ CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
         {"type": "string", "enum": ["on", "off"], "default": "on"},
     ),
     _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
+]
+
+NAME_PART: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9._-]*$"}
+PAGE_PARAMETERS: list[dict[str, Any]] = [
+    _parameter(
+        "limit",
+        "how many at most",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT},
+    ),
+    _parameter("after", "only tasks whose names come later", NAME_PART),
+    _parameter("prefix", "only tasks whose names begin so", NAME_PART),
+    _parameter("search", "only tasks with this in their names", NAME_PART),
 ]
 
 

@@ -1,7 +1,9 @@
 """Errors as `application/problem+json` (RFC 9457)."""
 
 import math
+from collections.abc import Collection
 from http import HTTPStatus
+from itertools import islice
 
 from starlette.responses import JSONResponse
 
@@ -27,18 +29,18 @@ class ProblemResponse(JSONResponse):
 
 
 def problem_response(
-    error: BaseException, tasks: list[str] | None = None, *, request_id: str
+    error: BaseException, tasks: Collection[str] | None = None, *, request_id: str
 ) -> ProblemResponse:
     """An error as the client sees it; faults outside the table say nothing of their cause.
 
-    `tasks` are those the service has, told with a 404 of a task.
+    `tasks` are those the service has, by name, told with a 404 of a task.
     """
     problem = problem_of(error)
     body = _body(problem, "the fault was logged" if problem is INTERNAL else str(error), request_id)
     if isinstance(error, errors.PictureRefused):
         body["index"] = error.index
     if isinstance(error, domain.TaskNotFound) and tasks is not None:
-        body["tasks"] = tasks[:MAX_LISTED_TASKS]
+        body["tasks"] = list(islice(tasks, MAX_LISTED_TASKS))
         body["task_count"] = len(tasks)
     return ProblemResponse(body, problem_headers(error, problem.status))
 

@@ -59,6 +59,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.Starting: Problem(503, "starting", "The service is starting"),
     errors.Draining: Problem(503, "draining", "The service is ending"),
     errors.AdapterUnavailable: Problem(503, "adapter_unavailable", "The adapter was refused"),
+    errors.AdapterLoading: Problem(503, "adapter_loading", "The adapter is still being loaded"),
     errors.InferenceFailed: Problem(503, "inference_failed", "The forward pass gave no answer"),
     errors.OutputNotFinite: Problem(503, "output_not_finite", "The adapter's answer is not a number"),
     errors.OutOfDeviceMemory: Problem(503, "out_of_memory", "The device is out of memory"),

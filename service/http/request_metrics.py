@@ -33,6 +33,6 @@ class RequestMetrics:
             code = problem_of(error).code
             raise
         finally:
-            label = self.metrics.task_label(task, self.registry.states)
+            label = self.metrics.task_label(task, self.registry.tasks)
             self.metrics.requests.labels(label, code).inc()
             self.metrics.request_seconds.labels(label).observe(monotonic() - started_s)

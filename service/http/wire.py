@@ -73,9 +73,10 @@ class TaskSummary(TypedDict):
 
 
 class TaskList(TypedDict):
-    """Every task the service knows."""
+    """A page of the tasks the service knows; `next`: where there are more, what to ask for `after`."""
 
     tasks: list[TaskSummary]
+    next: NotRequired[str]
 
 
 class VersionDetail(TypedDict):

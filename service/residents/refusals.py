@@ -1,7 +1,7 @@
 """Versions that could not be taken into service, and when to try them again.
 
 There is no last attempt: a disk may heal without a change of the files, and a version is tried only while a
-label names it or a request asks for it.
+label in use names it or a request asks for it. One that nobody has asked for in a while is forgotten.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from adapters.store.files import Fingerprint
 
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
+REMEMBERED_S = 900.0
+"""How long a refusal is remembered after the time from which it may be tried again."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class Refusal:
     def may_retry(self, now_s: float, fingerprint: Fingerprint) -> bool:
         """True once the pause is over, and whenever the files have changed."""
         return fingerprint != self.fingerprint or now_s >= self.retry_at_s
+
+    def expired(self, now_s: float) -> bool:
+        """Whether it is to be forgotten."""
+        return now_s >= self.retry_at_s + REMEMBERED_S
 
 
 def next_refusal(before: Refusal | None, error: Exception, now_s: float, fingerprint: Fingerprint) -> Refusal:

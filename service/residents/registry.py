@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 
 from adapters.config import STABLE
 from adapters.errors import DvptError, TaskNotFound
@@ -16,25 +16,35 @@ from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
-from service.residents.residency import Residency, Resident
+from service.residents.preload import Preload
+from service.residents.residency import Residency
+from service.residents.resident import Resident
 from service.residents.task_state import TaskState
-from service.residents.version_reads import LOADS_AT_ONCE, VersionReads
+from service.residents.task_table import TaskTable
+from service.residents.version_reads import LOADS_AT_ONCE, Cause, VersionReads
 
 logger = logging.getLogger("service.registry")
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A request's hold on one version of a task: every picture of the request is answered by it."""
+    """A request's hold on one version of a task: every picture of the request is answered by it.
+
+    `cold`: it had to be read from the store first.
+    """
 
     task: str
     version: int
     config: AdapterConfig
     slot: Slot
+    cold: bool = False
 
 
 class Registry:
-    """Follows the store and hands out leases. All methods belong to the event loop's thread."""
+    """Follows the store and hands out leases. All methods belong to the event loop's thread.
+
+    Of a task that nobody asks for it holds the store's record and no more.
+    """
 
     def __init__(
         self,
@@ -43,29 +53,42 @@ class Registry:
         *,
         loader: Executor,
         metrics: Metrics,
-        host_adapters: int = 1024,
+        preload: Preload | None = None,
     ) -> None:
+        self.tasks = TaskTable()
         self._residency = residency
         self._metrics = metrics
-        self._host_adapters = host_adapters
-        self._spare: OrderedDict[Resident, None] = (
-            OrderedDict()
-        )  # no label serves them; least recently used first
+        self._preload = preload or Preload()
         self._states: dict[str, TaskState] = {}
         self._behind: set[str] = set()
+        self._refused: set[str] = set()
         self._reads = VersionReads(store, residency, loader=loader, metrics=metrics, accept=self._accept)
-
-    @property
-    def states(self) -> Mapping[str, TaskState]:
-        """Every task the service knows, by name, for those who describe it."""
-        return self._states
+        metrics.tasks.set_function(lambda: len(self.tasks))
+        metrics.adapters.set_function(lambda: self.tasks.versions)
+        metrics.refused_adapters.set_function(self._refused_versions)
 
     def state(self, task: str) -> TaskState:
-        """One task. Raises TaskNotFound."""
-        state = self._states.get(task)
-        if state is None:
+        """One task, also one that has nothing in memory. Raises TaskNotFound."""
+        record = self.tasks.get(task)
+        if record is None:
             raise _no_task(task)
-        return state
+        return self._states.get(task) or self._new_state(record)
+
+    def _new_state(self, record: TaskRecord) -> TaskState:
+        return TaskState(record, self._preload.labels(record), self._preload.pinned(record))
+
+    async def config(self, state: TaskState, version: int) -> AdapterConfig | None:
+        """The configuration of a version, in memory or not; None where it cannot be had now."""
+        resident = state.residents.get(version)
+        return resident.config if resident else await self._reads.config(state.record.name, version)
+
+    def loading(self, task: str, version: int | None, label: str | None) -> bool:
+        """Whether what a request asks for is still on its way from the store."""
+        record, state = self.tasks.get(task), self._states.get(task)
+        if record is None or (version is None and state and (label or STABLE) in state.serving):
+            return False
+        wanted = record.labels.get(label or STABLE) if version is None else version
+        return wanted is not None and self._reads.reading(task, wanted)
 
     @asynccontextmanager
     async def lease(self, task: str, version: int | None, label: str | None) -> AsyncIterator[Lease]:
@@ -74,43 +97,58 @@ class Registry:
         Loads it first if it is not in memory. Raises TaskNotFound, VersionNotFound, LabelNotFound, and
         AdapterUnavailable for a version that was refused.
         """
-        state = self.state(task)
-        resident = await self._asked_for(state, version, label or STABLE)
-        while resident.gone:  # it left memory between its load and this moment
+        cold = not self._in_memory(self.state(task), version, label or STABLE)
+        resident: Resident | None = None
+        while resident is None or resident.gone:  # it may leave memory between its load and this moment
             resident = await self._asked_for(self.state(task), version, label or STABLE)
-        if resident in self._spare:
-            self._spare.move_to_end(resident)
         async with self._residency.lease(resident) as slot:
-            self._forget_spare()
-            yield Lease(task, resident.version, resident.config, slot)
+            self._make_room()
+            yield Lease(task, resident.version, resident.config, slot, cold)
+
+    def _in_memory(self, state: TaskState, version: int | None, label: str) -> bool:
+        if version is None and label in state.serving:
+            return True
+        return (state.record.labels.get(label) if version is None else version) in state.residents
 
     async def _asked_for(self, state: TaskState, version: int | None, label: str) -> Resident:
         if version is not None:
-            return await self._version(state, version)
+            return await self._version(state, version, "request")
         return state.serving.get(label) or await self._first_serving(state, label)
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
-        """Take in what the store has now: new versions, moved labels, and what is gone."""
-        gone = dict.fromkeys(task for task in self._states if task not in records)
-        self._behind.update(self._states)
+        """As `follow_some`, of all tasks there are: what is not among them is gone."""
+        gone = dict.fromkeys(task for task in self.tasks if task not in records)
         await self.follow_some({**gone, **records})
 
     async def follow_some(self, records: Mapping[str, TaskRecord | None]) -> None:
-        """As `follow`, of some tasks, None for one that is gone; goes on with those that are behind."""
+        """Take in what the store has of some tasks now, None for one that is gone: versions and labels.
+
+        What is in memory and no longer up to date is loaded anew, also of tasks that were behind before.
+        """
         for task, record in records.items():
             if record is not None:
-                self._states.setdefault(task, TaskState(record)).record = record
-                self._behind.add(task)
-            elif task in self._states:
+                self._note(record)
+            elif task in self.tasks:
                 self._retire_task(task)
-        if not records and not self._behind:
+        if self._refused:
+            self._forget_refusals()
+        if not self._behind:
             return
         turn = asyncio.Semaphore(LOADS_AT_ONCE)
         await asyncio.gather(*(self._catch_up(state, turn) for state in self._not_up_to_date()))
         self._behind = {state.record.name for state in self._not_up_to_date()}
-        self._forget_spare()
-        self._metrics.tasks.set(len(self._states))
-        self._metrics.refused_adapters.set(sum(len(state.refusals) for state in self._states.values()))
+        self._make_room()
+
+    def _note(self, record: TaskRecord) -> None:
+        self.tasks.put(record)
+        now, state = self._new_state(record), self._states.get(record.name)
+        if state is None and now.wanted:
+            state = self._states[record.name] = now
+        if state is not None:
+            state.record, state.wanted, state.pinned = record, now.wanted, now.pinned
+            for resident in state.residents.values():
+                resident.pinned = now.pinned
+            self._behind.add(record.name)
 
     def _not_up_to_date(self) -> list[TaskState]:
         states = (self._states.get(task) for task in self._behind)
@@ -121,24 +159,30 @@ class Registry:
             await self._follow_labels(state)
             for version in state.changed:
                 with suppress(DvptError):  # reported where it was found; what was read before stays
-                    await self._reads.patiently(state, version)
+                    await self._reads.patiently(state, version, "change")
             versions = state.record.versions
             state.refusals = {at: refusal for at, refusal in state.refusals.items() if at in versions}
             self._retire(state, [each for each in state.residents.values() if each.version not in versions])
+            self._tidy(state)
 
     async def _follow_labels(self, state: TaskState) -> None:
-        """Let every label in use, and `stable`, serve the version it names, once that is ready."""
+        """Let every label in use or wanted serve the version it names, once that is ready."""
         for label in [label for label in state.serving if label not in state.record.labels]:
             if not state.record.problems:  # a label that cannot be read now is not one that was removed
-                self._keep_spare(state, [state.serving.pop(label)])
+                del state.serving[label]
                 log_event(logger, logging.INFO, "label_gone", task=state.record.name, label=label)
-        for label in {STABLE, *state.serving} & state.record.labels.keys():
+        for label in {*state.wanted, *state.serving} & state.record.labels.keys():
             version = state.record.labels[label]
             before = state.serving.get(label)
             if before is not None and before.version == version:
                 continue
+            if before is None and self._residency.host.full and not state.pinned:
+                state.wanted -= {label}  # what is loaded before anybody asks drives nothing out
+                continue
             try:
-                resident = state.residents.get(version) or await self._reads.patiently(state, version)
+                resident = state.residents.get(version) or await self._reads.patiently(
+                    state, version, "publish" if before else "preload"
+                )
                 self._serve(state, label, resident)
             except DvptError:
                 continue  # reported where it was found; the old version stays
@@ -146,23 +190,18 @@ class Registry:
     def _serve(self, state: TaskState, label: str, resident: Resident) -> None:
         before = state.serving.get(label)
         state.serving[label] = resident
-        self._spare.pop(resident, None)
         if before is not None:
             self._metrics.serving_changes.inc()
         log_event(
             logger,
-            logging.INFO,
+            logging.INFO if before else logging.DEBUG,
             "serving",
             task=resident.task,
             label=label,
             version=resident.version,
             before=before.version if before else "none",
         )
-        if before is None:
-            return
-        if before.version in state.record.labels.values():
-            self._keep_spare(state, [before])
-        else:
+        if before is not None and before.version not in state.record.labels.values():
             self._retire(state, [before])
 
     def _retire(self, state: TaskState, residents: Iterable[Resident]) -> None:
@@ -171,27 +210,48 @@ class Registry:
             if resident not in state.serving.values():
                 state.residents.pop(resident.version, None)
                 state.stamps.pop(resident.version, None)
-                self._spare.pop(resident, None)
                 self._residency.retire(resident)
 
-    def _keep_spare(self, state: TaskState, residents: Iterable[Resident]) -> None:
-        """Keep versions for which no label serves any more for as long as there is room."""
-        for resident in residents:
-            if resident not in state.serving.values():
-                self._spare[resident] = None
+    def _make_room(self) -> None:
+        """Let the least recently used go where host memory has too much; a request reads them again."""
+        for resident in self._residency.host.excess(self._may_leave):
+            state = self._states[resident.task]
+            self._metrics.eviction_age_seconds.labels("host").observe(resident.idle_s())
+            state.serving = {label: each for label, each in state.serving.items() if each is not resident}
+            state.wanted = frozenset()
+            self._retire(state, [resident])
+            self._tidy(state)
 
-    def _forget_spare(self) -> None:
-        """Let the least recently used go that no label serves, where host memory has too many of them."""
-        if len(self._spare) <= self._host_adapters:
-            return
-        on_host = [each for each in self._spare if each.slot is None and not each.leases]
-        for resident in on_host[: max(0, len(on_host) - self._host_adapters)]:
-            self._retire(self._states[resident.task], [resident])
+    def _may_leave(self, resident: Resident) -> bool:
+        state = self._states.get(resident.task)
+        return state is not None and state.may_leave(resident)
+
+    def _tidy(self, state: TaskState) -> None:
+        """Keep no more than the record of a task of which nothing is in memory, on its way or refused."""
+        task = state.record.name
+        if state.refusals:
+            self._refused.add(task)
+        if state.empty and self._states.get(task) is state and not self._reads.reading(task):
+            del self._states[task]
+
+    def _forget_refusals(self) -> None:
+        now_s = monotonic()
+        for state in [self._states[task] for task in self._refused if task in self._states]:
+            state.refusals = {at: each for at, each in state.refusals.items() if not each.expired(now_s)}
+            self._tidy(state)
+        self._refused = {
+            task for task in self._refused if task in self._states and self._states[task].refusals
+        }
+
+    def _refused_versions(self) -> int:
+        return sum(len(self._states[task].refusals) for task in self._refused if task in self._states)
 
     def _retire_task(self, task: str) -> None:
-        state = self._states.pop(task)
-        state.serving.clear()
-        self._retire(state, list(state.residents.values()))
+        self.tasks.remove(task)
+        state = self._states.pop(task, None)
+        if state is not None:
+            state.serving.clear()
+            self._retire(state, list(state.residents.values()))
         self._metrics.forget_task(task)
         log_event(logger, logging.INFO, "task_gone", task=task)
 
@@ -200,31 +260,40 @@ class Registry:
         record = state.record
         if label not in record.labels:
             raise record.label_not_found(label, ", ".join(sorted(record.labels)) or "none")
-        resident = await self._version(state, record.labels[label])
-        if label not in state.serving and record.labels.get(label) == resident.version:
+        resident = await self._version(state, record.labels[label], "request")
+        state = self.state(record.name)
+        named = state.residents.get(state.record.labels.get(label, 0))
+        if label not in state.serving and named is resident:
             self._serve(state, label, resident)
         return resident
 
-    async def _version(self, state: TaskState, version: int) -> Resident:
-        return state.residents.get(version) or await self._reads.read(state, version)
+    async def _version(self, state: TaskState, version: int, cause: Cause) -> Resident:
+        state.record.require_version(version)
+        if version in state.residents:
+            return state.residents[version]
+        state = self._states.setdefault(state.record.name, state)
+        try:
+            return await self._reads.read(state, version, cause)
+        finally:
+            self._tidy(state)
 
-    def _accept(self, state: TaskState, resident: Resident, seconds: float) -> Resident:
+    def _accept(self, state: TaskState, resident: Resident, cause: Cause, seconds: float) -> Resident:
         if self._states.get(resident.task) is not state:
             self._residency.retire(resident)  # the task went while its adapter came in
             raise _no_task(resident.task)
         before = state.residents.get(resident.version)
         state.residents[resident.version] = resident
-        self._spare[resident] = None
         if before is not None:
             self._replace(state, before, resident)
-        self._metrics.loads.labels("ok").inc()
+        self._metrics.loads.labels("ok", cause).inc()
         self._metrics.load_seconds.observe(seconds)
         log_event(
             logger,
-            logging.INFO,
+            logging.DEBUG,
             "adapter_loaded",
             task=resident.task,
             version=resident.version,
+            cause=cause,
             layout=resident.layout,
             place="slot" if resident.slot else "host",
             load_ms=1000 * seconds,
@@ -244,9 +313,7 @@ class Registry:
         )
         for label in [label for label, serving in state.serving.items() if serving is before]:
             state.serving[label] = after
-            self._spare.pop(after, None)
             self._metrics.serving_changes.inc()
-        self._spare.pop(before, None)
         self._residency.retire(before)
 
 

@@ -2,55 +2,21 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
-
-from torch import Tensor
+from time import monotonic
 
 from adapters.bank.bank import AdapterBank
 from adapters.errors import BankFull
-from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import Artifact
 from service.metrics import Metrics
+from service.residents.host_memory import HostMemory
+from service.residents.resident import Resident
 
 TURN_S = 0.25
 """How long an adapter waits for a slot that nobody uses before one in use must make way: a few batches."""
-
-
-@dataclass(eq=False, slots=True)
-class Resident:
-    """One version of a task in memory. Only `Residency` changes it.
-
-    `tensors` are empty while it is in a slot: the bank's rows are then the only copy. `leases` counts those
-    that wait for the slot too, `held_back` those that wait because it makes way for another (`makes_way` is
-    set once it has). `granted` numbers the times when residents of the bank got their slots.
-    """
-
-    task: str
-    version: int
-    config: AdapterConfig
-    layout: Layout
-    tensors: dict[str, Tensor]
-    slot: Slot | None = None
-    granted: int = 0
-    leases: int = 0
-    held_back: int = 0
-    retired: bool = False
-    returning: "asyncio.Task[None] | None" = field(default=None, repr=False)
-    makes_way: asyncio.Event | None = field(default=None, repr=False)
-
-    @property
-    def in_use(self) -> bool:
-        """Whether somebody has a lease who is not held back."""
-        return self.leases > self.held_back
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing is left of it."""
-        return self.retired and self.slot is None and not self.tensors
 
 
 class Residency:
@@ -67,8 +33,10 @@ class Residency:
         warm: Callable[[Layout], Awaitable[None]],
         settled: Callable[[], Awaitable[None]],
         metrics: Metrics,
+        host: HostMemory,
     ) -> None:
         self._bank = bank
+        self.host = host
         self._loader = loader
         self._warm_layout = warm
         self._settled = settled
@@ -76,20 +44,20 @@ class Residency:
         self._warm: set[Layout] = set()
         self._grants = 0
         self._in_slots: dict[Layout, OrderedDict[Resident, None]] = {}
-        self._on_host: set[Resident] = set()
         self._return_locks: dict[Layout, asyncio.Lock] = {}
         self._slot_available = asyncio.Event()
         self._freeing: set[asyncio.Task[None]] = set()
-        metrics.host_adapters.set_function(lambda: len(self._on_host))
+        metrics.host_adapters.set_function(lambda: len(host))
+        metrics.host_bytes.set_function(lambda: host.bytes)
 
-    async def add(self, task: str, version: int, artifact: Artifact) -> Resident:
+    async def add(self, task: str, version: int, artifact: Artifact, *, pinned: bool = False) -> Resident:
         """Take a checked adapter in: into a free slot, or into host memory where none is free.
 
         While others wait for a slot of its layout, the next free one is theirs.
         """
         layout = self._bank.layout_of(artifact.config)
-        resident = Resident(task, version, artifact.config, layout, artifact.tensors)
-        self._on_host.add(resident)
+        resident = Resident(task, version, artifact.config, layout, artifact.tensors, pinned)
+        self.host.add(resident)
         try:
             if not self._return_lock(layout).locked():
                 await self._insert(resident)
@@ -110,7 +78,9 @@ class Residency:
                 else:
                     await self._returned(resident)
             self._in_slots[resident.layout].move_to_end(resident)
+            resident.used_s = monotonic()
             yield resident.slot
+            resident.used_s = monotonic()
 
     @contextmanager
     def _held(self, resident: Resident) -> Iterator[None]:
@@ -129,7 +99,7 @@ class Residency:
         resident.retired = True
         if resident.leases:
             return
-        self._on_host.discard(resident)
+        self.host.discard(resident)
         slot, resident.slot = resident.slot, None
         if slot is not None:
             del self._in_slots[resident.layout][resident]
@@ -179,7 +149,7 @@ class Residency:
         except BaseException:
             await self._free(slot)
             raise
-        self._on_host.discard(resident)
+        self.host.discard(resident)
         self._residents_in_slots(resident.layout)[resident] = None
         resident.slot, resident.tensors = slot, {}
         self._grants += 1
@@ -197,8 +167,10 @@ class Residency:
         try:
             while not self._bank.has_room(layout):
                 self._slot_available.clear()  # before looking: whatever changes from here on wakes
-                idle = next((resident for resident in residents if not resident.in_use), None)
                 overdue = asyncio.get_running_loop().time() >= overdue_s
+                idle = self._idle(residents, pinned=False) or (
+                    self._idle(residents, pinned=True) if overdue else None
+                )
                 if overdue and makes_way is None and residents:
                     makes_way = idle or min(residents, key=lambda resident: resident.granted)
                     makes_way.makes_way = asyncio.Event()
@@ -213,9 +185,14 @@ class Residency:
                 makes_way.makes_way.set()
                 makes_way.makes_way = None
 
+    @staticmethod
+    def _idle(residents: Iterable[Resident], *, pinned: bool) -> Resident | None:
+        free = (each for each in residents if not each.in_use and each.pinned is pinned)
+        return next(free, None)
+
     async def _evict(self, idle: Resident) -> None:
         """Send an adapter to host memory, unless it is wanted again meanwhile."""
-        slot = idle.slot
+        slot, idle_s = idle.slot, idle.idle_s()
         if slot is None:
             return
         with self._held(idle):  # so that nothing frees it meanwhile
@@ -226,8 +203,9 @@ class Residency:
             return  # wanted again, or gone for good
         idle.slot, idle.tensors = None, tensors
         del self._residents_in_slots(idle.layout)[idle]
-        self._on_host.add(idle)
+        self.host.add(idle)
         self._metrics.evictions.inc()
+        self._metrics.eviction_age_seconds.labels("slot").observe(idle_s)
         await self._free(slot)
 
     async def _free(self, slot: Slot) -> None:

@@ -21,9 +21,13 @@ logger = logging.getLogger("service.watch")
 MAX_BUSY_SHARE = 0.1
 
 
-def pause_s(interval_s: float, took_s: float) -> float:
-    """Seconds from the end of a look to the next, so that looking takes little of the time."""
-    return max(interval_s, took_s / MAX_BUSY_SHARE)
+def pause_s(interval_s: float, took_s: float, *, more: bool = False) -> float:
+    """Seconds from the end of a look to the next, so that looking takes little of the time.
+
+    While there is `more` to look at, that share alone counts.
+    """
+    share_s = took_s / MAX_BUSY_SHARE
+    return min(share_s, interval_s) if more else max(interval_s, share_s)
 
 
 class Watch:
@@ -48,9 +52,11 @@ class Watch:
         self._absences = Absences(forget_after_s)
         self._last_fault = ""
         self._last_problems: dict[str, tuple[str, ...]] = {}
+        self._followed_s = monotonic()
+        metrics.journal_lag_seconds.set_function(lambda: monotonic() - self._followed_s)
 
     async def look(self) -> float:
-        """Look once, and return only when the registry has followed; seconds to pause for by their share.
+        """Look once, and return only when the registry has followed; seconds to pause for.
 
         A store that cannot be read leaves everything as it is, and what it merely lacks stays for a while.
         """
@@ -61,27 +67,24 @@ class Watch:
         except (DvptError, OSError) as error:
             self._absences.interrupted()
             self._report_fault(str(error))
-            return monotonic() - started_s
+            return pause_s(self._interval_s, monotonic() - started_s)
         took_s = monotonic() - started_s
         self._metrics.last_look.set_to_current_time()
         self._report_fault("")
-        if not looked.whole:
-            changed = self._absences.update(looked.records)
-            self._report_problems(changed)
-            await self._registry.follow_some(changed)
-            return took_s
-        self._metrics.scan_seconds.observe(took_s)
-        records = self._absences.complete(looked.records)
-        self._report_problems(dict.fromkeys(self._last_problems) | records)
-        await self._registry.follow(records)
-        return took_s if self._reader.always_whole else 0.0  # the reader itself keeps those rare
+        if looked.whole_s is not None:
+            self._metrics.scan_seconds.observe(looked.whole_s)
+        records = self._absences.update(looked.records)
+        self._report_problems(records)
+        await self._registry.follow_some(records)
+        self._followed_s = started_s
+        return pause_s(self._interval_s, took_s, more=looked.more)
 
     async def run(self) -> None:
         """Look until cancelled, spending little of the time on looking however large the store is."""
-        took_s = 0.0
+        pause = self._interval_s
         while True:
-            await asyncio.sleep(pause_s(self._interval_s, took_s))
-            took_s = await self.look()
+            await asyncio.sleep(pause)
+            pause = await self.look()
 
     def _report_fault(self, fault: str) -> None:
         if fault:

@@ -151,6 +151,19 @@ def test_tasks_are_listed_and_described(client: httpx.Client, artifacts: dict[st
     assert shown["versions"] == [{"version": 1, "place": "slot"}]
 
 
+def test_the_list_of_tasks_has_pages(client: httpx.Client) -> None:
+    names, page = list[str](), client.get("/v1/tasks?limit=2").raise_for_status().json()
+    while "next" in page:
+        assert page["next"] == page["tasks"][-1]["task"]
+        names += [each["task"] for each in page["tasks"]]
+        page = client.get("/v1/tasks", params={"limit": 2, "after": page["next"]}).raise_for_status().json()
+    assert [*names, *(each["task"] for each in page["tasks"])] == sorted(TASKS)
+    found = client.get("/v1/tasks?prefix=many&search=classes").json()
+    assert ([each["task"] for each in found["tasks"]], "next" in found) == (["many-classes"], False)
+    refused = client.get("/v1/tasks?page=2")
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_query")
+
+
 def test_health_readiness_and_documentation(client: httpx.Client) -> None:
     assert client.get("/healthz").json()["status"] == "ok"
     assert client.get("/readyz").json()["status"] == "ready"

@@ -162,6 +162,7 @@ def test_a_bad_version_is_refused_and_shown_while_the_old_one_answers(
 ) -> None:
     module_store.publish("guarded", make_artifact(1))
     until(client, "/v1/tasks/guarded", serves(1))
+    client.post("/v1/tasks/guarded/classify", content=picture).raise_for_status()
     version = module_store.publish("guarded", make_artifact(2), label=None)
     with Traffic(server.url, "guarded", picture) as traffic, damaged(module_folder, "guarded", version):
         module_store.set_label("guarded", "stable", version)
@@ -173,7 +174,7 @@ def test_a_bad_version_is_refused_and_shown_while_the_old_one_answers(
     assert "SHA-256" in shown["refused"][0]["error"]
     assert shown["serving"]["stable"]["version"] == 1
     assert (asked.status_code, asked.json()["code"]) == (503, "adapter_unavailable")
-    assert server.metrics()['dvpt_adapter_loads_total{outcome="refused"}'] >= 1
+    assert server.metrics()['dvpt_adapter_loads_total{cause="publish",outcome="refused"}'] >= 1
     server.wait_logged(r"ERROR service.registry adapter_refused task=guarded version=2")
 
     until(client, "/v1/tasks/guarded", serves(version))
@@ -242,14 +243,21 @@ def test_a_store_out_of_sight_takes_nothing_away(
 ) -> None:
     module_store.publish("steady", make_artifact(1))
     until(client, "/v1/tasks/steady", serves(1))
+    client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
+    module_store.publish("cold", make_artifact(2))
+    shown = until(client, "/v1/tasks/cold", serves(1)).json()
+    assert (shown["versions"], len(shown["classes"])) == ([{"version": 1, "place": "store"}], 5)
     away = module_folder.with_name("away")
     module_folder.rename(away)
     server.wait_logged("store_unreadable")
 
     client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
+    cold = client.post("/v1/tasks/cold/classify", content=picture)
+    assert (cold.status_code, cold.json()["code"]) == (503, "adapter_unavailable")
 
     away.rename(module_folder)
     server.wait_logged("store_readable_again")
+    client.post("/v1/tasks/cold/classify", content=picture).raise_for_status()
 
 
 def test_a_store_that_comes_and_goes_fails_no_request(
@@ -264,6 +272,7 @@ def test_a_store_that_comes_and_goes_fails_no_request(
         module_store.publish(task, make_artifact(1))
     for task in tasks:
         until(client, f"/v1/tasks/{task}", serves(1))
+        client.post(f"/v1/tasks/{task}/classify", content=picture).raise_for_status()
     away, ending = module_folder.with_name("away"), threading.Event()
 
     def come_and_go() -> None:
@@ -313,24 +322,21 @@ def test_more_hot_tasks_than_slots_starve_nobody(
 
 
 def test_versions_asked_for_by_number_leave_memory_again(
-    client: httpx.Client,
-    server: Server,
-    module_store: Store,
-    make_artifact: MakeArtifact,
-    picture: bytes,
+    serve: Serve, empty_store: Store, make_artifact: MakeArtifact, picture: bytes
 ) -> None:
     for seed in range(30):
-        module_store.publish("numbered", make_artifact(seed))
-    until(client, "/v1/tasks/numbered", serves(30))
-    for version in range(1, 31):
-        asked = client.post(f"/v1/tasks/numbered/classify?version={version}", content=picture)
-        assert asked.json()["version"] == version
-
-    versions = client.get("/v1/tasks/numbered").json()["versions"]
-    assert sum(each["place"] != "store" for each in versions) <= 1 + 4 + 4
-    tasks = len(client.get("/v1/tasks").json()["tasks"])
-    assert server.metrics()["dvpt_host_adapters"] <= tasks + 4
-    module_store.delete_task("numbered")
+        empty_store.publish("numbered", make_artifact(seed))
+    with (
+        serve(empty_store, "--slots-per-layout=4", "--host-bytes=400000", "--log-level=debug") as server,
+        httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client,
+    ):
+        for version in (*range(1, 31), 1):
+            asked = client.post(f"/v1/tasks/numbered/classify?version={version}", content=picture)
+            assert asked.json()["version"] == version
+        versions = client.get("/v1/tasks/numbered").json()["versions"]
+        assert any(each["place"] == "store" for each in versions)
+        assert server.metrics()["dvpt_host_bytes"] <= 400_000
+        server.wait_logged(r"DEBUG service.registry adapter_loaded task=numbered version=30 cause=request ")
 
 
 def test_a_restored_version_is_read_anew(
@@ -346,6 +352,7 @@ def test_a_restored_version_is_read_anew(
     for store, seed in ((module_store, 1), (other, 2)):
         store.publish("restored", make_artifact(seed))
     until(client, "/v1/tasks/restored", serves(1))
+    client.post("/v1/tasks/restored/classify", content=picture).raise_for_status()
     (module_folder / "restored").rename(tmp_path / "before")
     (tmp_path / "other" / "restored").rename(module_folder / "restored")
 
@@ -372,10 +379,11 @@ def test_a_read_that_hangs_holds_up_no_other_task(
     tensors.unlink()
     os.mkfifo(tensors)
     with serve(empty_store) as server, httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client:
+        slow = client.post("/v1/tasks/hangs/classify?timeout_ms=200", content=picture)
+        assert (slow.status_code, slow.json()["code"]) == (503, "adapter_loading")
+        assert "retry-after" in slow.headers
         server.wait_logged("store_slow")
         client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
-        slow = client.post("/v1/tasks/hangs/classify?timeout_ms=200", content=picture)
-        assert slow.status_code == 504
         empty_store.publish("late", make_artifact(2))
         until(client, "/v1/tasks/late", serves(1))
         assert server.metrics()["dvpt_slow_store_reads"] >= 1

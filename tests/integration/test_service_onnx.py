@@ -18,6 +18,7 @@ from adapters.vit.backbone import Backbone
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import encoded, noise
 from tests.support.server import Serve, Server, Start
+from tests.support.waiting import wait_until
 
 TASKS: dict[str, dict[str, Any]] = {
     "deep": {"class_count": 5, "options": DvptOptions()},
@@ -95,7 +96,8 @@ def test_a_new_task_of_a_new_layout_is_served_without_a_restart(
     exported = sum(" graph_exported " in line for line in server.log)
 
     module_store.publish("newcomer", artifact)
-    server.wait_logged(r" serving .*task=newcomer")
+    newcomer = f"{server.url}/v1/tasks/newcomer"
+    wait_until(lambda: httpx.get(newcomer).status_code == 200, "the new task is known")
 
     assert_answers(ask(server.url, "newcomer", [png(1)]), [png(1)], artifact, served_backbone)
     assert exported == sum(" graph_exported " in line for line in server.log) == 2

@@ -2,10 +2,7 @@
 
 import json
 import os
-import select
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,44 +18,16 @@ from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import random_artifact
+from tests.support.store_workers import Worker, store_worker
 
-WORKER = Path(__file__).with_name("store_worker.py")
 TASK = "digits"
 PROCESSES, TIMES = 4, 6
 
 
-class Worker:
-    """store_worker.py, which runs one command at a time in processes of its own."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._input, self._output = process.stdin, process.stdout
-
-    def start(self, *command: object) -> None:
-        self._input.write(
-            json.dumps([part if isinstance(part, int) else str(part) for part in command]) + "\n"
-        )
-        self._input.flush()
-
-    def running(self) -> bool:
-        return not select.select([self._output], [], [], 0)[0]
-
-    def exit_code(self) -> int:
-        return int(self._output.readline())
-
-
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    environment = {**os.environ, "PYTHONPATH": str(WORKER.parents[2])}
-    with subprocess.Popen(
-        [sys.executable, str(WORKER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    ) as process:
-        yield Worker(process)
+    with store_worker() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

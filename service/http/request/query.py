@@ -1,5 +1,6 @@
 """The query of a classify request, checked strictly: a typing error must not pass for a default."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
@@ -26,19 +27,20 @@ class V1Query(ClassifyQuery):
 @lru_cache(maxsize=1024)
 def parse_query(query: bytes, default_timeout_ms: int, max_timeout_ms: int) -> V1Query:
     """The raw query string → what it asks for. Raises BadQuery."""
-    given = _pairs(query)
+    given = pairs(query, PARAMETERS)
     if "version" in given and "label" in given:
         raise BadQuery("version and label exclude each other: a label names a version")
     return V1Query(
-        version=_integer(given, "version", MAX_VERSION),
+        version=integer(given, "version", MAX_VERSION),
         label=_label(given.get("label")),
-        timeout_ms=_integer(given, "timeout_ms", max_timeout_ms) or default_timeout_ms,
-        top_k=_integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
+        timeout_ms=integer(given, "timeout_ms", max_timeout_ms) or default_timeout_ms,
+        top_k=integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
         abstain=_switch(given, "abstain"),
     )
 
 
-def _pairs(query: bytes) -> dict[str, str]:
+def pairs(query: bytes, known: Collection[str]) -> dict[str, str]:
+    """The raw query string → its parameters. Raises BadQuery for one that is not known, or given twice."""
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict"
@@ -48,13 +50,14 @@ def _pairs(query: bytes) -> dict[str, str]:
     given = dict(pairs)
     if len(given) != len(pairs):
         raise BadQuery("a query parameter is given twice")
-    unknown = sorted(given.keys() - set(PARAMETERS))
+    unknown = sorted(given.keys() - set(known))
     if unknown:
-        raise BadQuery(f"there is no query parameter {unknown[0]!r}; there are {', '.join(PARAMETERS)}")
+        raise BadQuery(f"there is no query parameter {unknown[0]!r}; there are {', '.join(known)}")
     return given
 
 
-def _integer(given: dict[str, str], name: str, highest: int) -> int | None:
+def integer(given: dict[str, str], name: str, highest: int) -> int | None:
+    """A parameter from 1 to `highest`, None where it is not given. Raises BadQuery."""
     text = given.get(name)
     if text is None:
         return None

@@ -35,6 +35,7 @@ CLASSIFY_ERRORS = (
     errors.Starting,
     errors.Draining,
     errors.AdapterUnavailable,
+    errors.AdapterLoading,
     errors.InferenceFailed,
     errors.OutputNotFinite,
     errors.OutOfDeviceMemory,

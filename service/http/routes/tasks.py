@@ -1,14 +1,19 @@
 """What tasks there are."""
 
+from dataclasses import replace
+
 from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 
 from adapters import errors as domain
+from adapters.config import STABLE
+from service import errors
 from service.access.scope import Scope
-from service.http.describe import detail, summarize
+from service.http.describe import answering, detail, summarize
 from service.http.guard import Guard
 from service.http.key_guard import may_see
-from service.http.openapi import TASK_PARAMETER, problem_responses
+from service.http.openapi import PAGE_PARAMETERS, TASK_PARAMETER, problem_responses
+from service.http.request.page_query import parse_page
 from service.http.routes.lean import add_route
 from service.http.wire import TaskDetail, TaskList
 from service.residents.registry import Registry
@@ -18,14 +23,20 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry) -> None:
     """Add `/v1/tasks` and the page of one task below it."""
 
     async def list_tasks(request: Request) -> Response:
-        """Every task that the service knows and the key may use, with its versions and labels."""
-        states, visible = registry.states, may_see(request.scope)
-        tasks: TaskList = {"tasks": [summarize(states[task]) for task in sorted(states) if visible(task)]}
+        """The tasks that the service knows and the key may use, with versions and labels, in pages."""
+        page = parse_page(request.scope["query_string"])
+        records = registry.tasks.page(replace(page, limit=page.limit + 1), may_see(request.scope))
+        tasks: TaskList = {"tasks": [summarize(registry.state(each.name)) for each in records[: page.limit]]}
+        if len(records) > page.limit:
+            tasks["next"] = records[page.limit - 1].name
         return JSONResponse(tasks)
 
     async def show_task(request: Request) -> Response:
         """One task: what answers for it, its classes, and versions that were refused, with the reason."""
-        return JSONResponse(detail(registry.state(request.path_params["task"])))
+        state = registry.state(request.path_params["task"])
+        version = answering(state).get(STABLE)
+        stable = await registry.config(state, version) if version is not None else None
+        return JSONResponse(detail(state, stable))
 
     add_route(
         app,
@@ -35,6 +46,8 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry) -> None:
         list_tasks,
         needs=Scope.CLASSIFY,
         response_model=TaskList,
+        responses=problem_responses(errors.BadQuery),
+        openapi_extra={"parameters": PAGE_PARAMETERS},
         tags=["tasks"],
     )
     add_route(

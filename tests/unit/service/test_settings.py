@@ -58,6 +58,20 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
         settings_from({"store": "s"}, tmp_path / "none.toml")
 
 
+def test_patterns_are_text_with_commas_or_a_list(config_file: Path) -> None:
+    assert settings_from({"store": "s"}).preload == ()
+    settings = settings_from({"store": "s", "preload": "pets*, digits", "pin": "*"})
+    assert (settings.preload, settings.pin) == (("pets*", "digits"), ("*",))
+    config_file.write_text('store = "s"\npreload = ["pets*", "digits"]\n')
+    assert settings_from({}, config_file).preload == ("pets*", "digits")
+
+
+@pytest.mark.parametrize("value", ["", ",", "a,,b"])
+def test_an_empty_pattern_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError, match="empty"):
+        settings_from({"store": "s", "preload": value})
+
+
 def test_settings_are_frozen() -> None:
     settings = settings_from({"store": "s"})
 

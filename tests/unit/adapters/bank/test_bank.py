@@ -230,6 +230,31 @@ def test_a_full_bank_changes_nothing(backbone: Backbone) -> None:
     assert_rows_match(backbone, bank, [resident])
 
 
+@pytest.mark.parametrize(("bytes_of_slots", "slots"), [(0.5, 1), (2.0, 1), (4.5, 3), (100.0, 7)])
+def test_the_slots_of_a_layout_are_bounded_in_bytes(
+    backbone: Backbone, bytes_of_slots: float, slots: int
+) -> None:
+    def bank_of(most_bytes: int | None) -> AdapterBank:
+        return AdapterBank(
+            backbone.config,
+            device=CPU,
+            dtype=torch.float32,
+            slots_per_layout=7,
+            bytes_per_layout=most_bytes,
+        )
+
+    unbounded = bank_of(None)
+    layout = insert(unbounded, backbone, DvptOptions(count=1), 2).slot.layout
+    slot_bytes = sum(tensor.nbytes for tensor in unbounded.tensors(layout)) // 8
+    bank = bank_of(int(bytes_of_slots * slot_bytes))
+    for _ in range(slots):
+        insert(bank, backbone, DvptOptions(count=1), 2)
+    assert not bank.has_room(layout)
+    with pytest.raises(BankFull, match=f"all {slots} slots"):
+        insert(bank, backbone, DvptOptions(count=1), 2)
+    assert sum(tensor.nbytes for tensor in bank.tensors(layout)) == (slots + 1) * slot_bytes
+
+
 def test_heads_grow_beyond_their_first_capacity_and_stay_right(backbone: Backbone) -> None:
     bank = new_bank(backbone, slots=40)
     residents = [insert(bank, backbone, LinearOptions(), 3) for _ in range(40)]

@@ -9,6 +9,7 @@ import pytest
 from adapters.command.cli import main
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
 from adapters.store.artifact_folder import write_artifact
+from adapters.store.journal import JOURNAL_FOLDER
 from adapters.store.store import Store
 from tests.support.artifacts import MakeArtifact
 
@@ -46,6 +47,29 @@ def test_list_tells_what_is_damaged_and_goes_on(
     assert [line.split()[0] for line in out.splitlines()] == ["TASK", "digits", "other"]
     assert err.startswith("dvpt-adapters: digits/2: adapter_config.json is not readable JSON")
     assert err.count("\n") == 1
+
+
+def test_a_list_has_pages_and_opens_no_other_adapter(
+    store: Store, make_artifact: MakeArtifact, run: Run, store_folder: Path
+) -> None:
+    for number in range(6):
+        store.publish(f"task{number}", make_artifact())
+        if number in (1, 4):
+            (store_folder / f"task{number}" / "1" / CONFIG_FILE).write_text("{")
+    store.delete_task("task2")
+
+    def listed(*arguments: object) -> tuple[int, list[str], str]:
+        code, out, err = run("list", "--json", "--store", store.url, *arguments)
+        return code, [row["task"] for row in json.loads(out)], err
+
+    code, names, err = listed("--limit", 1)
+    assert (code, names) == (0, ["task0"])
+    assert err == "dvpt-adapters: there are more tasks: --after task0 lists the next, --limit 0 all\n"
+    assert listed("--limit", 2, "--after", "task2")[:2] == (1, ["task3", "task4"])
+    assert listed("--after", "task4") == (0, ["task5"], "")
+    assert listed("--prefix", "task5") == (0, ["task5"], "")
+    assert listed("--search", "k3") == (0, ["task3"], "")
+    assert listed("--limit", 0)[1] == ["task0", "task1", "task3", "task4", "task5"]
 
 
 def test_an_empty_store_lists_nothing(store: Store, run: Run) -> None:
@@ -118,6 +142,23 @@ def test_verify(published_twice: Store, make_artifact: MakeArtifact, run: Run, s
         "",
         "dvpt-adapters: there is no task 'cats'; the store has: digits, other\n",
     )
+
+
+def test_verify_tells_of_a_journal_that_cannot_be_written(
+    published_twice: Store, run: Run, store_folder: Path
+) -> None:
+    journal = store_folder / JOURNAL_FOLDER
+    assert run("verify")[0] == 0
+    assert not list(journal.glob("probe*"))
+    journal.rename(store_folder / "elsewhere")
+    assert run("verify")[0] == 0  # there is none yet
+    for make in (lambda: journal.write_text(""), lambda: journal.symlink_to(store_folder / "elsewhere")):
+        make()
+        code, out, _ = run("verify")
+        assert code == 1
+        assert out.splitlines()[-1].startswith("_journal  NOT WRITABLE: ")
+        published_twice.set_label("digits", "stable", 1)  # fails nobody
+        journal.unlink()
 
 
 def test_labels(published_twice: Store, run: Run) -> None:

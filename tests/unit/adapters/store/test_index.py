@@ -111,21 +111,31 @@ def test_the_index_of_another_store_does_not_count(
     assert indexed.indexed() is None
 
 
-def change(key: str, value: object) -> Callable[[bytes], bytes]:
-    return lambda data: json.dumps({**json.loads(data), key: value}).encode()
+def change(key: str, value: object, at: int = 0) -> Callable[[bytes], bytes]:
+    """Another value in one of the lines, of which the first is the head."""
+
+    def changed(data: bytes) -> bytes:
+        lines = data.splitlines(keepends=True)
+        lines[at] = json.dumps({**json.loads(lines[at]), key: value}).encode() + b"\n"
+        return b"".join(lines)
+
+    return changed
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "truncated": lambda data: data[: len(data) // 2],
+    "truncated after a line": lambda data: b"".join(data.splitlines(keepends=True)[:-1]),
+    "a task twice": lambda data: data + data.splitlines(keepends=True)[-1],
     "no JSON": lambda data: b"\xff" + data,
     "newer": change("format_version", 2),
     "another backbone": change("backbone_sha256", "0" * 64),
     "ahead of the journal": change("number", 10**6),
     "the number 0": change("number", 0),
-    "a task outside": change("tasks", {"../etc": {"versions": {}, "labels": {}}}),
+    "a task outside": change("task", "../etc", at=1),
     "an unknown key": change("more", 1),
-    "a wrong type": change("tasks", {"digits": {"versions": {"1": "x"}, "labels": {}}}),
+    "an unknown key of a task": change("more", 1, at=2),
+    "a wrong type": change("versions", {"1": "x"}, at=1),
 }
 
 

@@ -1,10 +1,12 @@
 """One way to classify, whatever protocol asks."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,13 @@ from torch import Tensor
 from adapters.bank.bank import AdapterBank
 from adapters.errors import TaskNotFound, VersionNotFound
 from adapters.kinds.layout import Layout, Slot
+from adapters.store.artifact import TENSORS_FILE
 from adapters.store.store import Store
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Probabilities
 from service.errors import (
+    AdapterLoading,
     DeadlineExceeded,
     Draining,
     InferenceFailed,
@@ -32,8 +36,11 @@ from service.http.decoding.decoder import Decoder
 from service.http.decoding.fair_threads import FairThreads
 from service.lifecycle import Lifecycle
 from service.metrics import BatchMetrics, Metrics
+from service.residents.host_memory import HostMemory
+from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
+from service.residents.storage_threads import StorageThreads
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import plain_png
 
@@ -83,6 +90,7 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
     """A classifier of one task that is ready, and whose batches run."""
     store.publish("shades", make_artifact(class_count=3))
     engine, metrics, lifecycle = ShadeEngine(), Metrics(), Lifecycle()
+    loader = StorageThreads(1, "loader")  # which a test that fails may leave behind
     with ThreadPoolExecutor(1) as thread:
         batcher: Batcher[Payload, Probabilities] = Batcher(
             partial(infer_payloads, engine),
@@ -102,8 +110,9 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
             warm=warm,
             settled=batcher.settled,
             metrics=metrics,
+            host=HostMemory(2**40),
         )
-        registry = Registry(store, residency, loader=thread, metrics=metrics)
+        registry = Registry(store, residency, loader=loader, metrics=metrics, preload=Preload(("shades",)))
         await registry.follow(store.records())
         threads = FairThreads(1)
         decoder = Decoder(
@@ -118,6 +127,7 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
         batcher.close()
         await residency.close()
         threads.close()
+        loader.shutdown()
 
 
 async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave_them(
@@ -172,6 +182,34 @@ async def test_more_pictures_than_there_is_room_for_are_refused(classifier: Clas
     with pytest.raises(Overloaded):
         await classifier.classify("shades", QUERY, Reader(*[plain_png(1)] * 9).read)
     assert classifier.batcher.admitted == 0
+
+
+async def test_a_cold_task_is_answered_and_its_time_told(
+    classifier: Classifier, store: Store, make_artifact: MakeArtifact
+) -> None:
+    store.publish("cold", make_artifact(class_count=3))
+    await classifier.registry.follow(store.records())
+    answers = [await classifier.classify("cold", QUERY, Reader(plain_png(1)).read) for _ in range(2)]
+    assert [answer.lease.cold for answer in answers] == [True, False]
+    assert classifier.metrics.registry.get_sample_value("dvpt_cold_answer_seconds_count") == 1
+
+
+async def test_a_request_whose_adapter_comes_too_late_may_try_again(
+    classifier: Classifier, store: Store, store_folder: Path, make_artifact: MakeArtifact
+) -> None:
+    """A pipe without a writer holds whoever reads it, as slow storage does."""
+    store.publish("cold", make_artifact(class_count=3))
+    await classifier.registry.follow(store.records())
+    tensors = store_folder / "cold" / "1" / TENSORS_FILE
+    whole = tensors.read_bytes()
+    tensors.unlink()
+    os.mkfifo(tensors)
+    with pytest.raises(AdapterLoading, match=r"not read from the store within 50 ms.* try again"):
+        await classifier.classify("cold", ClassifyQuery(None, None, 50), Reader(plain_png(1)).read)
+    await classifier.classify("shades", QUERY, Reader(plain_png(1)).read)  # undisturbed
+
+    await asyncio.to_thread(tensors.write_bytes, whole)
+    assert (await classifier.classify("cold", QUERY, Reader(plain_png(1)).read)).lease.version == 1
 
 
 async def test_the_wait_for_an_answer_ends_with_its_timeout(

@@ -11,7 +11,7 @@ from service.metrics import Metrics
 class Known:
     """A registry that knows one task."""
 
-    states = frozenset({"digits"})
+    tasks = frozenset({"digits"})
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from adapters.bank.bank import AdapterBank
 from adapters.kinds.layout import Layout
 from adapters.store.store import Store
 from service.metrics import Metrics
+from service.residents.host_memory import HostMemory
+from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
 
@@ -32,17 +34,26 @@ def bank(store: Store) -> AdapterBank:
 
 
 @pytest.fixture
-async def residency(bank: AdapterBank, loader: Executor, metrics: Metrics) -> AsyncIterator[Residency]:
+def host() -> HostMemory:
+    """Room for everything."""
+    return HostMemory(2**40)
+
+
+@pytest.fixture
+async def residency(
+    bank: AdapterBank, loader: Executor, metrics: Metrics, host: HostMemory
+) -> AsyncIterator[Residency]:
     """No engine: layouts are warm at once, and no batch runs."""
 
     async def at_once(*_: Layout) -> None:
         pass
 
-    made = Residency(bank, loader=loader, warm=at_once, settled=at_once, metrics=metrics)
+    made = Residency(bank, loader=loader, warm=at_once, settled=at_once, metrics=metrics, host=host)
     yield made
     await made.close()
 
 
 @pytest.fixture
 def registry(store: Store, residency: Residency, loader: Executor, metrics: Metrics) -> Registry:
-    return Registry(store, residency, loader=loader, metrics=metrics)
+    """Loads every stable version before anybody asks."""
+    return Registry(store, residency, loader=loader, metrics=metrics, preload=Preload(("*",)))

@@ -13,6 +13,7 @@ from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from adapters.vit.backbone import Backbone
 from service.residents.absences import Absences
+from service.residents.store_reader import StoreReader
 
 MakeArtifact = Callable[..., Artifact]
 FORGET_AFTER_S = 30.0
@@ -25,10 +26,13 @@ class Follower:
         self.store = store
         self.now_s = 0.0
         self.absences = Absences(FORGET_AFTER_S, clock=lambda: self.now_s)
+        self.reader = StoreReader(store, 0.0)
+        self.known: dict[str, TaskRecord | None] = {}
 
     def look(self, after_s: float = 0.0) -> dict[str, TaskRecord]:
         self.now_s += after_s
-        return self.absences.complete(self.store.look())
+        self.known |= self.absences.update(self.reader.look(self.absences.pending).records)
+        return {name: record for name, record in self.known.items() if record}
 
 
 @pytest.fixture

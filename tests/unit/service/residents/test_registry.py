@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -16,9 +17,12 @@ from adapters.store.artifact import TENSORS_FILE, Artifact
 from adapters.store.store import Store
 from service.errors import AdapterUnavailable
 from service.metrics import Metrics
+from service.residents.host_memory import HostMemory
+from service.residents.preload import Preload
 from service.residents.registry import Lease, Registry
 from service.residents.residency import Residency
 from service.residents.storage_threads import StorageThreads
+from service.residents.version_reads import LOADS_AT_ONCE
 
 pytestmark = pytest.mark.anyio
 MakeArtifact = Callable[..., Artifact]
@@ -43,12 +47,31 @@ class Follower:
             assert lease.slot in self.bank.slots
             return lease
 
-    def bounded(self, host_adapters: int) -> Registry:
-        """Another registry, with a bound for the adapters that no label serves."""
-        loader = ThreadPoolExecutor(2)
-        return Registry(
-            self.store, self.residency, loader=loader, metrics=self.metrics, host_adapters=host_adapters
+    def lazy(self, preload: Preload | None = None) -> "Follower":
+        """As this one, but nothing is loaded before somebody asks, or what `preload` says."""
+        registry = Registry(
+            self.store, self.residency, loader=ThreadPoolExecutor(2), metrics=self.metrics, preload=preload
         )
+        return Follower(self.store, self.bank, self.residency, registry, self.metrics)
+
+    def places(self) -> dict[str, str]:
+        """Of each task with something in memory: whether its stable version is in a slot or on the host."""
+        states = {task: self.registry.state(task) for task in self.registry.tasks}
+        return {
+            task: "slot" if state.serving["stable"].slot else "host"
+            for task, state in states.items()
+            if "stable" in state.serving
+        }
+
+    def loads(self) -> dict[str, float]:
+        """How many versions were loaded, by cause."""
+        samples = {
+            cause: self.metrics.registry.get_sample_value(
+                "dvpt_adapter_loads_total", {"outcome": "ok", "cause": cause}
+            )
+            for cause in ("request", "preload", "publish", "change")
+        }
+        return {cause: value for cause, value in samples.items() if value}
 
     def value(self, name: str) -> float | None:
         return self.metrics.registry.get_sample_value(name)
@@ -204,51 +227,228 @@ async def test_one_load_serves_all_that_wait_for_it(follower: Follower, make_art
     assert follower.value("dvpt_adapter_load_seconds_count") == 2
 
 
-async def test_versions_asked_for_by_number_leave_memory_again(
-    follower: Follower, make_artifact: MakeArtifact, bank: AdapterBank
+async def test_a_task_that_nobody_asked_for_costs_its_record_only(
+    follower: Follower, make_artifact: MakeArtifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry = follower.registry = follower.bounded(2)
-    for seed in range(12):
-        follower.store.publish("digits", make_artifact(seed))
-    follower.store.publish("pets", make_artifact(1))
-    await follower.follow()
-    for version in range(1, 12):
-        assert (await follower.ask("digits", version=version)).version == version
-    await follower.follow()
+    lazy = follower.lazy()
+    for task in ("birds", "digits", "pets"):
+        lazy.store.publish(task, make_artifact(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "load", lambda *_, **__: pytest.fail("an adapter is read"))
+        await lazy.follow()
+    assert (lazy.value("dvpt_tasks"), lazy.value("dvpt_adapters"), lazy.loads()) == (3, 3, {})
+    assert lazy.bank.slots == frozenset()
 
-    residents = registry.state("digits").residents
-    assert {10, 11, 12} <= set(residents)
-    assert len(residents) <= 1 + 2 + 3
-    assert (follower.value("dvpt_host_adapters") or 0) <= 2 + 2  # and those that labels serve
-    assert len(bank.slots) <= 3
-    assert (await follower.ask("digits", version=1)).version == 1
-    assert (await follower.ask("pets")).version == 1
-    leases = await asyncio.gather(*(follower.ask("digits", version=1 + at % 12) for at in range(60)))
-    assert [lease.version for lease in leases] == [1 + at % 12 for at in range(60)]
-    assert all(not resident.retired for resident in residents.values())
+    async with lazy.registry.lease("digits", None, None) as first:
+        assert first.cold
+    async with lazy.registry.lease("digits", None, None) as second:
+        assert not second.cold
+    assert (lazy.places(), lazy.loads()) == ({"digits": "slot"}, {"request": 1})
 
 
-async def test_a_version_that_a_label_serves_never_leaves_memory(
+async def test_a_new_version_of_a_task_in_use_is_there_before_it_is_asked_for(
     follower: Follower, make_artifact: MakeArtifact
 ) -> None:
-    registry = follower.registry = Registry(
-        follower.store,
-        follower.residency,
-        loader=ThreadPoolExecutor(2),
-        metrics=follower.metrics,
-        host_adapters=1,
-    )
-    for task in range(8):
-        follower.store.publish(f"task{task}", make_artifact(task))
-    await follower.follow()
-    before = [dict(state.residents) for state in registry.states.values()]
-    for _ in range(3):
-        for task in range(8):
-            await follower.ask(f"task{task}")
-        await follower.follow()
+    lazy = follower.lazy()
+    for task in ("digits", "pets"):
+        lazy.store.publish(task, make_artifact(1))
+    await lazy.follow()
+    await lazy.ask("digits")
+    for task in ("digits", "pets"):
+        lazy.store.publish(task, make_artifact(2))
+    await lazy.follow()
 
-    assert [state.residents for state in registry.states.values()] == before
-    assert follower.value("dvpt_adapter_load_seconds_count") == 8
+    async with lazy.registry.lease("digits", None, None) as lease:
+        assert (lease.version, lease.cold) == (2, False)
+    assert lazy.loads() == {"request": 1, "publish": 1}
+    assert (await lazy.ask("pets")).version == 2
+
+
+async def test_many_that_ask_for_a_cold_task_at_once_share_one_load(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    lazy = follower.lazy()
+    lazy.store.publish("digits", make_artifact(1))
+    await lazy.follow()
+    leases = await asyncio.gather(*(lazy.ask("digits") for _ in range(20)))
+    assert all(lease.cold for lease in leases)
+    assert lazy.loads() == {"request": 1}
+
+
+async def test_patterns_and_labels_say_what_is_loaded_before_anybody_asks(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    lazy = follower.lazy(Preload(tasks=("bird*",), pins=("digits",)))
+    for task in ("birds", "digits", "labelled", "other", "unlabelled"):
+        for seed in range(2):
+            lazy.store.publish(task, make_artifact(seed))
+    lazy.store.set_label("labelled", "preload", 1)
+    await lazy.follow()
+    assert set(lazy.places()) == {"birds", "digits", "labelled"}
+    assert set(lazy.registry.state("labelled").residents) == {1, 2}
+
+    lazy.store.set_label("other", "pinned", 2)
+    await lazy.follow()
+    assert lazy.registry.state("other").serving["pinned"].pinned
+    lazy.store.remove_label("other", "pinned")
+    await lazy.follow()
+    assert not lazy.registry.state("other").residents[2].pinned
+
+
+async def test_the_least_recently_used_leave_host_memory_for_the_store(
+    follower: Follower, make_artifact: MakeArtifact, host: HostMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.residents.host_memory.JUST_LOADED_S", 0.0)
+    lazy, tasks = follower.lazy(), [f"task{number}" for number in range(8)]
+    for number, task in enumerate(tasks):
+        lazy.store.publish(task, make_artifact(number))
+    await lazy.follow()
+    size = sum(tensor.nbytes for tensor in make_artifact(0).tensors.values())
+    monkeypatch.setattr(host, "_limit_bytes", 2 * size)
+    for task in tasks:
+        await lazy.ask(task)
+
+    on_host, in_slots = ["task3", "task4"], ["task5", "task6", "task7"]
+    assert lazy.places() == dict.fromkeys(on_host, "host") | dict.fromkeys(in_slots, "slot")
+    assert (lazy.value("dvpt_host_adapters"), lazy.value("dvpt_host_bytes")) == (2, 2 * size)
+    left = {"place": "host"}
+    assert lazy.metrics.registry.get_sample_value("dvpt_eviction_age_seconds_count", left) == 3
+    assert (await lazy.ask("task0")).version == 1
+    assert lazy.loads() == {"request": 9}
+    leases = await asyncio.gather(*(lazy.ask(f"task{number % 8}") for number in range(80)))
+    assert [lease.task for lease in leases] == [f"task{number % 8}" for number in range(80)]
+    assert host.bytes <= 2 * size
+
+
+async def test_what_was_just_loaded_is_not_thrown_out_first(
+    follower: Follower, make_artifact: MakeArtifact, host: HostMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lazy = follower.lazy()
+    for number in range(6):
+        lazy.store.publish(f"task{number}", make_artifact(number))
+    await lazy.follow()
+    for number in range(5):
+        await lazy.ask(f"task{number}")
+    now_s = monotonic()
+    residents = [lazy.registry.state(f"task{number}").residents[1] for number in range(5)]
+    for number in (1, 2, 3, 4):
+        residents[number].loaded_s = now_s - 60
+    monkeypatch.setattr(host, "_limit_bytes", host.bytes)
+    await lazy.ask("task5")
+
+    assert "task0" in lazy.places()
+    assert "task1" not in lazy.places()
+
+
+async def test_what_is_pinned_stays_where_it_is(
+    follower: Follower, make_artifact: MakeArtifact, host: HostMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.residents.host_memory.JUST_LOADED_S", 0.0)
+    monkeypatch.setattr(host, "_limit_bytes", 0)
+    lazy = follower.lazy(Preload(pins=("pets", "task0")))
+    for task in ("pets", *(f"task{number}" for number in range(6))):
+        lazy.store.publish(task, make_artifact(1))
+    await lazy.follow()
+    for _ in range(2):
+        for number in range(6):
+            await lazy.ask(f"task{number}")
+        assert lazy.places() == {"pets": "slot", "task0": "slot", "task5": "slot"}
+
+
+async def test_more_pins_than_slots_all_answer(
+    follower: Follower, make_artifact: MakeArtifact, host: HostMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.residents.residency.TURN_S", 0.01)
+    monkeypatch.setattr(host, "_limit_bytes", 0)
+    pinned = follower.lazy(Preload(pins=("*",)))
+    for number in range(5):
+        pinned.store.publish(f"task{number}", make_artifact(number))
+    await pinned.follow()
+    for number in range(5):
+        await asyncio.wait_for(pinned.ask(f"task{number}"), timeout=60)
+    assert pinned.loads() == {"preload": 5}
+
+
+async def test_what_answers_in_place_of_a_refused_version_does_not_leave(
+    follower: Follower,
+    make_artifact: MakeArtifact,
+    host: HostMemory,
+    store_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.residents.host_memory.JUST_LOADED_S", 0.0)
+    monkeypatch.setattr(host, "_limit_bytes", 0)
+    lazy = follower.lazy()
+    for number in range(5):
+        lazy.store.publish(f"task{number}", make_artifact(number))
+    await lazy.follow()
+    await lazy.ask("task0")
+    lazy.store.publish("task0", make_artifact(9))
+    flip_a_bit(store_folder, "task0", 2)
+    await lazy.follow()
+    for number in range(1, 5):
+        await lazy.ask(f"task{number}")
+
+    assert lazy.places()["task0"] == "host"
+    assert (await lazy.ask("task0")).version == 1
+
+
+async def test_a_preload_ends_where_host_memory_is_full(
+    follower: Follower, make_artifact: MakeArtifact, host: HostMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(tensor.nbytes for tensor in make_artifact(0).tensors.values())
+    monkeypatch.setattr(host, "_limit_bytes", 2 * size)
+    lazy = follower.lazy(Preload(tasks=("*",)))
+    for number in range(20):
+        lazy.store.publish(f"task{number:02d}", make_artifact(number))
+    for _ in range(3):
+        await lazy.follow()
+    loaded = lazy.loads()["preload"]
+    assert 5 <= loaded < 5 + LOADS_AT_ONCE
+    assert (await lazy.ask("task19")).version == 1
+
+
+async def test_a_refusal_is_forgotten_when_nobody_has_asked_in_a_while(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lazy = follower.lazy()
+    lazy.store.publish("digits", make_artifact(1))
+    flip_a_bit(store_folder, "digits", 1)
+    await lazy.follow()
+    for _ in range(2):
+        with pytest.raises(AdapterUnavailable, match="SHA-256"):
+            await lazy.ask("digits")
+    await lazy.registry.follow_some({})
+    assert lazy.registry.state("digits").refusals[1].attempts == 1
+    assert lazy.value("dvpt_refused_adapters") == 1
+    monkeypatch.setattr("service.residents.refusals.REMEMBERED_S", -10.0)
+    await lazy.registry.follow_some({})
+    assert lazy.registry.state("digits").refusals == {}
+    assert lazy.value("dvpt_refused_adapters") == 0
+
+
+async def test_a_request_that_waits_for_its_adapter_can_be_told_from_one_that_waits_otherwise(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    lazy = follower.lazy()
+    for seed in range(2):
+        lazy.store.publish("digits", make_artifact(seed))
+    await lazy.follow()
+    await lazy.ask("digits", version=2)
+    tensors = store_folder / "digits" / "1" / TENSORS_FILE
+    tensors.rename(tensors.with_name("tensors"))
+    os.mkfifo(tensors)
+    asking = asyncio.create_task(lazy.ask("digits", version=1))
+    for _ in range(6000):
+        if lazy.registry.loading("digits", 1, None):
+            break
+        await asyncio.sleep(0.01)
+    assert not lazy.registry.loading("digits", None, None)
+    assert not lazy.registry.loading("digits", 2, None)
+    assert not lazy.registry.loading("pets", None, None)
+    await asyncio.to_thread(tensors.write_bytes, tensors.with_name("tensors").read_bytes())
+    assert (await asking).version == 1
+    assert not lazy.registry.loading("digits", 1, None)
 
 
 async def test_a_version_that_cannot_be_found_just_now_is_unavailable_and_not_unknown(
@@ -349,7 +549,7 @@ async def test_reads_that_hang_hold_up_nobody_else(
     monkeypatch.setattr("service.residents.version_reads.PATIENCE_S", 0.05)
     monkeypatch.setattr("service.residents.storage_threads.SLOW_AFTER_S", 0.05)
     threads = StorageThreads(8, "loader")
-    registry = Registry(store, residency, loader=threads, metrics=metrics)
+    registry = Registry(store, residency, loader=threads, metrics=metrics, preload=Preload(("*",)))
     follower = Follower(store, bank, residency, registry, metrics)
     pipes = []
     for task in ("a", "b", "c", "z"):
@@ -522,7 +722,7 @@ async def test_versions_that_the_store_still_has_stay_in_memory(
 
     # 1 was asked for, 2 has a label that nobody has asked for yet, 3 serves.
     assert set(follower.registry.state("digits").residents) == {1, 2, 3}
-    assert follower.metrics.registry.get_sample_value("dvpt_adapter_loads_total", {"outcome": "ok"}) == 3
+    assert follower.loads() == {"request": 1, "preload": 1, "publish": 1}
 
 
 async def test_a_refused_version_that_was_deleted_is_no_longer_told(

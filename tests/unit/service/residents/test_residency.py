@@ -17,7 +17,9 @@ from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import Artifact
 from adapters.vit.backbone import Backbone
 from service.metrics import Metrics
-from service.residents.residency import Residency, Resident
+from service.residents.host_memory import HostMemory
+from service.residents.residency import Residency
+from service.residents.resident import Resident
 
 pytestmark = pytest.mark.anyio
 SLOTS = 2
@@ -43,6 +45,7 @@ class TwoSlots:
             warm=self.warm,
             settled=self.settled,
             metrics=self.metrics,
+            host=HostMemory(2**40),
         )
 
     async def warm(self, layout: Layout) -> None:

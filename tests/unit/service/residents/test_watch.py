@@ -33,7 +33,7 @@ async def test_a_look_takes_in_what_is_there(
 
     await watch.look()
 
-    assert set(registry.states) == {"digits"}
+    assert set(registry.tasks) == {"digits"}
 
 
 async def test_a_store_that_is_gone_takes_nothing_away(
@@ -53,14 +53,14 @@ async def test_a_store_that_is_gone_takes_nothing_away(
     await watch.look()
     await watch.look()
 
-    assert set(registry.states) == {"digits"}
+    assert set(registry.tasks) == {"digits"}
     assert metrics.registry.get_sample_value("dvpt_store_scan_faults_total") == 2
     assert [record.message for record in caplog.records].count("store_unreadable") == 1
 
     away.rename(store_folder)
     store.delete_task("digits")
     await watch.look()
-    assert set(registry.states) == set()
+    assert set(registry.tasks) == set()
 
 
 async def test_a_store_that_goes_while_it_is_looked_at_takes_nothing_away(
@@ -91,8 +91,8 @@ async def test_a_store_that_goes_while_it_is_looked_at_takes_nothing_away(
         if away.exists():
             away.rename(store_folder)
 
-    assert set(registry.states) == tasks
-    assert all(state.record.versions for state in registry.states.values())
+    assert set(registry.tasks) == tasks
+    assert all(record.versions for record in registry.tasks.values())
 
 
 async def test_another_backbone_s_store_in_its_place_takes_nothing_away(
@@ -113,7 +113,7 @@ async def test_another_backbone_s_store_in_its_place_takes_nothing_away(
 
     await watch.look()
 
-    assert set(registry.states) == {"digits"}
+    assert set(registry.tasks) == {"digits"}
     assert metrics.registry.get_sample_value("dvpt_store_scan_faults_total") == 1
 
 
@@ -158,10 +158,10 @@ async def test_it_looks_again_and_again(
     for task in ("digits", "pets"):
         store.publish(task, make_artifact(1))
         for _ in range(6000):
-            if task in registry.states:
+            if task in registry.tasks:
                 break
             await asyncio.sleep(0.01)
-        assert task in registry.states
+        assert task in registry.tasks
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -205,7 +205,7 @@ async def test_what_the_journal_names_is_taken_in(
     for task in ("birds", "digits", "pets"):
         store.publish(task, make_artifact(1))
     await journal_watch.look()
-    monkeypatch.setattr(Store, "task_folders", lambda _: pytest.fail("everything is looked at"))
+    monkeypatch.setattr(Store, "unsorted_task_folders", lambda _: pytest.fail("everything is looked at"))
 
     store.publish("digits", make_artifact(2))
     store.publish("cars", make_artifact(3))
@@ -213,7 +213,7 @@ async def test_what_the_journal_names_is_taken_in(
     store.remove_label("birds", "stable")
     await journal_watch.look()
 
-    assert set(registry.states) == {"birds", "cars", "digits"}
+    assert set(registry.tasks) == {"birds", "cars", "digits"}
     assert registry.state("digits").serving["stable"].version == 2
     assert "stable" in registry.state("birds").serving
     await journal_watch.look()  # a label is gone when it was missed twice
