@@ -22,6 +22,7 @@ def supervise(settings: Settings, command: Sequence[str] = COMMAND) -> int:
     with listener, worker_folder() as folder:
         listener.set_inheritable(True)
         host, port = listener.getsockname()[:2]
-        log_event(logger, logging.INFO, "workers", count=settings.workers, **divided(settings))
+        each = divided(settings)
+        log_event(logger, logging.INFO, "workers", count=settings.workers, folder=folder.root, **each)
         log_event(logger, logging.INFO, "listening", host=host, port=port)
         return Supervisor(settings, listener, folder, command).run()
