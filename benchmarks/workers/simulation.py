@@ -161,7 +161,7 @@ class Machine:
 
 def simulate(
     costs: Costs, processes: int, *, one_engine: bool, clients: int = 0, rate: float = 0.0,
-    seconds: float = 4.0, cores: int = 16,
+    seconds: float = 2.0, cores: int = 16,
 ) -> Outcome:  # fmt: skip
     """`clients` that ask on and on, or requests that come at a rate; the first quarter warms up."""
     machine = Machine(costs, processes, cores, one_engine=one_engine)

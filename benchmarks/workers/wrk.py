@@ -46,7 +46,8 @@ class Answered:
 class Wrk:
     """Sends the same requests in turn, over so many kept connections, from one thread."""
 
-    def __init__(self, folder: Path, asks: Sequence[Ask]) -> None:
+    def __init__(self, folder: Path, asks: Sequence[Ask], before: Sequence[str] = ()) -> None:
+        self._before = before
         self._folder = folder
         self._count = len(asks)
         (folder / "ask.lua").write_text(SCRIPT)
@@ -57,9 +58,12 @@ class Wrk:
         """Ask for so long. Raises RuntimeError where a request failed."""
         lasting = f"{max(1, round(seconds))}s"
         command = ["wrk", "-t1", f"-c{connections}", f"-d{lasting}", "-s", str(self._folder / "ask.lua")]
-        script = ["--", str(self._folder), str(self._count)]
+        command += [f"http://127.0.0.1:{port}/", "--", str(self._folder), str(self._count)]
         output = subprocess.run(
-            [*command, f"http://127.0.0.1:{port}/", *script], check=True, capture_output=True, text=True
+            [*self._before, *command],
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
         answered = Answered(**json.loads(output[output.index("{") :]))
         if answered.failed:
@@ -68,7 +72,7 @@ class Wrk:
 
 
 @contextmanager
-def prepared(asks: Sequence[Ask]) -> Iterator[Wrk]:
-    """The requests as files, until the block ends."""
+def prepared(asks: Sequence[Ask], before: Sequence[str] = ()) -> Iterator[Wrk]:
+    """The requests as files, until the block ends; `before` stands before the command."""
     with tempfile.TemporaryDirectory() as folder:
-        yield Wrk(Path(folder), asks)
+        yield Wrk(Path(folder), asks, before)
