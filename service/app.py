@@ -25,6 +25,7 @@ from service.http.application import Application
 from service.http.classifier import Classifier
 from service.http.decoding.decoder import Decoder
 from service.http.decoding.fair_threads import FairThreads
+from service.http.describe import would_answer
 from service.http.edge.connections import Connections
 from service.http.edge.limits import EdgeLimits
 from service.http.guard import Guard, allow_all
@@ -40,9 +41,11 @@ from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
-from service.lifecycle import Lifecycle, Phase
+from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
+from service.peers.peers import Peers
+from service.peers.question import Serving
 from service.residents.host_memory import HostMemory
 from service.residents.preload import Preload
 from service.residents.registry import Registry
@@ -51,10 +54,13 @@ from service.residents.storage_threads import StorageThreads
 from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
+from service.workers.membership import Membership
+from service.workers.metric_files import WorkerMetrics
 
 CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
 LOADER_THREADS = 8
+ALONE = Peers()
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
 
@@ -95,8 +101,13 @@ def create_service(
     new_engine: NewEngine = make_engine,
     *,
     guard: Guard | None = None,
+    peers: Peers = ALONE,
+    membership: Membership | None = None,
 ) -> Service:
     """Wire the service of one store, behind the settings' keys or another `guard`.
+
+    `peers` are the other processes of the same address, and `membership` what the supervisor of a worker
+    hears of it.
 
     Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route;
     KeyFileUnusable.
@@ -104,8 +115,8 @@ def create_service(
     keyring = None if settings.keys is None else Keyring(KeyFile(settings.keys))
     guard = guard or (allow_all if keyring is None else KeyGuard(keyring))
     silence_pillow()
-    metrics, lifecycle, threads = Metrics(settings.metric_tasks), Lifecycle(), Threads()
-    lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
+    metrics, lifecycle, threads = _metrics(settings, membership), Lifecycle(), Threads()
+    lifecycle.on_change.append(metrics.phase_changed)
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
@@ -133,15 +144,16 @@ def create_service(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
-        lag = asyncio.create_task(watch_lag(metrics.loop_lag_seconds))
-        keys = None if keyring is None else asyncio.create_task(keyring.follow())
+        watching = _watching(metrics, lifecycle, keyring, membership)
         try:
-            yield
+            async with peers.answering(partial(_answering, registry)):
+                if membership and membership.replaces:
+                    await lifecycle.started()
+                yield
         finally:
             batcher.close()
-            lag.cancel()
-            if keys is not None:
-                keys.cancel()
+            for task in watching:
+                task.cancel()
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background
@@ -165,7 +177,7 @@ def create_service(
     requests = RequestMetrics(metrics, registry)
     bodies = _body_reader(settings, decode_threads, metrics)
     add_classify_route(app, guard, classifier, requests, bodies)
-    add_task_routes(app, guard, registry)
+    add_task_routes(app, guard, registry, peers)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
@@ -174,6 +186,33 @@ def create_service(
     connections = Connections(edge_limits(settings))
     metrics.connections.set_function(lambda: len(connections))
     return Service(app, lifecycle, connections)
+
+
+def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
+    if membership is None:
+        metrics = Metrics(settings.metric_tasks)
+    else:
+        folder = membership.folder.metrics
+        metrics = Metrics(settings.metric_tasks, WorkerMetrics(folder, lambda: membership.processes))
+        metrics.worker_restarts.inc(membership.replaces)
+    metrics.workers.set(settings.workers)
+    return metrics
+
+
+def _watching(
+    metrics: Metrics, lifecycle: Lifecycle, keyring: Keyring | None, membership: Membership | None
+) -> list[asyncio.Task[None]]:
+    """What goes on beside everything else, from the start to the end."""
+    runs = [watch_lag(metrics.loop_lag_seconds)]
+    if keyring:
+        runs.append(keyring.follow())
+    if membership:
+        runs += [membership.run(lifecycle), metrics.sample()]
+    return [asyncio.create_task(run) for run in runs]
+
+
+def _answering(registry: Registry, task: str) -> Serving:
+    return would_answer(registry.state(task)) if task in registry.tasks else {}
 
 
 def request_limits(settings: Settings) -> RequestLimits:

@@ -2,7 +2,9 @@
 
 from adapters.config import STABLE
 from adapters.kinds.adapter_config import AdapterConfig
-from service.http.wire import TaskDetail, TaskSummary
+from service.http.wire import Replicas, TaskDetail, TaskSummary
+from service.peers.peers import Readiness
+from service.peers.question import Serving
 from service.residents.task_state import TaskState
 
 
@@ -28,7 +30,7 @@ def answering(state: TaskState) -> dict[str, int]:
     return dict(sorted(serving.items()))
 
 
-def detail(state: TaskState, stable: AdapterConfig | None) -> TaskDetail:
+def detail(state: TaskState, stable: AdapterConfig | None, replicas: Readiness) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures.
 
     `stable` is the configuration of what answers for that label, None where it cannot be had.
@@ -54,12 +56,27 @@ def detail(state: TaskState, stable: AdapterConfig | None) -> TaskDetail:
         "method": stable.method if stable else None,
         "layout": _layout(state),
         "classes": list(stable.classes) if stable else [],
+        "replicas": _replicas(replicas),
     }
+
+
+def would_answer(state: TaskState) -> Serving:
+    """By label, the version with which this process answers, be it that the first request loads it."""
+    would = {label: n for label, n in state.record.labels.items() if n not in state.refusals}
+    return would | {label: resident.version for label, resident in state.serving.items()}
 
 
 def _layout(state: TaskState) -> str | None:
     resident = state.serving.get(STABLE)
     return str(resident.layout) if resident else None
+
+
+def _replicas(replicas: Readiness) -> Replicas:
+    serving = {
+        label: {str(version): count for version, count in counts.items()}
+        for label, counts in replicas.serving.items()
+    }
+    return {"all": replicas.all, "ready": replicas.ready, "serving": serving}
 
 
 def _place(state: TaskState, version: int) -> str:

@@ -9,17 +9,18 @@ from adapters import errors as domain
 from adapters.config import STABLE
 from service import errors
 from service.access.scope import Scope
-from service.http.describe import answering, detail, summarize
+from service.http.describe import answering, detail, summarize, would_answer
 from service.http.guard import Guard
 from service.http.key_guard import may_see
 from service.http.openapi import PAGE_PARAMETERS, TASK_PARAMETER, problem_responses
 from service.http.request.page_query import parse_page
 from service.http.routes.lean import add_route
 from service.http.wire import TaskDetail, TaskList
+from service.peers.peers import Peers, readiness
 from service.residents.registry import Registry
 
 
-def add_task_routes(app: FastAPI, guard: Guard, registry: Registry) -> None:
+def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers) -> None:
     """Add `/v1/tasks` and the page of one task below it."""
 
     async def list_tasks(request: Request) -> Response:
@@ -32,11 +33,15 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry) -> None:
         return JSONResponse(tasks)
 
     async def show_task(request: Request) -> Response:
-        """One task: what answers for it, its classes, and versions that were refused, with the reason."""
-        state = registry.state(request.path_params["task"])
+        """One task: what answers for it and on how many processes, its classes, what was refused and why."""
+        task = request.path_params["task"]
+        registry.state(task)
+        others = await peers.serving(task)
+        state = registry.state(task)
         version = answering(state).get(STABLE)
         stable = await registry.config(state, version) if version is not None else None
-        return JSONResponse(detail(state, stable))
+        ready = readiness(state.record.labels, [would_answer(state), *others])
+        return JSONResponse(detail(state, stable, ready))
 
     add_route(
         app,
