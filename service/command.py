@@ -5,14 +5,14 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from adapters.command.streams import complain, reason
-from adapters.errors import ConfigError, DvptError, StoreNotFound
+from adapters.command.streams import complain
+from adapters.errors import ConfigError, DvptError
 from adapters.store.files import Location
+from service.faults import faults_in_one_line
 from service.logs import configure_logging, log_event
 from service.settings import Settings, settings_from
 from service.shutdown import exit_now
@@ -37,7 +37,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = settings_from(flags, flags.pop("config", None))
     except (ValidationError, OSError, ValueError) as error:
-        return complain(PROGRAM, _one_line(error), BAD_SETTINGS)
+        return complain(PROGRAM, faults_in_one_line(error), BAD_SETTINGS)
     configure_logging()
     log_event(logger, logging.INFO, "settings", **settings.model_dump())
     _report_variables()
@@ -80,22 +80,11 @@ def _add_flag(parser: argparse.ArgumentParser, name: str, field: FieldInfo) -> N
 
 def _serve(settings: Settings) -> int:
     # torch and the web framework take seconds to import: not before the settings are known to be good.
-    from adapters.store.store import Store  # noqa: PLC0415
-    from adapters.vit.backbone import load_backbone  # noqa: PLC0415
     from service.app import create_service  # noqa: PLC0415
+    from service.served_store import open_served_store  # noqa: PLC0415
     from service.server import serve  # noqa: PLC0415
 
-    try:
-        store = Store.open(settings.store)
-    except StoreNotFound as error:
-        if settings.backbone is None:
-            raise StoreNotFound(
-                f"{error}. Train into it first (dvpt-train --store {settings.store} --task digits), "
-                f"or make an empty one with --backbone NAME [--weights FILE]"
-            ) from error
-        backbone = load_backbone(settings.backbone, weights=settings.weights)
-        store = Store.create(settings.store, backbone.config)
-    return serve(create_service(settings, store), settings)
+    return serve(create_service(settings, open_served_store(settings)), settings)
 
 
 def _report_variables() -> None:
@@ -104,17 +93,3 @@ def _report_variables() -> None:
     if names := discovered(os.environ):
         why = "an orchestrator set them to tell of a service of that name"
         log_event(logger, logging.INFO, "variables_ignored", names=", ".join(names), reason=why)
-
-
-def _one_line(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return f"cannot read the configuration: {reason(error)}"
-    return "; ".join(_one_fault(fault) for fault in error.errors(include_url=False))
-
-
-def _one_fault(fault: Any) -> str:
-    name = ".".join(map(str, fault["loc"])) or "settings"
-    text = {"missing": "is needed", "extra_forbidden": "is no setting"}.get(fault["type"], fault["msg"])
-    text = text.removeprefix("Value error, ")
-    shown = "" if fault["type"] in ("missing", "value_error") else f" (given: {fault['input']!r})"
-    return f"{name}: {text[:1].lower()}{text[1:]}{shown}"

@@ -1,0 +1,69 @@
+"""One replica: the whole service of one process, its lifecycle told to Ray Serve."""
+
+import asyncio
+from typing import Any
+
+import ray
+from starlette.types import ASGIApp
+
+from adapters.threads import wait_briefly
+from service.errors import DeviceLost
+from service.lifecycle import Phase
+from service.logs import configure_logging
+from service.ray.autoscaling import QUEUED_PICTURES
+from service.ray.cancellation import DisconnectOnCancel
+from service.settings import Settings, settings_from
+from service.shutdown import exit_after
+
+EXIT_GRACE_S = 2.0
+"""For answers to those whose requests the lost device had, before the process ends."""
+
+
+class Replica:
+    """What `dvpt-serve` runs in a process, without a listener of its own: Ray's proxy is one.
+
+    `flags` are settings by name, as `dvpt-serve` takes them; variables are those of its process.
+    """
+
+    def __init__(self, flags: dict[str, Any]) -> None:
+        wait_briefly()
+        configure_logging()
+        # torch reads what wait_briefly sets when it is imported.
+        from service.app import create_service  # noqa: PLC0415
+        from service.served_store import open_served_store  # noqa: PLC0415
+
+        settings = settings_from({**assigned_cores(flags), **flags})
+        self._service = create_service(settings, open_served_store(settings))
+        self._settled, self._was_ready = asyncio.Event(), False
+        self._service.lifecycle.on_change.append(self._phase_changed)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """The application, whose lifespan Ray runs."""
+        return DisconnectOnCancel(self._service.app)
+
+    async def check_health(self) -> None:
+        """Return once the service is ready, and as long as it is; raises DeviceLost when it gave up.
+
+        Ray routes to a replica from its first health check on, and replaces one that fails.
+        """
+        await self._settled.wait()
+        lifecycle = self._service.lifecycle
+        if lifecycle.phase is Phase.FAILED:
+            raise DeviceLost(lifecycle.reason)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What the autoscaling policy goes by."""
+        return {QUEUED_PICTURES: float(self._service.admitted_pictures())}
+
+    def _phase_changed(self, phase: Phase) -> None:
+        self._settled.set()
+        if phase is Phase.FAILED and self._was_ready:  # Ray would take three failed checks to replace it
+            exit_after(EXIT_GRACE_S, lambda: self._service.lifecycle.exit_code)
+        self._was_ready |= phase is Phase.READY
+
+
+def assigned_cores(flags: dict[str, Any]) -> dict[str, int]:
+    """Threads by the cores that Ray set aside for this replica, where no setting gives their number."""
+    given = Settings(**flags).model_fields_set
+    cores = max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
+    return {name: cores for name in ("torch_threads", "decode_threads") if name not in given}
