@@ -14,6 +14,7 @@ import httpx
 START_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 60.0
 COMMAND = (sys.executable, "-m", "service.cli")
+RAY_COMMAND = (sys.executable, "-m", "tests.support.ray_serve")
 LISTENING = re.compile(r" listening host=\S+ port=(\d+)")
 SAMPLE = re.compile(r"^(\w+)(\{.*\})? (\S+)$", re.MULTILINE)
 
