@@ -23,6 +23,7 @@ from service.http.application import Application
 from service.http.classifier import Classifier
 from service.http.decoding.decoder import Decoder
 from service.http.decoding.fair_threads import FairThreads
+from service.http.describe import answering
 from service.http.edge.connections import Connections
 from service.http.edge.limits import EdgeLimits
 from service.http.guard import Guard, allow_all
@@ -40,6 +41,8 @@ from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle, Phase
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
+from service.peers.peers import Peers
+from service.peers.question import Serving
 from service.residents.registry import Registry
 from service.residents.residency import Residency
 from service.residents.storage_threads import StorageThreads
@@ -50,6 +53,7 @@ from service.startup import Startup
 CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
 LOADER_THREADS = 8
+ALONE = Peers()
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
 
@@ -94,8 +98,9 @@ def create_service(
     new_engine: NewEngine = make_engine,
     *,
     guard: Guard = allow_all,
+    peers: Peers = ALONE,
 ) -> Service:
-    """Wire the service of one store.
+    """Wire the service of one store; `peers` are the other processes of the same address.
 
     Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route.
     """
@@ -131,7 +136,8 @@ def create_service(
         background = asyncio.create_task(startup.run())
         lag = asyncio.create_task(watch_lag(metrics.loop_lag_seconds))
         try:
-            yield
+            async with peers.answering(partial(_answering, registry)):
+                yield
         finally:
             batcher.close()
             lag.cancel()
@@ -158,7 +164,7 @@ def create_service(
     requests = RequestMetrics(metrics, registry)
     bodies = _body_reader(settings, decode_threads, metrics)
     add_classify_route(app, guard, classifier, requests, bodies)
-    add_task_routes(app, guard, registry)
+    add_task_routes(app, guard, registry, peers)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app)
@@ -167,6 +173,11 @@ def create_service(
     connections = Connections(edge_limits(settings))
     metrics.connections.set_function(lambda: len(connections))
     return Service(app, lifecycle, connections, lambda: batcher.admitted)
+
+
+def _answering(registry: Registry, task: str) -> Serving:
+    state = registry.states.get(task)
+    return answering(state) if state else {}
 
 
 def request_limits(settings: Settings) -> RequestLimits:

@@ -1,7 +1,9 @@
 """What `GET /v1/tasks` tells of the registry."""
 
 from adapters.config import STABLE
-from service.http.wire import TaskDetail, TaskSummary
+from service.http.wire import Replicas, TaskDetail, TaskSummary
+from service.peers.peers import Readiness
+from service.peers.question import Serving
 from service.residents.task_state import TaskState
 
 
@@ -18,7 +20,7 @@ def summarize(state: TaskState) -> TaskSummary:
     }
 
 
-def detail(state: TaskState) -> TaskDetail:
+def detail(state: TaskState, replicas: Readiness) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures."""
     record, stable = state.record, state.serving.get(STABLE)
     return {
@@ -37,7 +39,22 @@ def detail(state: TaskState) -> TaskDetail:
         "method": stable.config.method if stable else None,
         "layout": str(stable.layout) if stable else None,
         "classes": list(stable.config.classes) if stable else [],
+        "replicas": _replicas(replicas),
     }
+
+
+def answering(state: TaskState) -> Serving:
+    """By label, the version with which this process answers, be it that the first request loads it."""
+    would = {label: n for label, n in state.record.labels.items() if n not in state.refusals}
+    return would | {label: resident.version for label, resident in state.serving.items()}
+
+
+def _replicas(replicas: Readiness) -> Replicas:
+    serving = {
+        label: {str(version): count for version, count in counts.items()}
+        for label, counts in replicas.serving.items()
+    }
+    return {"all": replicas.all, "ready": replicas.ready, "serving": serving}
 
 
 def _place(state: TaskState, version: int) -> str:

@@ -80,6 +80,18 @@ class VersionDetail(TypedDict):
     place: str
 
 
+class Replicas(TypedDict):
+    """On how many of the processes that serve this address the task is ready.
+
+    A process is `ready` that answers for every label with the version it names; `serving` has for each label
+    how many processes answer with which version. `all` counts those that are just being started as well.
+    """
+
+    all: int
+    ready: int
+    serving: dict[str, dict[str, int]]
+
+
 class TaskDetail(TypedDict):
     """One task with what answers for it."""
 
@@ -92,6 +104,7 @@ class TaskDetail(TypedDict):
     method: str | None
     layout: str | None
     classes: list[str]
+    replicas: Replicas
 
 
 class Health(TypedDict):

@@ -149,6 +149,7 @@ def test_tasks_are_listed_and_described(client: httpx.Client, artifacts: dict[st
     assert shown["serving"] == {"stable": {"version": 1, "digest": config.tensors_sha256}}
     assert shown["classes"] == list(config.classes)
     assert shown["versions"] == [{"version": 1, "place": "slot"}]
+    assert shown["replicas"] == {"all": 1, "ready": 1, "serving": {"stable": {"1": 1}}}
 
 
 def test_health_readiness_and_documentation(client: httpx.Client) -> None:
