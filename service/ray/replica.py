@@ -1,6 +1,7 @@
 """One replica: the whole service of one process, its lifecycle told to Ray Serve."""
 
 import asyncio
+import logging
 from typing import Any
 
 import ray
@@ -9,12 +10,16 @@ from starlette.types import ASGIApp
 from adapters.threads import wait_briefly
 from service.errors import DeviceLost
 from service.lifecycle import Phase
-from service.logs import configure_logging
+from service.logs import configure_logging, log_event
+from service.peers.addresses import Address
+from service.peers.peers import Peers
 from service.ray.autoscaling import QUEUED_PICTURES
 from service.ray.cancellation import DisconnectOnCancel
+from service.ray.replica_addresses import ReplicaAddresses
 from service.settings import Settings, settings_from
 from service.shutdown import exit_after
 
+logger = logging.getLogger("service")
 EXIT_GRACE_S = 2.0
 """For answers to those whose requests the lost device had, before the process ends."""
 
@@ -31,9 +36,14 @@ class Replica:
         # torch reads what wait_briefly sets when it is imported.
         from service.app import create_service  # noqa: PLC0415
         from service.served_store import open_served_store  # noqa: PLC0415
+        from service.server import listen  # noqa: PLC0415
 
         settings = settings_from({**assigned_cores(flags), **flags})
-        self._service = create_service(settings, open_served_store(settings))
+        log_event(logger, logging.INFO, "settings", **settings.model_dump())
+        listener = listen(ray.util.get_node_ip_address(), 0)
+        self._address = Address(host=listener.getsockname()[0], port=listener.getsockname()[1])
+        peers = Peers(ReplicaAddresses(self._address), listener)
+        self._service = create_service(settings, open_served_store(settings), peers=peers)
         self._settled, self._was_ready = asyncio.Event(), False
         self._service.lifecycle.on_change.append(self._phase_changed)
 
@@ -50,6 +60,10 @@ class Replica:
         lifecycle = self._service.lifecycle
         if lifecycle.phase is Phase.FAILED:
             raise DeviceLost(lifecycle.reason)
+
+    async def peer_address(self) -> Address:
+        """Where the other replicas ask this one."""
+        return self._address
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What the autoscaling policy goes by."""

@@ -75,6 +75,11 @@ def classify(client: httpx.Client, task: str, picture: bytes, query: str = "") -
     return client.post(f"/v1/tasks/{task}/classify{query}", content=picture)
 
 
+def told(client: httpx.Client) -> dict[str, Any]:
+    """What one replica says of how far all are with task a."""
+    return dict(client.get("/v1/tasks/a").raise_for_status().json()["replicas"])
+
+
 def probabilities(answer: dict[str, Any]) -> np.ndarray[Any, Any]:
     classes = answer["predictions"][0]["classes"]
     return np.array([each["probability"] for each in sorted(classes, key=lambda each: each["index"])])
@@ -141,13 +146,13 @@ def test_both_replicas_answer_all_tasks_as_offline(
 
 
 def test_a_publish_under_load_reaches_both_and_fails_nobody(
-    server: Server, module_store: Store, make_artifact: MakeArtifact, picture: bytes
+    server: Server, client: httpx.Client, module_store: Store, make_artifact: MakeArtifact, picture: bytes
 ) -> None:
+    assert told(client) == {"all": 2, "ready": 2, "serving": {"stable": {"1": 2}}}
     with Load(server, picture) as load:
         load.wait_for_more(20)
         version = module_store.publish("a", make_artifact(77))
-        for replica in replicas(server):
-            server.wait_logged(rf"pid={replica}\).* serving task=a label=stable version={version} ")
+        wait_until(lambda: told(client)["serving"] == {"stable": {str(version): 2}}, "both to have it")
         after = len(load.answers) + CLIENTS  # whose requests may have begun before
         load.wait_for_more(CLIENTS + 60)
 

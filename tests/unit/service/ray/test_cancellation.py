@@ -6,6 +6,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.ray.cancellation import DisconnectOnCancel
 
+pytestmark = pytest.mark.anyio
 BODY: Message = {"type": "http.request", "body": b"picture", "more_body": False}
 
 

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.http.edge.ray_proxy import ProxyProblems, middlewares
 from service.http.problem_json import http_problem
 
+pytestmark = pytest.mark.anyio
+
 
 def answering(response: ASGIApp | None, ids: Sequence[str] = ()) -> ASGIApp:
     """A proxy that sends a response, or returns without one; the ids it was given are added to `ids`."""
