@@ -31,11 +31,11 @@ def build(flags: dict[str, Any]) -> serve.Application:
     return deployment(settings).bind(flags)
 
 
-def deployment(settings: Settings) -> serve.Deployment:
+def deployment(settings: Settings, replica: type[Replica] = Replica) -> serve.Deployment:
     """The deployment `service`, with one replica until the config file says otherwise."""
     requests = settings.max_connections or DEFAULT_CONNECTIONS
     return serve.deployment(
-        serve.ingress()(Replica),
+        serve.ingress()(replica),
         name="service",
         # The service itself refuses what is too much, by pictures and bytes; Ray would queue it without end.
         max_ongoing_requests=requests,
@@ -44,4 +44,5 @@ def deployment(settings: Settings) -> serve.Deployment:
         graceful_shutdown_timeout_s=settings.drain_timeout_s + EXIT_GRACE_S,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_period_s=2,
+        logging_config={"enable_access_log": False},  # the service has a log of its own
     )

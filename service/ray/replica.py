@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from starlette.types import ASGIApp
@@ -19,6 +19,9 @@ from service.ray.replica_addresses import ReplicaAddresses
 from service.settings import Settings, settings_from
 from service.shutdown import exit_after
 
+if TYPE_CHECKING:
+    from service.app import Service
+
 logger = logging.getLogger("service")
 EXIT_GRACE_S = 2.0
 """For answers to those whose requests the lost device had, before the process ends."""
@@ -33,19 +36,23 @@ class Replica:
     def __init__(self, flags: dict[str, Any]) -> None:
         wait_briefly()
         configure_logging()
-        # torch reads what wait_briefly sets when it is imported.
-        from service.app import create_service  # noqa: PLC0415
-        from service.served_store import open_served_store  # noqa: PLC0415
-        from service.server import listen  # noqa: PLC0415
+        from service.server import listen  # noqa: PLC0415 - torch reads what wait_briefly sets
 
         settings = settings_from({**assigned_cores(flags), **flags})
         log_event(logger, logging.INFO, "settings", **settings.model_dump())
         listener = listen(ray.util.get_node_ip_address(), 0)
         self._address = Address(host=listener.getsockname()[0], port=listener.getsockname()[1])
         peers = Peers(ReplicaAddresses(self._address), listener)
-        self._service = create_service(settings, open_served_store(settings), peers=peers)
+        self._service = self.create(settings, peers)
         self._settled, self._was_ready = asyncio.Event(), False
         self._service.lifecycle.on_change.append(self._phase_changed)
+
+    def create(self, settings: Settings, peers: Peers) -> "Service":
+        """The service that this replica is."""
+        from service.app import create_service  # noqa: PLC0415
+        from service.served_store import open_served_store  # noqa: PLC0415
+
+        return create_service(settings, open_served_store(settings), peers=peers)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """The application, whose lifespan Ray runs."""
