@@ -67,6 +67,7 @@ class Service:
     app: FastAPI
     lifecycle: Lifecycle
     connections: Connections = field(default_factory=lambda: Connections(EdgeLimits()))
+    metrics: Metrics = field(default_factory=Metrics)
     admitted_pictures: Callable[[], int] = lambda: 0
 
 
@@ -172,7 +173,7 @@ def create_service(
         check_root_path(settings.root_path, app.routes)
     connections = Connections(edge_limits(settings))
     metrics.connections.set_function(lambda: len(connections))
-    return Service(app, lifecycle, connections, lambda: batcher.admitted)
+    return Service(app, lifecycle, connections, metrics, lambda: batcher.admitted)
 
 
 def _answering(registry: Registry, task: str) -> Serving:

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import ray
+from prometheus_client import generate_latest
+from ray import serve
 from starlette.types import ASGIApp
 
 from adapters.threads import wait_briefly
@@ -15,7 +18,8 @@ from service.peers.addresses import Address
 from service.peers.peers import Peers
 from service.ray.autoscaling import QUEUED_PICTURES
 from service.ray.cancellation import DisconnectOnCancel
-from service.ray.replica_addresses import ReplicaAddresses
+from service.ray.metrics_page import MetricsOfAll
+from service.ray.siblings import SiblingAddresses, Siblings
 from service.settings import Settings, settings_from
 from service.shutdown import exit_after
 
@@ -42,7 +46,8 @@ class Replica:
         log_event(logger, logging.INFO, "settings", **settings.model_dump())
         listener = listen(ray.util.get_node_ip_address(), 0)
         self._address = Address(host=listener.getsockname()[0], port=listener.getsockname()[1])
-        peers = Peers(ReplicaAddresses(self._address), listener)
+        self._siblings = Siblings()
+        peers = Peers(SiblingAddresses(self._siblings, self._address), listener)
         self._service = self.create(settings, peers)
         self._settled, self._was_ready = asyncio.Event(), False
         self._service.lifecycle.on_change.append(self._phase_changed)
@@ -56,7 +61,7 @@ class Replica:
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         """The application, whose lifespan Ray runs."""
-        return DisconnectOnCancel(self._service.app)
+        return DisconnectOnCancel(MetricsOfAll(self._service.app, self._metrics_pages))
 
     async def check_health(self) -> None:
         """Return once the service is ready, and as long as it is; raises DeviceLost when it gave up.
@@ -72,9 +77,17 @@ class Replica:
         """Where the other replicas ask this one."""
         return self._address
 
+    async def metrics_page(self) -> tuple[str, str]:
+        """The replica's id and its metrics."""
+        page = await asyncio.to_thread(generate_latest, self._service.metrics.registry)
+        return serve.get_replica_context().replica_id.unique_id, page.decode()
+
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """What the autoscaling policy goes by."""
         return {QUEUED_PICTURES: float(self._service.admitted_pictures())}
+
+    async def _metrics_pages(self) -> Mapping[str, str]:
+        return await self._siblings.metrics_pages() or dict([await self.metrics_page()])
 
     def _phase_changed(self, phase: Phase) -> None:
         self._settled.set()

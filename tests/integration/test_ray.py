@@ -35,6 +35,7 @@ pytestmark = [
 TASKS = ("a", "b", "c")
 CLIENTS = 6
 READY = re.compile(r"ServeReplica:dvpt:service pid=(\d+).* service\.lifecycle ready ")
+ASKED = re.compile(r'dvpt_requests_total{code="ok",replica="(\w+)",task="(\w)"} (\S+)')
 RETRY = {"replica_lost", "not_ready"}
 
 
@@ -131,7 +132,7 @@ def client(server: Server) -> Iterator[httpx.Client]:
 
 
 def test_both_replicas_answer_all_tasks_as_offline(
-    server: Server, reference: dict[str, np.ndarray[Any, Any]], picture: bytes
+    server: Server, client: httpx.Client, reference: dict[str, np.ndarray[Any, Any]], picture: bytes
 ) -> None:
     with Load(server, picture) as load:
         load.wait_for_more(120)
@@ -140,9 +141,10 @@ def test_both_replicas_answer_all_tasks_as_offline(
     for answer in load.answers:
         body = answer.json()
         np.testing.assert_allclose(probabilities(body), reference[body["task"]], atol=1e-4)
-    for replica in replicas(server):
-        asked = [line for line in server.log if f"pid={replica})" in line and " request " in line]
-        assert {task for task in TASKS if any(f" task={task} " in line for line in asked)} == set(TASKS)
+    counts = ASKED.findall(client.get("/metrics").text)
+    assert {task for _, task, _ in counts} == set(TASKS)
+    assert len({replica for replica, _, _ in counts}) == 2
+    assert sum(float(count) for _, _, count in counts) == len(load.answers)
 
 
 def test_a_publish_under_load_reaches_both_and_fails_nobody(
