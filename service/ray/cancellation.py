@@ -38,7 +38,8 @@ def _until(gone: asyncio.Event, receive: Receive) -> Receive:
         message, left = asyncio.ensure_future(receive()), asyncio.ensure_future(gone.wait())
         try:
             await asyncio.wait([message, left], return_when=asyncio.FIRST_COMPLETED)
-            return message.result() if message.done() else DISCONNECT
+            heard = message.done() and message.exception() is None  # not if Ray cancelled that, too
+            return message.result() if heard else DISCONNECT
         finally:
             message.cancel()
             left.cancel()

@@ -56,6 +56,20 @@ async def test_a_cancelled_request_hears_that_the_client_left_and_ends_itself() 
     assert seen == ["http.request", "http.disconnect", "ended"]
 
 
+async def test_whom_nothing_can_be_received_from_has_left() -> None:
+    seen: list[str] = []
+
+    async def broken() -> Message:
+        raise RuntimeError("the task was cancelled")
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        seen.append((await receive())["type"])
+
+    await DisconnectOnCancel(app)({"type": "http"}, broken, send)
+
+    assert seen == ["http.disconnect"]
+
+
 async def test_a_lifespan_is_left_alone() -> None:
     async def app(scope: Scope, receive: Receive, _send: Send) -> None:
         assert scope["type"] == "lifespan"

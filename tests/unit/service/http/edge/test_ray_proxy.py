@@ -91,4 +91,4 @@ async def test_other_protocols_pass() -> None:
 
 
 def test_ray_gets_its_middleware() -> None:
-    assert [each.cls for each in middlewares()] == [ProxyProblems]
+    assert [str(each) for each in middlewares()] == ["Middleware(ProxyProblems)"]
