@@ -12,6 +12,8 @@ import signal
 import sys
 import tempfile
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from service.peers.peers import Peers
@@ -91,7 +93,16 @@ def _serve(options: argparse.Namespace, folder: str) -> int:
     ended.wait()
     serve.shutdown()
     ray.shutdown()
+    _end_haproxy(folder)
     return 0
+
+
+def _end_haproxy(folder: str) -> None:
+    """It outlives Ray where that is ended before it has noticed, and holds its ports."""
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if f"-f\0{folder}".encode() in command.read_bytes():
+                os.kill(int(command.parent.name), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,17 @@
 """Which integration tests say nothing about a Ray Serve deployment, and why."""
 
-OTHER_FILES = "tests no service, or starts its own"
-EXCEPTIONS: dict[str, str] = {}
+CONNECTIONS = "Ray's proxy holds the connections, with limits and deadlines of its own"
+PROCESS = "about the process: its log, its signals, its exit"
+EXCEPTIONS = {
+    "test_service_connections.py": CONNECTIONS,
+    "test_service_process.py": PROCESS,
+    "test_service_shutdown.py": PROCESS,
+    "test_workers.py": "about dvpt-serve --workers",
+    "test_bytes_that_are_no_http_get_a_problem": "the proxy's HTTP server answers as text what it cannot read",
+    "test_paths_and_methods[BREW": "the proxy's HTTP server knows no other methods",
+    "test_a_client_that_leaves_is_not_answered": "what has not reached a replica ends in the proxy, uncounted",
+    "test_a_drain_that_takes_too_long": "Ray gives a drain 5 s more, and ends it with the replica",
+}
 
 
 def why_not_with_ray(node: str) -> str | None:
