@@ -38,7 +38,7 @@ from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
-from service.lifecycle import Lifecycle, Phase
+from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
 from service.peers.peers import Peers
@@ -49,6 +49,8 @@ from service.residents.storage_threads import StorageThreads
 from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
+from service.workers.membership import Membership
+from service.workers.metric_files import WorkerMetrics
 
 CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
@@ -100,14 +102,18 @@ def create_service(
     *,
     guard: Guard = allow_all,
     peers: Peers = ALONE,
+    membership: Membership | None = None,
 ) -> Service:
-    """Wire the service of one store; `peers` are the other processes of the same address.
+    """Wire the service of one store.
+
+    `peers` are the other processes of the same address, and `membership` what the supervisor of a worker
+    hears of it.
 
     Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route.
     """
     silence_pillow()
-    metrics, lifecycle, threads = Metrics(settings.metric_tasks), Lifecycle(), Threads()
-    lifecycle.on_change.append(lambda phase: metrics.ready.set(phase is Phase.READY))
+    metrics, lifecycle, threads = _metrics(settings, membership), Lifecycle(), Threads()
+    lifecycle.on_change.append(metrics.phase_changed)
     choice = choose_engine(settings)
     engine, bank = _engine(choice, settings, store, metrics, new_engine)
     batcher = _batcher(choice, settings, engine, threads, metrics, lifecycle)
@@ -135,13 +141,18 @@ def create_service(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
-        lag = asyncio.create_task(watch_lag(metrics.loop_lag_seconds))
+        watching = [asyncio.create_task(watch_lag(metrics.loop_lag_seconds))]
+        if membership:
+            watching += [asyncio.create_task(run) for run in (membership.run(lifecycle), metrics.sample())]
         try:
             async with peers.answering(partial(_answering, registry)):
+                if membership and membership.replaces:
+                    await lifecycle.started()
                 yield
         finally:
             batcher.close()
-            lag.cancel()
+            for task in watching:
+                task.cancel()
             background.cancel()
             with suppress(asyncio.CancelledError):
                 await background
@@ -174,6 +185,17 @@ def create_service(
     connections = Connections(edge_limits(settings))
     metrics.connections.set_function(lambda: len(connections))
     return Service(app, lifecycle, connections, metrics, lambda: batcher.admitted)
+
+
+def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
+    if membership is None:
+        metrics = Metrics(settings.metric_tasks)
+    else:
+        folder = membership.folder.metrics
+        metrics = Metrics(settings.metric_tasks, WorkerMetrics(folder, lambda: membership.processes))
+        metrics.worker_restarts.inc(membership.replaces)
+    metrics.workers.set(settings.workers)
+    return metrics
 
 
 def _answering(registry: Registry, task: str) -> Serving:

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from adapters.command.streams import complain
 from adapters.errors import ConfigError, DvptError
 from adapters.store.files import Location
+from service.errors import WorkersFailed
 from service.faults import faults_in_one_line
 from service.logs import configure_logging, log_event
 from service.settings import Settings, settings_from
@@ -42,9 +43,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     log_event(logger, logging.INFO, "settings", **settings.model_dump())
     _report_variables()
     try:
-        exit_now(_serve(settings))
+        exit_now(_serve(settings) if settings.workers == 1 else _supervise(settings))
     except ConfigError as error:
         return complain(PROGRAM, error, BAD_SETTINGS)
+    except WorkersFailed as error:
+        return complain(PROGRAM, error, error.code)
     except (DvptError, OSError) as error:
         return complain(PROGRAM, error, BAD_STORE)
 
@@ -85,6 +88,12 @@ def _serve(settings: Settings) -> int:
     from service.server import serve  # noqa: PLC0415
 
     return serve(create_service(settings, open_served_store(settings)), settings)
+
+
+def _supervise(settings: Settings) -> int:
+    from service.workers.supervise import supervise  # noqa: PLC0415
+
+    return supervise(settings)
 
 
 def _report_variables() -> None:

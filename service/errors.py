@@ -25,6 +25,7 @@ ServiceError
 ├── ReplicaLost            the replica of a deployment that had the request ended
 ├── TooManyConnections     there is no place for another connection
 ├── CannotListen           the address is taken or is not this machine's
+├── WorkersFailed          the processes that should serve cannot
 └── InferenceFailed        the forward pass gave no usable answer
     ├── OutputNotFinite       NaN or infinity in one row
     ├── OutOfDeviceMemory
@@ -145,6 +146,14 @@ class TooManyConnections(ServiceError):
 
 class CannotListen(ServiceError):
     """The address is taken, not this machine's, or not permitted."""
+
+
+class WorkersFailed(ServiceError):
+    """The processes that should serve cannot; `code` is the exit code that says so."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class InferenceFailed(ServiceError):

@@ -1,5 +1,6 @@
 """Whether the service answers: starting → ready → lame duck → draining, or failed."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from enum import StrEnum
@@ -27,11 +28,31 @@ class Lifecycle:
         self.phase = Phase.STARTING
         self.reason = "the backbone and the adapters are being loaded"
         self.on_change: list[Callable[[Phase], None]] = []
+        self._settled = asyncio.Event()
+        self._others = ""
+        self._others_start = False
 
     @property
     def exit_code(self) -> int:
         """What the process is to end with."""
         return 1 if self.phase is Phase.FAILED else 0
+
+    @property
+    def told(self) -> str:
+        """The reason for the phase, and what is known of the other processes of the same address."""
+        return f"{self.reason}; {self._others}" if self._others else self.reason
+
+    def wait_for_others(self, told: str) -> None:
+        """Processes that serve the same address are not ready yet: requests are answered, not yet wanted."""
+        self._others, self._others_start = told, True
+
+    def others_are_ready(self, told: str) -> None:
+        """All were ready, and enough of them are."""
+        self._others, self._others_start = told, False
+
+    async def started(self) -> None:
+        """Return once the service is ready, or will not be."""
+        await self._settled.wait()
 
     def become_ready(self) -> None:
         """Backbone and adapters are in."""
@@ -55,11 +76,13 @@ class Lifecycle:
 
     def require_admitting(self) -> None:
         """Raise Starting, Draining or DeviceLost unless requests are admitted."""
-        if self.phase is not Phase.LAME_DUCK:
+        if self.phase not in (Phase.READY, Phase.LAME_DUCK):
             self.require_ready()
 
     def require_ready(self) -> None:
         """Raise Starting, Draining or DeviceLost unless requests are wanted."""
+        if self.phase is Phase.READY and self._others_start:
+            raise Starting(self._others)
         if self.phase is Phase.READY:
             return
         if self.phase is Phase.STARTING:
@@ -68,6 +91,7 @@ class Lifecycle:
 
     def _become(self, phase: Phase, reason: str) -> None:
         self.phase, self.reason = phase, reason
+        self._settled.set()
         level = logging.ERROR if phase is Phase.FAILED else logging.INFO
         log_event(logger, level, phase, reason=reason)
         for tell in self.on_change:

@@ -10,7 +10,14 @@ PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 class LineFormatter(logging.Formatter):
-    """Writes a record on one line; whatever could break a line or a field is quoted as JSON."""
+    """Writes a record on one line; whatever could break a line or a field is quoted as JSON.
+
+    Every line of a process that is one of several ends in its number, `worker`.
+    """
+
+    def __init__(self, worker: int | None = None) -> None:
+        super().__init__()
+        self._worker = worker
 
     def format(self, record: logging.LogRecord) -> str:
         """One line of text."""
@@ -22,6 +29,8 @@ class LineFormatter(logging.Formatter):
         parts += [f"{key}={_quoted(value)}" for key, value in (fields or {}).items()]
         if record.exc_info:
             parts.append(f"traceback={json.dumps(self.formatException(record.exc_info))}")
+        if self._worker is not None:
+            parts.append(f"worker={self._worker}")
         return " ".join(parts)
 
 
@@ -31,10 +40,10 @@ def log_event(logger: logging.Logger, level: int, event: str, **fields: Any) -> 
         logger.log(level, event, extra={"fields": fields})
 
 
-def configure_logging(level: int = logging.INFO) -> None:
+def configure_logging(level: int = logging.INFO, worker: int | None = None) -> None:
     """Send every logger's lines to stderr in this format."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(LineFormatter(worker))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)  # an export is hundreds of lines to it
 

@@ -1,12 +1,19 @@
 """Every Prometheus name of the service, in one place. Seconds and bytes, as Prometheus wants them."""
 
+import asyncio
 import platform
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 import torch
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
 
+from service.lifecycle import Phase
+from service.workers.metric_files import WorkerMetrics, sampled_gauges
+
+GaugeMode = Literal["livesum", "livemin", "livemax"]
+SAMPLE_S = 1.0
 UNKNOWN_TASK = "unknown"
 OTHER_TASKS = "other"
 ENGINE_LABELS = ("engine", "device", "precision")
@@ -18,11 +25,16 @@ PICTURES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Metrics:
     """The service's metrics on a registry of their own, so that two services in a process stay apart.
 
-    The first `most_tasks` that are asked have series of their own; the other tasks share one.
+    The first `most_tasks` that are asked have series of their own; the other tasks share one. `page` is what
+    `/metrics` shows: this process, or all `workers`, which then count in files that they share.
     """
 
-    def __init__(self, most_tasks: int = 50) -> None:
+    def __init__(self, most_tasks: int = 50, workers: WorkerMetrics | None = None) -> None:
         self.registry = CollectorRegistry()
+        self.page = workers.page() if workers else self.registry
+        self._samples: list[Callable[[], None]] = []
+        self._gauges = sampled_gauges(self._samples) if workers else Gauge
+        self._shared = workers is not None
         self._most_tasks = most_tasks
         self._labelled: set[str] = set()
         # Labels by task only where the tasks are known ones: a client must not be able to add series.
@@ -48,30 +60,44 @@ class Metrics:
         )
         self.decodes_waiting = self._gauge("decodes_waiting", "Pictures and large bodies waiting for that")
         self.connections = self._gauge("connections", "Open connections")
-        self.ready = self._gauge("ready", "1 while the service answers requests")
-        self.tasks = self._gauge("tasks", "Tasks that the service answers")
-        self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout")
+        self.ready = self._gauge("ready", "1 while the service answers requests", mode="livemin")
+        self.workers = self._gauge("workers", "Processes that should serve the address", mode="livemax")
+        self.workers_ready = self._gauge("workers_ready", "Processes that answer requests")
+        self.worker_restarts = self._counter("worker_restarts", "Processes started in place of another")
+        self.tasks = self._gauge("tasks", "Tasks that the service answers", mode="livemax")
+        self.slots_used = self._gauge("slots_used", "Adapters on the device", "layout", mode="livemax")
         self.host_adapters = self._gauge("host_adapters", "Adapters waiting in host memory for a slot")
         self.bank_bytes = self._gauge("bank_bytes", "Memory of the bank's tensors on the device")
         self.loads = self._counter("adapter_loads", "Adapters read from the store", "outcome")
         self.load_seconds = self._histogram("adapter_load_seconds", "Store to slot, one adapter")
         self.evictions = self._counter("adapter_evictions", "Adapters that left the device for host memory")
         self.returns = self._counter("adapter_returns", "Adapters that came back from host memory")
-        self.refused_adapters = self._gauge("refused_adapters", "Versions in the store that were refused")
+        self.refused_adapters = self._gauge(
+            "refused_adapters", "Versions in the store that were refused", mode="livemax"
+        )
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
         self.last_look = self._gauge(
-            "store_last_look_timestamp_seconds", "When the store was last seen whole"
+            "store_last_look_timestamp_seconds", "When the store was last seen whole", mode="livemin"
         )
         self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
         self.slow_store_reads = self._gauge("slow_store_reads", "Reads of the store that hang or take long")
         self.engine_info = self._gauge(
-            "engine_info", "Always 1; what runs the forward pass stands in the labels", *ENGINE_LABELS
+            "engine_info",
+            "Always 1; what runs the forward pass stands in the labels",
+            *ENGINE_LABELS,
+            mode="livemax",
         )
         self._build_info()
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        if workers is None:
+            ProcessCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+
+    def phase_changed(self, phase: Phase) -> None:
+        """Tell whether requests are wanted."""
+        self.ready.set(phase is Phase.READY)
+        self.workers_ready.set(phase is Phase.READY)
 
     def task_label(self, task: str, known: Collection[str]) -> str:
         """The task as a label value; unknown ones share a value, and so do known ones beyond the bound."""
@@ -85,17 +111,30 @@ class Metrics:
         return task
 
     def forget_task(self, task: str) -> None:
-        """Drop the series of a task that the store no longer has, which leaves room for another's."""
+        """Drop the series of a task that the store no longer has, which leaves room for another's.
+
+        From the files of several workers nothing can be dropped: there its series and its room are kept.
+        """
+        if self._shared:
+            return
         self._labelled.discard(task)
         self.request_seconds.remove_by_labels({"task": task})
         self.requests.remove_by_labels({"task": task})
         self.pictures.remove_by_labels({"task": task})
 
+    async def sample(self, interval_s: float = SAMPLE_S) -> None:
+        """Write down again and again what functions tell the gauges, for whichever worker shows the page."""
+        while True:
+            for take in self._samples:
+                take()
+            await asyncio.sleep(interval_s)
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"dvpt_{name}", text, labels, registry=self.registry)
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"dvpt_{name}", text, labels, registry=self.registry)
+    def _gauge(self, name: str, text: str, *labels: str, mode: GaugeMode = "livesum") -> Gauge:
+        """`mode` is what of all workers' values the page shows."""
+        return self._gauges(f"dvpt_{name}", text, labels, registry=self.registry, multiprocess_mode=mode)
 
     def _histogram(
         self, name: str, text: str, buckets: tuple[float, ...] = SECONDS, *labels: str
@@ -103,7 +142,9 @@ class Metrics:
         return Histogram(f"dvpt_{name}", text, labels, buckets=buckets, registry=self.registry)
 
     def _build_info(self) -> None:
-        info = self._gauge("build_info", "Always 1; the versions stand in the labels", *_VERSIONS)
+        info = self._gauge(
+            "build_info", "Always 1; the versions stand in the labels", *_VERSIONS, mode="livemax"
+        )
         info.labels(**_VERSIONS).set(1)
 
 

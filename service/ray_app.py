@@ -28,6 +28,8 @@ def build(flags: dict[str, Any]) -> serve.Application:
         settings = settings_from(dict(flags))
     except (ValidationError, OSError, ValueError) as error:
         raise ConfigError(faults_in_one_line(error)) from error
+    if settings.workers > 1:
+        raise ConfigError(f"workers: a replica is one process (given: {settings.workers}); take more of them")
     return deployment(settings).bind(flags)
 
 

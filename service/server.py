@@ -14,15 +14,14 @@ from typing import cast
 import uvicorn
 
 from service.app import Service
-from service.errors import CannotListen
 from service.http.edge.protocol import EdgeProtocol
 from service.lifecycle import Phase
+from service.listening import listen
 from service.logs import log_event
 from service.settings import Settings
 from service.shutdown import exit_after, handle_exit_signals
 
 logger = logging.getLogger("service.server")
-BACKLOG = 2048
 CLOSE = (b"connection", b"close")
 EXIT_GRACE_S = 2.0
 """What the end may take beyond the drain: to tell whose answers are cut, and to close."""
@@ -96,20 +95,11 @@ def freeze_heap() -> None:
     gc.freeze()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; `::` listens to IPv4 as well. Raises CannotListen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    both = host == "::" and socket.has_dualstack_ipv6()
-    try:
-        socket.getaddrinfo(host, port)  # on what is no name at all, create_server would leave its socket open
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
-    except (OSError, ValueError) as error:  # ValueError: no name can look like that
-        reason = getattr(error, "strerror", None) or error
-        raise CannotListen(f"cannot listen on {host} port {port}: {reason}") from error
+def serve(service: Service, settings: Settings, listener: socket.socket | None = None) -> int:
+    """Serve until a signal or a fault, on a socket that others may listen on as well; the exit code.
 
-
-def serve(service: Service, settings: Settings) -> int:
-    """Serve until a signal or a fault; the process's exit code."""
+    Without one it makes its own. Raises CannotListen.
+    """
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # the service tells of itself
     config = uvicorn.Config(
         service.app,
@@ -122,5 +112,5 @@ def serve(service: Service, settings: Settings) -> int:
         proxy_headers=True,
     )
     server = DrainingServer(config, service, settings.shutdown_delay_s)
-    server.run([listen(settings.host, settings.port)])
+    server.run([listener or listen(settings.host, settings.port)])
     return service.lifecycle.exit_code

@@ -25,6 +25,16 @@ def default_onnx_cache() -> Path:
     return cache_folder() / "dvpt-serve" / "onnx"
 
 
+def _body_bytes(given: dict[str, Any]) -> int:
+    """512 MB, and enough for each worker's largest request."""
+    return max(512_000_000, 128_000_000 * int(given.get("workers", 1)))
+
+
+def _queued_pictures(given: dict[str, Any]) -> int:
+    """1024, and enough for each worker's largest request."""
+    return max(1024, 64 * int(given.get("workers", 1)))
+
+
 class Settings(BaseSettings):
     """Everything that can be chosen about a running service. Units stand in the names."""
 
@@ -38,6 +48,13 @@ class Settings(BaseSettings):
         default=None, description="the backbone's weights as .safetensors, instead of a download"
     )
 
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that serve the address, each with a backbone and a bank of its own on the "
+        "device; limits of memory and threads are those of all and are divided among them",
+    )
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     root_path: str = Field(
@@ -120,7 +137,7 @@ class Settings(BaseSettings):
 
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="largest request body")
     max_body_bytes_held: int = Field(
-        default=512_000_000,
+        default_factory=_body_bytes,
         ge=2,
         description="most bytes of bodies in memory, of all requests; one task alone gets half",
     )
@@ -128,7 +145,9 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=MAX_PIXELS, ge=1, description="most pixels of one picture")
     max_pictures_per_request: int = Field(default=64, ge=1, description="most pictures in one request")
     max_queued_pictures: int = Field(
-        default=1024, ge=1, description="most pictures admitted and not yet answered, of all requests"
+        default_factory=_queued_pictures,
+        ge=1,
+        description="most pictures admitted and not yet answered, of all requests",
     )
     default_timeout_ms: int = Field(default=10_000, ge=1, description="timeout of a request that names none")
     max_timeout_ms: int = Field(default=60_000, ge=1, description="longest timeout a request may ask for")
@@ -213,9 +232,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
-        _require_at_most("max_pictures_per_request", "max_queued_pictures", self)
+        _require_at_most("max_pictures_per_request", "max_queued_pictures", self, share=self.workers)
         _require_at_most("max_picture_bytes", "max_request_bytes", self)
-        _require_at_most("max_request_bytes", "max_body_bytes_held", self, share=2)
+        _require_at_most("max_request_bytes", "max_body_bytes_held", self, share=2 * self.workers)
         _require_at_most("default_timeout_ms", "max_timeout_ms", self)
         return self
 

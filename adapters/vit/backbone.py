@@ -132,8 +132,11 @@ def load_backbone(
     weights: Path | None = None,
     revision: str | None = None,
     image_size: int | None = None,
+    mapped: bool = False,
 ) -> Backbone:
     """Build the ViT `name` with its weights: a local file, the embedded asset, or the model hub.
+
+    `mapped` weights stay in the file, whose pages all processes share; nobody may write into it from then on.
 
     Raises UnsupportedBackbone for anything but a plain square timm ViT, BackboneWeights for weights that
     are missing, unreadable or of another architecture.
@@ -147,17 +150,21 @@ def load_backbone(
         if path is None:
             path, revision = _download(name, vit, revision)
         state = _read_weights(path)
-    _load_state(vit, state, name)
+    _load_state(vit, state, name, mapped=mapped)
     digest = weights_digest(vit.state_dict())
     if image_size is not None:
         vit.set_input_size(img_size=(image_size, image_size))
     return Backbone(vit, _describe(vit, name, revision, digest))
 
 
-def open_backbone(config: BackboneConfig, *, weights: Path | None = None) -> Backbone:
+def open_backbone(config: BackboneConfig, *, weights: Path | None = None, mapped: bool = False) -> Backbone:
     """Load the backbone that a store names, and refuse any other weights (BackboneMismatch)."""
     backbone = load_backbone(
-        config.name, weights=weights, revision=config.revision, image_size=config.image_size
+        config.name,
+        weights=weights,
+        revision=config.revision,
+        image_size=config.image_size,
+        mapped=mapped,
     )
     if backbone.config.sha256 != config.sha256:
         raise BackboneMismatch(
@@ -251,7 +258,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         raise BackboneWeights(f"cannot read weights {path}: {error}") from error
 
 
-def _load_state(vit: VisionTransformer, state: dict[str, Tensor], name: str) -> None:
+def _load_state(vit: VisionTransformer, state: dict[str, Tensor], name: str, *, mapped: bool) -> None:
     own = vit.state_dict()
     kept = {key: value for key, value in state.items() if not key.startswith("head.")}
     wrong = sorted(
@@ -264,7 +271,9 @@ def _load_state(vit: VisionTransformer, state: dict[str, Tensor], name: str) -> 
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise BackboneWeights(f"these weights do not fit {name}: {'; '.join(wrong[:3])}{more}")
-    vit.load_state_dict(kept)
+    if mapped:  # safetensors maps the file; a copy is made of what has another type alone
+        kept = {key: value.to(own[key].dtype) for key, value in kept.items()}
+    vit.load_state_dict(kept, assign=mapped)
 
 
 def _download(name: str, vit: VisionTransformer, revision: str | None) -> tuple[Path, str]:

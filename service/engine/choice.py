@@ -53,11 +53,13 @@ def choose_engine(settings: Settings) -> EngineChoice:
 def engine_threads(settings: Settings, device: torch.device) -> int:
     """Threads of a forward pass on a CPU: one for each physical core, no more than a container may use.
 
+    Several workers share the cores.
+
     0 leaves it to the library, on CUDA, where next to nothing runs on them.
     """
     if settings.torch_threads or device.type != "cpu":
         return settings.torch_threads
-    return min(torch.get_num_threads(), available_cores())
+    return max(1, min(torch.get_num_threads(), available_cores()) // settings.workers)
 
 
 def largest_batch(settings: Settings, device: torch.device) -> int:
@@ -76,6 +78,7 @@ def make_engine(
             graph_layouts=settings.graph_layouts,
             most_rows=largest_batch(settings, device),
             compiled=settings.compile,
+            mapped=settings.workers > 1,
         )
         weights = settings.weights
         return TorchEngine(backbone, bank, device=device, dtype=dtype, weights=weights, tuning=tuning)

@@ -32,13 +32,15 @@ class Tuning:
     """What is done for speed; 0 `threads` leaves their number to torch.
 
     On CUDA up to `graph_layouts` layouts are captured, in batches of up to `most_rows`; where `compiled`, it
-    is the compiled pass that is captured.
+    is the compiled pass that is captured. `mapped` weights are not copied where they are computed with as
+    they are in the file, so that processes share them.
     """
 
     threads: int = 0
     graph_layouts: int = 0
     most_rows: int = 64
     compiled: bool = False
+    mapped: bool = False
 
 
 class TorchEngine:
@@ -69,7 +71,7 @@ class TorchEngine:
         if self._tuning.threads:
             torch.set_num_threads(self._tuning.threads)  # of this thread, which is the engine's
         with device_faults():
-            backbone = open_backbone(self._config, weights=self._weights)
+            backbone = open_backbone(self._config, weights=self._weights, mapped=self._tuning.mapped)
             backbone.prepare(self._device, self._dtype)
             self._encoder = _compiled(backbone, self._device) if self._tuning.compiled else backbone
             if self._device.type == "cuda" and self._tuning.graph_layouts:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from adapters.threads import wait_briefly
 from service.errors import DeviceLost
 from service.lifecycle import Phase
+from service.listening import listen
 from service.logs import configure_logging, log_event
 from service.peers.addresses import Address
 from service.peers.peers import Peers
@@ -40,8 +41,6 @@ class Replica:
     def __init__(self, flags: dict[str, Any]) -> None:
         wait_briefly()
         configure_logging()
-        from service.server import listen  # noqa: PLC0415 - torch reads what wait_briefly sets
-
         settings = settings_from({**assigned_cores(flags), **flags})
         log_event(logger, logging.INFO, "settings", **settings.model_dump())
         listener = listen(ray.util.get_node_ip_address(), 0)
@@ -49,11 +48,12 @@ class Replica:
         self._siblings = Siblings()
         peers = Peers(SiblingAddresses(self._siblings, self._address), listener)
         self._service = self.create(settings, peers)
-        self._settled, self._was_ready = asyncio.Event(), False
+        self._was_ready = False
         self._service.lifecycle.on_change.append(self._phase_changed)
 
     def create(self, settings: Settings, peers: Peers) -> "Service":
         """The service that this replica is."""
+        # torch reads what wait_briefly sets when it is imported.
         from service.app import create_service  # noqa: PLC0415
         from service.served_store import open_served_store  # noqa: PLC0415
 
@@ -68,8 +68,8 @@ class Replica:
 
         Ray routes to a replica from its first health check on, and replaces one that fails.
         """
-        await self._settled.wait()
         lifecycle = self._service.lifecycle
+        await lifecycle.started()
         if lifecycle.phase is Phase.FAILED:
             raise DeviceLost(lifecycle.reason)
 
@@ -79,7 +79,7 @@ class Replica:
 
     async def metrics_page(self) -> tuple[str, str]:
         """The replica's id and its metrics."""
-        page = await asyncio.to_thread(generate_latest, self._service.metrics.registry)
+        page = await asyncio.to_thread(generate_latest, self._service.metrics.page)
         return serve.get_replica_context().replica_id.unique_id, page.decode()
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
@@ -90,7 +90,6 @@ class Replica:
         return await self._siblings.metrics_pages() or dict([await self.metrics_page()])
 
     def _phase_changed(self, phase: Phase) -> None:
-        self._settled.set()
         if phase is Phase.FAILED and self._was_ready:  # Ray would take three failed checks to replace it
             exit_after(EXIT_GRACE_S, lambda: self._service.lifecycle.exit_code)
         self._was_ready |= phase is Phase.READY

@@ -26,13 +26,13 @@ def add_health_routes(app: FastAPI, guard: Guard, lifecycle: Lifecycle, metrics:
     async def readyz(_: Request) -> Response:
         """200 while requests are wanted, else 503 with the reason."""
         lifecycle.require_ready()
-        return _status(lifecycle.phase, lifecycle.reason)
+        return _status(lifecycle.phase, lifecycle.told)
 
     async def metrics_page(request: Request) -> Response:
         """Prometheus metrics."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         # Half a millisecond for each task: too long to stand in every request's way.
-        page = await asyncio.to_thread(encode, metrics.registry)
+        page = await asyncio.to_thread(encode, metrics.page)
         return Response(page, headers={"content-type": content_type})
 
     add_route(app, guard, "GET", "/healthz", healthz, needs=None, response_model=Health, tags=["operations"])

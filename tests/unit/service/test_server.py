@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from service.errors import CannotListen
-from service.server import listen
+from service.listening import listen
 
 READY = """
 import gc, sys
