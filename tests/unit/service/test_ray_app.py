@@ -38,7 +38,7 @@ def test_bad_settings_are_refused_before_anything_starts(
 
 
 def test_ray_queues_nothing_that_the_service_would_refuse(ray_app: Any, tmp_path: Path) -> None:
-    settings = Settings(store=tmp_path, max_queued_pictures=7, drain_timeout_s=11)
+    settings = Settings(store=tmp_path, max_queued_pictures=70, drain_timeout_s=11)
 
     made = ray_app.deployment(settings)
 
