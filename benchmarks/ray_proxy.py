@@ -2,9 +2,9 @@
 
     .venv-ray/bin/python -m benchmarks.ray_proxy
 
-One picture of 64 px a request, an engine that answers at once, one process or replica of the service; the
-sides take turns in every round, while the others wait: what Ray's other processes take then is in its
-idle figure. `haproxy` is RAY_SERVE_ENABLE_HA_PROXY=1. Writes benchmarks/results/ray_proxy.json.
+One picture of 64 px a request and an engine that answers at once. The sides take turns in every round, while
+the others wait; what those take meanwhile stands in their idle share. `haproxy` is
+RAY_SERVE_ENABLE_HA_PROXY=1. Writes benchmarks/results/ray_proxy.json.
 """
 
 import argparse
@@ -31,6 +31,14 @@ from benchmarks.common.random_store import random_store
 from benchmarks.common.running import Running, running
 
 OWN = "dvpt-serve"
+SIDES: dict[str, tuple[str, ...]] = {
+    OWN: ("model_service",),
+    "dvpt-serve --workers 2": ("model_service", "--workers", "2"),
+    "proxy": ("ray_service",),
+    "proxy, 2 replicas": ("ray_service", "--replicas", "2"),
+    "haproxy, 2 replicas": ("ray_service", "--replicas", "2", "--front", "haproxy"),
+}
+"""Each side's module of benchmarks.common, and its flags."""
 PORT = 8150
 FILES = 32
 TASKS = 20
@@ -73,7 +81,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         tasks = random_store(Path(folder), random_backbone(VIT), TASKS)
         asks = asks_for(tasks, files)
-        sides = _start(stack, Path(folder), options.fronts)
+        sides = _start(stack, Path(folder), options.sides)
         time.sleep(SETTLE_S)  # Ray goes on for a while: HAProxy is loaded anew and drops its connections
         idle = {name: _idle(side) for name, side in sides.items()}
         order = list(sides)
@@ -82,18 +90,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for name in order:
                 _round(sides[name], asks, options, counts=number > 0)
     own = sides[OWN]
-    return {"picture_px": options.side_px, "connections": options.connections} | {
-        name: _figure(side, own, idle[name], options.requests) for name, side in sides.items()
-    }
+    head = {"picture_px": options.side_px, "connections": options.connections}
+    return head | {name: _figure(side, own, idle[name], options.requests) for name, side in sides.items()}
 
 
-def _start(stack: ExitStack, store: Path, fronts: Sequence[str]) -> dict[str, Side]:
+def _start(stack: ExitStack, store: Path, names: Sequence[str]) -> dict[str, Side]:
     sides: dict[str, Side] = {}
-    for number, front in enumerate([OWN, *fronts]):
-        module = "model_service" if front == OWN else "ray_service"
-        flags = () if front == OWN else ("--front", front)
+    for number, name in enumerate(dict.fromkeys([OWN, *names])):
+        module, *flags = SIDES[name]
         service = stack.enter_context(running(f"benchmarks.common.{module}", store, PORT + number, *flags))
-        sides[front] = Side(PORT + number, service)
+        sides[name] = Side(PORT + number, service)
     return sides
 
 
@@ -135,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--fronts", nargs="+", default=["proxy", "tuned-proxy", "haproxy"])
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=[*SIDES])
     parser.add_argument("--side-px", type=int, default=64, metavar="PX", help="of the pictures sent")
     parser.add_argument("--connections", type=int, default=8, metavar="N")
     parser.add_argument("--requests", type=int, default=1000, metavar="N", help="of a round")

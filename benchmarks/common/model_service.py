@@ -22,6 +22,8 @@ from service.engine.protocol import Probabilities
 from service.errors import InferenceFailed
 from service.server import serve
 from service.settings import settings_from
+from service.workers.supervise import supervise
+from service.workers.worker import run_worker
 
 
 class ModelEngine:
@@ -63,12 +65,18 @@ def main() -> int:
     parser.add_argument("--fixed-ms", type=float, default=0.0)
     parser.add_argument("--per-picture-ms", type=float, default=0.0)
     parser.add_argument("--max-batch", type=int, default=64)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--worker", type=int, help="a descriptor: be one of several workers")
     options = parser.parse_args()
-    settings = settings_from(
-        {"store": options.store, "port": options.port, "max_batch": options.max_batch, "device": "cpu"}
-    )
     engine = ModelEngine(options.fixed_ms / 1000, options.per_picture_ms / 1000)
+    if options.worker is not None:
+        return run_worker(options.worker, lambda *_: engine)
+    given = {name: getattr(options, name) for name in ("store", "port", "max_batch", "workers")}
+    settings = settings_from(given | {"device": "cpu"})
     logging.basicConfig(level=logging.WARNING)
+    if options.workers > 1:
+        module = "benchmarks.common.model_service"
+        return supervise(settings, [sys.executable, "-P", "-m", module, *sys.argv[1:], "--worker"])
     return serve(create_service(settings, Store.open(options.store), lambda *_: engine), settings)
 
 
