@@ -110,7 +110,7 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
 
 
 def combinations() -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Workers, CUDA graphs and torch.compile: the share of the bare engine's rate that clients see with each."""
+    """Workers, CUDA graphs and torch.compile: what clients see of the bare engine's rate with each."""
     for workers in WORKERS:
         yield f"pipeline, {workers} workers", ("--workers", workers)
     for graphs, compiled in ((GRAPH_LAYOUTS, False), (0, True), (GRAPH_LAYOUTS, True)):
