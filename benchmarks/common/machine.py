@@ -48,7 +48,8 @@ def write_result(name: str, figures: dict[str, Any]) -> Path:
 
 def _command() -> str:
     """`python -m benchmarks.<module> …` as it was called."""
-    module = Path(sys.argv[0]).stem
+    path = Path(sys.argv[0])
+    module = path.parent.name if path.stem == "__main__" else path.stem
     return shlex.join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from adapters.cores import available_cores
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.store import Store
 from service.app import create_service
@@ -65,13 +66,16 @@ def main() -> int:
     parser.add_argument("--fixed-ms", type=float, default=0.0)
     parser.add_argument("--per-picture-ms", type=float, default=0.0)
     parser.add_argument("--max-batch", type=int, default=64)
+    parser.add_argument("--decode-threads", type=int, default=available_cores())
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--worker", type=int, help="a descriptor: be one of several workers")
     options = parser.parse_args()
     engine = ModelEngine(options.fixed_ms / 1000, options.per_picture_ms / 1000)
     if options.worker is not None:
         return run_worker(options.worker, lambda *_: engine)
-    given = {name: getattr(options, name) for name in ("store", "port", "max_batch", "workers")}
+    given = {
+        name: getattr(options, name) for name in ("store", "port", "max_batch", "decode_threads", "workers")
+    }
     settings = settings_from(given | {"device": "cpu"})
     logging.basicConfig(level=logging.WARNING)
     if options.workers > 1:

@@ -1,3 +1,6 @@
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
 from service.errors import DeviceLost, Draining, Starting
@@ -62,3 +65,43 @@ def test_a_lame_duck_answers_and_asks_for_no_more() -> None:
     lifecycle.drain()
     with pytest.raises(Draining):
         lifecycle.require_admitting()
+
+
+def test_one_of_several_processes_is_not_wanted_before_all_were_ready() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.wait_for_others("1 of 2 workers are ready")
+    lifecycle.become_ready()
+
+    with pytest.raises(Starting, match="1 of 2 workers"):
+        lifecycle.require_ready()
+    lifecycle.require_admitting()  # what comes all the same is answered
+
+    lifecycle.others_are_ready("2 of 2 workers are ready")
+    lifecycle.require_ready()
+    assert lifecycle.told == "answering requests; 2 of 2 workers are ready"
+
+
+def test_one_that_drains_says_so_whatever_the_others_do() -> None:
+    lifecycle = Lifecycle()
+    lifecycle.wait_for_others("1 of 2 workers are ready")
+    lifecycle.become_ready()
+    lifecycle.drain()
+
+    with pytest.raises(Draining):
+        lifecycle.require_ready()
+    with pytest.raises(Draining):
+        lifecycle.require_admitting()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "settle", [Lifecycle.become_ready, Lifecycle.drain, lambda each: each.fail("broken")]
+)
+async def test_the_start_is_over_however_it_ends(settle: Callable[[Lifecycle], None]) -> None:
+    lifecycle = Lifecycle()
+    waiting = asyncio.create_task(lifecycle.started())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    settle(lifecycle)
+    await asyncio.wait_for(waiting, 5)

@@ -49,3 +49,9 @@ def test_a_traceback_stays_on_the_line() -> None:
 
     assert "\n" not in text
     assert "ValueError: boom" in text
+
+
+def test_each_line_of_one_of_several_processes_has_its_number() -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "said", (), None)
+
+    assert LineFormatter(worker=0).format(record).endswith('INFO x "said" worker=0')

@@ -232,3 +232,31 @@ def test_loading_draws_no_random_weights() -> None:
 
     assert torch.equal(torch.get_rng_state(), before)
     assert not any(tensor.is_meta for tensor in backbone.vit.state_dict().values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_mapped_weights_are_those_of_the_file_and_answer_alike(tmp_path: Path, dtype: torch.dtype) -> None:
+    path = tmp_path / f"{EMBEDDED_BACKBONE}.safetensors"
+    save_file({name: each.to(dtype) for name, each in random_backbone(seed=5).vit.state_dict().items()}, path)
+    mapped, copied = (load_backbone(EMBEDDED_BACKBONE, weights=path, mapped=each) for each in (True, False))
+    for backbone in (mapped, copied):
+        backbone.prepare(torch.device("cpu"), torch.float32)
+
+    images = pixels(2, 64)
+    torch.testing.assert_close(mapped.encode(mapped.embed(images)), copied.encode(copied.embed(images)))
+    assert mapped.config == copied.config
+    assert {each.dtype for each in mapped.vit.parameters()} == {torch.float32}
+    assert not any(each.requires_grad for each in mapped.parameters())
+    in_file = f" {path}\n" in Path("/proc/self/maps").read_text()
+    assert in_file == (dtype == torch.float32)
+
+
+def test_what_is_written_into_mapped_weights_stays_in_this_process(tmp_path: Path) -> None:
+    path = tmp_path / f"{EMBEDDED_BACKBONE}.safetensors"
+    save_file(random_backbone(seed=5).vit.state_dict(), path)
+    before = path.read_bytes()
+    backbone = load_backbone(EMBEDDED_BACKBONE, weights=path, mapped=True)
+    for parameter in backbone.parameters():
+        parameter.data.zero_()
+
+    assert path.read_bytes() == before

@@ -1,0 +1,1 @@
+"""What several processes on one address cost and give: measured here, simulated for a larger machine."""
