@@ -32,10 +32,10 @@ test: $(READY)
 	$(BIN)/python -m pytest tests/unit tests/golden -n 2 --cov
 	$(BIN)/python -m pytest tests/integration
 
-# What needs Ray, in an environment that has it: a deployment of replicas. RAY_TESTS=--ray runs the single process's
-# integration tests against a deployment, which takes half an hour.
+# What needs Ray, in an environment that has it: a deployment of replicas. The single process's integration tests run
+# against a deployment with RAY_TESTS='--ray tests/integration -k test_service', for a quarter of an hour.
 RAY_VENV := .venv-ray
-RAY_TESTS ?= tests/integration/test_ray.py tests/unit/service/ray
+RAY_TESTS ?= tests/integration/test_ray.py tests/unit/service/ray tests/unit/service/test_ray_app.py
 
 test-ray: $(RAY_VENV)/.installed
 	$(RAY_VENV)/bin/python -m pytest $(RAY_TESTS)

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from adapters.errors import ConfigError
 from service.settings import Settings
 
 pytest.importorskip("ray", reason="needs Ray: make test-ray sets it up")
+
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -50,3 +54,19 @@ def test_requests_are_bounded_as_connections_are(ray_app: Any, tmp_path: Path) -
     made = ray_app.deployment(Settings(store=tmp_path, max_connections=33))
 
     assert made.max_ongoing_requests == 33
+
+
+def test_the_config_file_is_one_that_serve_takes_and_names_what_there_is(ray_app: Any) -> None:
+    from ray.serve.config import AutoscalingConfig  # noqa: PLC0415
+    from ray.serve.schema import ServeDeploySchema  # noqa: PLC0415
+
+    given = yaml.safe_load((ROOT / "docker/ray/serve_config.yaml").read_text())
+
+    (application,) = ServeDeploySchema.model_validate(given).applications
+    (service,) = application.deployments
+    made = ray_app.deployment(Settings(store=Path("s")))
+    assert application.import_path == f"{ray_app.__name__}:{ray_app.build.__name__}"
+    assert service.name == made.name
+    assert service.graceful_shutdown_timeout_s == made._deployment_config.graceful_shutdown_timeout_s
+    policy = AutoscalingConfig.model_validate(service.autoscaling_config).policy
+    assert policy.get_policy()(**policy.policy_kwargs) is not None
