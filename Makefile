@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 STORE ?= stores/embedded
 
-.PHONY: demo reproduce test quick check fix mutate audit sbom serve bench clean lock install
+.PHONY: demo reproduce test test-ray quick check fix mutate audit sbom serve bench clean lock install
 
 install: $(READY)
 
@@ -31,6 +31,21 @@ reproduce: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest tests/unit tests/golden -n 2 --cov
 	$(BIN)/python -m pytest tests/integration
+
+# What needs Ray, in an environment that has it: a deployment of replicas. The single process's integration tests run
+# against a deployment with RAY_TESTS='--ray tests/integration -k test_service', for a quarter of an hour.
+RAY_VENV := .venv-ray
+RAY_TESTS ?= tests/integration/test_ray.py tests/unit/service/ray tests/unit/service/test_ray_app.py
+
+test-ray: $(RAY_VENV)/.installed
+	$(RAY_VENV)/bin/python -m pytest $(RAY_TESTS)
+
+$(RAY_VENV)/.installed: requirements.lock docker/ray.lock pyproject.toml
+	test -x $(RAY_VENV)/bin/python || $(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(RAY_VENV)/bin/python -m pip install --quiet --require-hashes -r docker/ray.lock
+	$(RAY_VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $(RAY_VENV)/.installed
 
 # While writing: the unit tests that take less than about a second each.
 quick: $(READY)
@@ -76,8 +91,9 @@ lock: $(READY)
 	  --extra dev -o requirements.lock
 	$(COMPILE) --constraint requirements.lock --extra service -o docker/service.lock
 	$(COMPILE) --constraint requirements.lock --extra training -o docker/training.lock
+	$(COMPILE) --constraint requirements.lock --extra service --extra ray -o docker/ray.lock
 	$(COMPILE) --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	rm -rf $(VENV) $(RAY_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
 	  .coverage mutants

@@ -1,16 +1,18 @@
-"""All that only a GPU can show, within ten minutes: correctness first, then every figure, one result file.
+"""All that only a GPU can show: correctness first, then every figure, one result file.
 
     python -m benchmarks.gpu
     python -m benchmarks.gpu --device cpu --quick      # the same way, small, where there is no GPU
 
 Each part is a benchmark or test of its own in a process of its own, with a limit of time; what fails or comes
-too late is recorded and ends nothing. Weights are random. Writes benchmarks/results/gpu-<device>.json and the
-parts' own files to runs/gpu.
+too late is recorded and ends nothing. What is done is not done again by the same command, so that the parts
+may come in several runs of ten minutes each; `--anew` forgets them. Without CUDA it runs nothing and says so.
+Weights are random. Writes benchmarks/results/gpu-<device>.json and the parts' own files to runs/gpu.
 """
 
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from adapters.vit.backbone import EMBEDDED_BACKBONE
 from benchmarks.common.machine import write_result
 from benchmarks.common.random_weights import open_weights
@@ -29,7 +33,10 @@ VIT = "vit_base_patch16_224"
 PARTS = Path("runs/gpu")
 PEERS = ("litserve", "ray")  # of the environment of benchmarks/peers.lock
 TAIL_CHARACTERS = 2000
+OUTCOME = "outcome"
 END_WITHIN_S = 20
+WORKERS = (2, 4, 8)
+GRAPH_LAYOUTS = 4
 TESTS = ("tests/unit/service/engine", "tests/unit/adapters/bank/test_bank.py")
 
 
@@ -50,7 +57,13 @@ def main() -> int:
     parser.add_argument("--device", default="cuda:0", help="cpu or cuda:N")
     parser.add_argument("--quick", action="store_true", help="few rounds and the embedded backbone's shape")
     parser.add_argument("--limit-s", type=float, default=570, help="for all parts together")
+    parser.add_argument("--anew", action="store_true", help="also the parts that earlier runs have done")
     options = parser.parse_args()
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        print("there is no CUDA here: nothing was run")
+        return 1
+    if options.anew:
+        shutil.rmtree(PARTS, ignore_errors=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no part goes on alone
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job's shell turns off
     ends = time.monotonic() + options.limit_s
@@ -58,7 +71,7 @@ def main() -> int:
     figures = {}
     with open_weights(EMBEDDED_BACKBONE if options.quick else VIT, None) as (_, weights):
         for part in parts(options.device, weights, quick=options.quick):
-            figures[part.name] = run(part, ends - time.monotonic())
+            figures[part.name] = done_before(part) or run(part, ends - time.monotonic())
             print(f"{part.name}: {figures[part.name]['state']}", flush=True)
     print(write_result(f"gpu-{options.device.partition(':')[0]}", figures))
     return 0 if all(figure["state"] == "done" for figure in figures.values()) else 1
@@ -87,9 +100,31 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     yield Part("engines", ("benchmarks.engines", *engine, "--batch", batches[0], *few), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", "--batches", batches[0], *few)
     yield Part("limit, compiled", limit, 150)
+    for name, words in combinations():
+        yield Part(name, ("benchmarks.pipeline", *engine, *sizes, *asked, *few, *words), 200)
+    if device.startswith("cuda"):
+        yield Part("decoding", ("benchmarks.device_decoding", "--device", device, *few), 60)
     if all(find_spec(package) for package in PEERS):
         rounds = ("--rounds", 1, "--seconds", 1)
         yield Part("peers", ("benchmarks.peers", "--engine", "vit", *engine, *rounds), 200)
+
+
+def combinations() -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Workers, CUDA graphs and torch.compile: what clients see of the bare engine's rate with each."""
+    for workers in WORKERS:
+        yield f"pipeline, {workers} workers", ("--workers", workers)
+    for graphs, compiled in ((GRAPH_LAYOUTS, False), (0, True), (GRAPH_LAYOUTS, True)):
+        words = (*(("--graph-layouts", graphs) if graphs else ()), *(("--compile",) if compiled else ()))
+        yield "pipeline, " + " and ".join(["graphs"] * bool(graphs) + ["compiled"] * compiled), words
+
+
+def done_before(part: Part) -> dict[str, Any] | None:
+    """The outcome of the part in an earlier run, if it was done then by the same command."""
+    try:
+        outcome: dict[str, Any] = json.loads((_folder(part) / OUTCOME).read_text())
+    except (OSError, ValueError):
+        return None
+    return outcome if outcome["state"] == "done" and outcome["command"] == _shown(part) else None
 
 
 def run(part: Part, left_s: float) -> dict[str, Any]:
@@ -98,17 +133,31 @@ def run(part: Part, left_s: float) -> dict[str, Any]:
     if limit_s < 10:
         return {"state": "skipped, no time left"}
     command = [sys.executable, "-m", *map(str, part.words)]
-    folder = PARTS / part.name.replace(", ", "-").replace(" ", "-")
+    folder = _folder(part)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / OUTCOME).unlink(missing_ok=True)
     began = time.monotonic()
     state, output = outcome(command, os.environ | {"BENCHMARK_RESULTS": str(folder)}, limit_s)
     results = [json.loads(path.read_text())["figures"] for path in folder.glob("*.json")]
-    return {
+    figure = {
         "state": state,
-        "command": " ".join(["python", *command[1:]]),
+        "command": _shown(part),
         "seconds": round(time.monotonic() - began, 1),
         "figures": results[0] if results else None,
         "output": output[-TAIL_CHARACTERS:] if state != "done" or not results else "",
     }
+    (folder / OUTCOME).write_text(json.dumps(figure))
+    return figure
+
+
+def _folder(part: Part) -> Path:
+    return PARTS / part.name.replace(", ", "-").replace(" ", "-")
+
+
+def _shown(part: Part) -> str:
+    """The command without what differs from run to run: the file of random weights."""
+    words = ["WEIGHTS" if str(word).endswith(".safetensors") else str(word) for word in part.words]
+    return " ".join(["python", "-m", *words])
 
 
 def outcome(command: Sequence[str], environment: dict[str, str], limit_s: float) -> tuple[str, str]:

@@ -3,7 +3,8 @@
     python -m benchmarks.pipeline --backbone vit_tiny_patch16_224.augreg_in21k_ft_in1k
 
 Rounds of HTTP load on a running service and of bare mixed batches in this process take turns; both engines
-have the same settings. Writes benchmarks/results/pipeline-<backbone>-<device>.json.
+have the same settings, but the service may have several (`--workers`). Writes
+benchmarks/results/pipeline-<backbone>-<device>.json.
 """
 
 import argparse
@@ -39,7 +40,10 @@ def main() -> None:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Rounds of both sides, and their ratio."""
     backbone = load_backbone(options.backbone, weights=options.weights)
-    settings = {"device": options.device, "torch_threads": options.threads, "max_batch": options.batch}
+    settings = {
+        "device": options.device, "torch_threads": options.threads, "max_batch": options.batch,
+        "graph_layouts": options.graph_layouts, "compile": options.compile,
+    }  # fmt: skip
     resident = make_resident(backbone, options.tasks, weights=options.weights, **settings)
     images = pictures(options.batch, backbone.config.image_size)
     rows = [int(row) for row in np.random.default_rng(0).integers(options.tasks, size=options.batch)]
@@ -47,7 +51,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), backbone, options.tasks)
         asks = asks_for(tasks, files)
-        flags = (*serve_flags(options), "--max-batch", options.batch)
+        flags = (*serve_flags(options), "--max-batch", options.batch, "--workers", options.workers)
         with running("service.cli", Path(folder), PORT, *flags):
             http_s, bare_s = [], []
             for _ in range(options.rounds + 1):  # the first warms both up
@@ -61,6 +65,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "backbone": backbone.config.name, "device": options.device, "batch": options.batch,
         "tasks": options.tasks, "picture_px": options.side_px, "threads": options.threads,
+        "workers": options.workers, "graph_layouts": options.graph_layouts, "compile": options.compile,
         "bare_pictures_per_s": round(1 / float(np.median(bare_s[1:])), 1),
         "http_pictures_per_s": round(1 / float(np.median(http_s[1:])), 1),
         "http_over_bare": rounded(ratio(bare_s[1:], http_s[1:])),
@@ -70,7 +75,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def serve_flags(options: argparse.Namespace) -> list[object]:
     """The service's engine with the same settings."""
     weights = ["--weights", options.weights] if options.weights else []
-    return ["--device", options.device, "--torch-threads", options.threads, *weights]
+    faster = ["--graph-layouts", options.graph_layouts, *(["--compile"] if options.compile else [])]
+    threads = options.threads * options.workers  # which the workers share
+    return ["--device", options.device, "--torch-threads", threads, *weights, *faster]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_engine_flags(parser)
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the engine, on a CPU")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of the service")
+    parser.add_argument("--graph-layouts", type=int, default=0, metavar="N", help="captured as CUDA graphs")
+    parser.add_argument("--compile", action="store_true", help="run the backbone through torch.compile")
     parser.add_argument("--batch", type=int, default=32, metavar="N")
     parser.add_argument("--tasks", type=int, default=100, metavar="N")
     parser.add_argument("--side-px", type=int, default=256, metavar="PX", help="of the pictures sent")

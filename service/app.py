@@ -66,11 +66,16 @@ NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engi
 
 @dataclass(frozen=True)
 class Service:
-    """An application, and the lifecycle and the limits of connections that whoever runs it must keep."""
+    """An application, and the lifecycle and the limits of connections that whoever runs it must keep.
+
+    `admitted_pictures` counts those admitted and not yet answered.
+    """
 
     app: FastAPI
     lifecycle: Lifecycle
     connections: Connections = field(default_factory=lambda: Connections(EdgeLimits()))
+    metrics: Metrics = field(default_factory=Metrics)
+    admitted_pictures: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ def create_service(
         check_root_path(settings.root_path, app.routes)
     connections = Connections(edge_limits(settings))
     metrics.connections.set_function(lambda: len(connections))
-    return Service(app, lifecycle, connections)
+    return Service(app, lifecycle, connections, metrics, lambda: batcher.admitted)
 
 
 def _metrics(settings: Settings, membership: Membership | None) -> Metrics:

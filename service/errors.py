@@ -27,6 +27,7 @@ ServiceError
 ├── NotReady               the service does not answer now
 │   ├── Starting
 │   └── Draining
+├── ReplicaLost            the replica of a deployment that had the request ended
 ├── TooManyConnections     there is no place for another connection
 ├── CannotListen           the address is taken or is not this machine's
 ├── WorkersFailed          the processes that should serve cannot
@@ -162,6 +163,10 @@ class Starting(NotReady):
 
 class Draining(NotReady):
     """The process is about to end and admits no further request."""
+
+
+class ReplicaLost(ServiceError):
+    """The replica that had the request ended before its answer; another one may give it."""
 
 
 class TooManyConnections(ServiceError):

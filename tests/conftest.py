@@ -17,6 +17,11 @@ settings.register_profile(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--ray`: where an integration test starts `dvpt-serve`, a Ray Serve deployment answers instead."""
+    parser.addoption("--ray", action="store_true", help="serve with Ray instead of dvpt-serve")
+
+
 @pytest.fixture(scope="session")
 def backbone() -> Backbone:
     """A ViT of two blocks on 32-pixel pictures, float32, on the CPU."""

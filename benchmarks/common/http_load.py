@@ -92,7 +92,7 @@ async def ready(port: int, ended: Callable[[], object] = lambda: None, timeout_s
             writer.close()
             if status == 200:
                 return
-        except OSError:
+        except (OSError, EOFError):
             pass
         await asyncio.sleep(0.2)
     raise TimeoutError(f"nothing was ready on port {port} within {timeout_s:g} s")

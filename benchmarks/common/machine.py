@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(os.environ.get("BENCHMARK_RESULTS", "benchmarks/results"))
-PACKAGES = ("torch", "timm", "numpy", "pillow", "onnxruntime")
+PACKAGES = ("torch", "timm", "numpy", "pillow", "onnxruntime", "ray")
 
 
 def processor_name() -> str:

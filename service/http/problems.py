@@ -52,6 +52,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.ClientGone: Problem(CLIENT_GONE_STATUS, "client_gone", "The client closed the connection"),
     errors.UnreadTransferCoding: Problem(501, "transfer_coding", "The transfer coding is not read"),
     errors.ServiceError: Problem(503, "unavailable", "The service cannot answer now"),
+    errors.ReplicaLost: Problem(503, "replica_lost", "The replica with the request ended"),
     errors.TooManyConnections: Problem(503, "too_many_connections", "All connections are in use"),
     errors.KeyFileUnusable: Problem(503, "keys_unusable", "The keys cannot be read"),
     errors.CannotListen: Problem(503, "cannot_listen", "The service cannot listen"),

@@ -14,7 +14,8 @@ from adapters.store.store import Store
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from tests.support.artifacts import MakeArtifact, random_artifact
 from tests.support.backbones import save_weights
-from tests.support.server import COMMAND, Serve, Server, Start, running, start_server
+from tests.support.ray_exceptions import why_not_with_ray
+from tests.support.server import COMMAND, RAY_COMMAND, Serve, Server, Start, running, start_server
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +72,36 @@ def empty_store(served_backbone: Backbone, tmp_path: Path) -> Store:
     return Store.create(tmp_path / "store", served_backbone.config)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--ray`, leave out what says nothing about a deployment, each with its reason."""
+    if config.getoption("--ray"):
+        for item in items:
+            if reason := why_not_with_ray(item.nodeid):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @pytest.fixture(scope="session")
-def start(weights: Path) -> Start:
+def command(pytestconfig: pytest.Config) -> Sequence[str]:
+    """What starts a server: `dvpt-serve`, or with `--ray` a deployment that takes the same flags."""
+    return RAY_COMMAND if pytestconfig.getoption("--ray") else COMMAND
+
+
+@pytest.fixture(scope="session")
+def start(weights: Path, command: Sequence[str]) -> Start:
     """`start(store, "--max-batch=8")` starts a server process; whoever does so ends it."""
+    usual = command
 
     def run(
         store: Store | Path,
         *flags: str,
-        command: Sequence[str] = COMMAND,
+        command: Sequence[str] | None = None,
         open_files: int | None = None,
     ) -> Server:
         location = store.url if isinstance(store, Store) else store
         limit = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$0" "$@"']
-        return start_server([f"--store={location}", f"--weights={weights}", *flags], [*limit, *command])
+        return start_server(
+            [f"--store={location}", f"--weights={weights}", *flags], [*limit, *(command or usual)]
+        )
 
     return run
 
@@ -96,7 +114,7 @@ def serve(start: Start) -> Serve:
         store: Store | Path,
         *flags: str,
         ready: bool = True,
-        command: Sequence[str] = COMMAND,
+        command: Sequence[str] | None = None,
         open_files: int | None = None,
     ) -> AbstractContextManager[Server]:
         return running(start(store, *flags, command=command, open_files=open_files), ready=ready)

@@ -14,7 +14,9 @@ import httpx
 START_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 60.0
 COMMAND = (sys.executable, "-m", "service.cli")
+RAY_COMMAND = (sys.executable, "-m", "tests.support.ray_serve")
 LISTENING = re.compile(r" listening host=\S+ port=(\d+)")
+REPLICA = re.compile(r'(?<=\{)replica="[^"]*",?|,replica="[^"]*"')
 SAMPLE = re.compile(r"^(\w+)(\{.*\})? (\S+)$", re.MULTILINE)
 
 
@@ -50,9 +52,12 @@ class Server:
         raise AssertionError(f"no line like {pattern!r} in:\n{''.join(self.log)}")
 
     def metrics(self) -> dict[str, float]:
-        """Every sample by its name with labels, as `/metrics` writes it."""
-        text = httpx.get(f"{self.url}/metrics").raise_for_status().text
-        return {name + labels: float(value) for name, labels, value in SAMPLE.findall(text)}
+        """Every sample by its name with labels, as `/metrics` writes it; the sum over replicas, if any."""
+        text = REPLICA.sub("", httpx.get(f"{self.url}/metrics").raise_for_status().text).replace("{}", "")
+        samples: dict[str, float] = {}
+        for name, labels, value in SAMPLE.findall(text):
+            samples[name + labels] = samples.get(name + labels, 0.0) + float(value)
+        return samples
 
     def stop(self, sent: signal.Signals = signal.SIGTERM) -> int:
         """Signal the process and wait for its exit code."""

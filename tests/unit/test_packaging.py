@@ -21,11 +21,12 @@ LOCKS = {
     "requirements.lock": ("service", "training", "parquet", "datasets", "client", "onnx", "dev"),
     "docker/service.lock": ("service",),
     "docker/training.lock": ("training",),
+    "docker/ray.lock": ("service", "ray"),
     "benchmarks/peers.lock": ("service", "peers"),
 }
 EXTRAS = {
     "adapters": ("onnx",),
-    "service": ("service", "onnx"),
+    "service": ("service", "onnx", "ray"),
     "training": ("training", "parquet", "datasets"),
 }
 # Packages whose names their users meet in another declared package's interface.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu import outcome
+from benchmarks import gpu
+from benchmarks.gpu import Part, done_before, outcome, run
 
 SLOW = """
 import pathlib, subprocess, sys, time
@@ -45,6 +46,21 @@ def python(script: str) -> list[str]:
 )
 def test_the_state_and_output_of_a_part_are_told(script: str, expected: tuple[str, str]) -> None:
     assert outcome(python(script), dict(os.environ), 60) == expected
+
+
+def test_what_was_done_is_not_done_again_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "PARTS", tmp_path)
+    good, bad = Part("a part, done", ["json.tool", "--help"], 60), Part("bad", ["no.such.module"], 60)
+    assert done_before(good) is None
+
+    outcome, _ = run(good, 60), run(bad, 60)
+
+    assert outcome["state"] == "done"
+    assert done_before(good) == outcome
+    assert done_before(Part(good.name, ["json.tool", "-h"], 60)) is None
+    assert done_before(bad) is None
 
 
 @pytest.mark.slow
