@@ -44,7 +44,8 @@ def main() -> None:
         store = Store.open(root)
         artifact = store.load(tasks[0], 1)
         weights = ["--weights", options.weights] if options.weights else []
-        flags = ("--device", options.device, "--torch-threads", 1, "--watch-interval-s", 0.01, *weights)
+        looks = ("--preload", "*", "--watch-interval-s", 0.01)
+        flags = ("--device", options.device, "--torch-threads", 1, *looks, *weights)
         with running("service.cli", root, PORT, *flags) as service:
             start = {"process_to_ready_ms": round(service.ready_ms, 1)} | _parts(
                 service.log, service.ready_ms

@@ -1,9 +1,9 @@
 """Looks at a store: at what its journal names, and in slices between at everything (docs/adr/0028)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from time import monotonic
+from time import monotonic, sleep
 
 from adapters.store.journal import Position
 from adapters.store.store import Store
@@ -28,11 +28,13 @@ class Looked:
     """What a look found of tasks that are not what they were, and of those that it was to look at again.
 
     `whole_s`: what a look at everything that ended with this one took; None if none did. `more`: one goes on.
+    `took_s`: of the looks alone where several were made.
     """
 
     records: Mapping[str, TaskRecord]
     whole_s: float | None = None
     more: bool = False
+    took_s: float = 0.0
 
 
 class StoreReader:
@@ -50,6 +52,22 @@ class StoreReader:
         self._left: Iterator[str] | None = None
         """The tasks that the look at everything under way has not come to."""
         self._took_s = 0.0
+
+    def watch(self, again: Iterable[str], interval_s: float, limit_s: float) -> Looked:
+        """Look, and so on at an interval until there is something to tell, or so much time has passed.
+
+        Sleeps here: to wake an event loop for each look at a journal costs fifty times as much as the look.
+        """
+        began_s, took_s = self._clock(), 0.0
+        while True:
+            look_s = self._clock()
+            looked = self.look(again)
+            now_s = self._clock()
+            took_s += now_s - look_s
+            told = looked.records or looked.more or looked.whole_s is not None or again
+            if told or now_s + interval_s - began_s > limit_s:
+                return replace(looked, took_s=took_s)
+            sleep(interval_s)
 
     def look(self, again: Iterable[str] = ()) -> Looked:
         """Look at what happened since the last look, and at the tasks `again`; go on with everything if due.

@@ -19,6 +19,8 @@ from service.residents.store_reader import StoreReader
 
 logger = logging.getLogger("service.watch")
 MAX_BUSY_SHARE = 0.1
+LOOKING_S = 1.0
+"""How long a thread looks on by itself while nothing happens."""
 
 
 def pause_s(interval_s: float, took_s: float, *, more: bool = False) -> float:
@@ -55,20 +57,20 @@ class Watch:
         self._followed_s = monotonic()
         metrics.journal_lag_seconds.set_function(lambda: monotonic() - self._followed_s)
 
-    async def look(self) -> float:
-        """Look once, and return only when the registry has followed; seconds to pause for.
+    async def look(self, limit_s: float = 0.0) -> float:
+        """Look once, or for so long until there is something, and follow; seconds to pause for.
 
         A store that cannot be read leaves everything as it is, and what it merely lacks stays for a while.
         """
         started_s = monotonic()
-        read = partial(self._reader.look, self._absences.pending)
+        read = partial(self._reader.watch, self._absences.pending, self._interval_s, limit_s)
         try:
             looked = await read_store(self._loader, self._metrics, "look", read)
         except (DvptError, OSError) as error:
             self._absences.interrupted()
             self._report_fault(str(error))
-            return pause_s(self._interval_s, monotonic() - started_s)
-        took_s = monotonic() - started_s
+            return pause_s(self._interval_s, max(0.0, monotonic() - started_s - limit_s))
+        looked_s = monotonic()
         self._metrics.last_look.set_to_current_time()
         self._report_fault("")
         if looked.whole_s is not None:
@@ -76,15 +78,15 @@ class Watch:
         records = self._absences.update(looked.records)
         self._report_problems(records)
         await self._registry.follow_some(records)
-        self._followed_s = started_s
-        return pause_s(self._interval_s, took_s, more=looked.more)
+        self._followed_s = looked_s
+        return pause_s(self._interval_s, looked.took_s, more=looked.more)
 
     async def run(self) -> None:
         """Look until cancelled, spending little of the time on looking however large the store is."""
         pause = self._interval_s
         while True:
             await asyncio.sleep(pause)
-            pause = await self.look()
+            pause = await self.look(LOOKING_S)
 
     def _report_fault(self, fault: str) -> None:
         if fault:

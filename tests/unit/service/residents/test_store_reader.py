@@ -253,6 +253,36 @@ def test_a_start_takes_the_index_and_looks_at_everything_soon(
     assert reader.look().whole_s is not None
 
 
+def test_it_looks_on_until_there_is_something_to_tell(
+    reader: StoreReader, store: Store, make_artifact: MakeArtifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            store.publish("digits", make_artifact(2))
+
+    monkeypatch.setattr("service.residents.store_reader.sleep", sleep)
+    assert set(reader.watch((), 0.1, 1.0).records) == {"digits"}
+    assert slept == [0.1] * 3
+    assert set(reader.watch({"birds"}, 0.1, 1.0).records) == {"birds"}
+    assert reader.watch((), 0.1, 0.0).records == {}
+    assert len(slept) == 3
+
+
+def test_it_looks_on_for_a_while_only(
+    reader: StoreReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        clock.now_s += seconds
+
+    monkeypatch.setattr("service.residents.store_reader.sleep", sleep)
+    began_s = clock.now_s
+    looked = reader.watch((), 0.25, 1.0)
+    assert (looked.records, looked.took_s, clock.now_s - began_s) == ({}, 0.0, 1.0)
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["publish", "silent", "delete", "unlabel", "garbage", "look", "wait", "fail"]),
