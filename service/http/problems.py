@@ -55,6 +55,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.ReplicaLost: Problem(503, "replica_lost", "The replica with the request ended"),
     errors.TooManyConnections: Problem(503, "too_many_connections", "All connections are in use"),
     errors.KeyFileUnusable: Problem(503, "keys_unusable", "The keys cannot be read"),
+    errors.WorkersFailed: Problem(503, "workers_failed", "The processes that should serve cannot"),
     errors.CannotListen: Problem(503, "cannot_listen", "The service cannot listen"),
     errors.NotReady: Problem(503, "not_ready", "The service does not answer now"),
     errors.Starting: Problem(503, "starting", "The service is starting"),

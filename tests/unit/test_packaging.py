@@ -25,7 +25,7 @@ LOCKS = {
     "benchmarks/peers.lock": ("service", "peers"),
 }
 EXTRAS = {
-    "adapters": ("onnx",),
+    "adapters": ("onnx", "signing"),
     "service": ("service", "onnx", "ray"),
     "training": ("training", "parquet", "datasets"),
 }
