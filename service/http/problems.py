@@ -50,6 +50,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     errors.ServiceError: Problem(503, "unavailable", "The service cannot answer now"),
     errors.TooManyConnections: Problem(503, "too_many_connections", "All connections are in use"),
     errors.CannotListen: Problem(503, "cannot_listen", "The service cannot listen"),
+    errors.WorkersFailed: Problem(503, "workers_failed", "The processes that should serve cannot"),
     errors.NotReady: Problem(503, "not_ready", "The service does not answer now"),
     errors.Starting: Problem(503, "starting", "The service is starting"),
     errors.Draining: Problem(503, "draining", "The service is ending"),
