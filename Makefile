@@ -82,8 +82,9 @@ serve: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.short
 
+# With extras, or pip would look at newer versions for them.
 # The locks name no index: pip takes the one that its user has set up. The images' locks are parts of the whole one.
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+COMPILE := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 \
   --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 lock: $(READY)

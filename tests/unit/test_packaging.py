@@ -31,7 +31,7 @@ EXTRAS = {
 }
 # Packages whose names their users meet in another declared package's interface.
 MET_IN = {"pydantic-core": "pydantic", "starlette": "fastapi"}
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ ;\\]+)", re.MULTILINE)
 
 
 def isolated(code: str) -> str:

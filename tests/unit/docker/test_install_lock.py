@@ -10,7 +10,7 @@ from tests.support.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCKS = [ROOT / "docker/service.lock", ROOT / "docker/training.lock"]
-PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
+PIN = re.compile(r"^([a-z0-9-]+)(?:\[.*\])?==(\S+)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
