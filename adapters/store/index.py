@@ -65,7 +65,7 @@ def read_index(files: Files, backbone_sha256: str) -> tuple[dict[str, TaskRecord
             records[record.name] = record
     except ValidationError:
         return None
-    return (records, Position(head.number, stamp)) if len(records) == head.tasks else None
+    return (records, Position(head.number, stamp, entry.id)) if len(records) == head.tasks else None
 
 
 def write_index(files: Files, backbone_sha256: str, look: Look) -> int:

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
@@ -37,10 +37,11 @@ class Entry(StrictModel):
 
 @dataclass(frozen=True)
 class Position:
-    """The last entry that was read, and its stamp; number 0 where there was none."""
+    """The last entry that was read, its stamp and its id; number 0 where there was none."""
 
     number: int = 0
     stamp: Stamp | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,10 @@ class Journal:
     def position(self) -> Position:
         """The end of the journal now."""
         number = tail(self._numbers())
-        return Position(number, self.files.stamp(entry_key(number))) if number else Position()
+        if not number:
+            return Position()
+        stamp, entry = self.files.stamp(entry_key(number)), self.entry(number)
+        return Position(number, stamp, entry.id if entry else "")
 
     def after(self, position: Position) -> News | None:
         """What came behind a position; None where that cannot be told and everything is to be looked at.
@@ -99,11 +103,22 @@ class Journal:
                 return None
             if entry.task is not None:
                 tasks.add(entry.task)
-            end = Position(end.number + 1, stamp)
+            end = Position(end.number + 1, stamp, entry.id)
         # Looked at last: entries go oldest first, so with this one all behind it are there still.
-        if position.number and self.files.stamp(entry_key(position.number)) != position.stamp:
-            return None
-        return News(frozenset(tasks), end)
+        found = self._found_again(position) if position.number else position
+        return News(frozenset(tasks), found if end is position else end) if found else None
+
+    def _found_again(self, position: Position) -> Position | None:
+        """The position as its entry is now; None where that is gone or another.
+
+        A directory's exclusive write takes away its temporary name last, which changes the times of what is
+        there already, so that another stamp alone says nothing.
+        """
+        stamp = self.files.stamp(entry_key(position.number))
+        if stamp == position.stamp:
+            return position
+        entry = self.entry(position.number) if position.id else None
+        return replace(position, stamp=stamp) if entry and entry.id == position.id else None
 
     def entry(self, number: int) -> Entry | None:
         """One entry; None where there is none, or none that makes sense."""

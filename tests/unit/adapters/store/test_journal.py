@@ -2,6 +2,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,17 @@ def test_a_reader_is_told_once_what_was_appended_since(journal: Journal) -> None
     again = journal.after(news.position)
     assert again is not None
     assert (again.tasks, again.position) == (frozenset(), news.position)
+
+
+def test_an_entry_whose_stamp_alone_changed_is_the_same_one(files: Files, journal: Journal) -> None:
+    journal.append("digits")
+    position = journal.position()
+    files.put(entry_key(1), files.read(entry_key(1)))  # as a temporary name that goes changes a file's times
+    news = journal.after(replace(position, stamp=(1, 2, 3)))
+    assert news is not None
+    assert (news.tasks, news.position) == (frozenset(), journal.position())
+    files.put(entry_key(1), files.read(entry_key(1)).replace(position.id.encode(), b"0" * 32))
+    assert journal.after(replace(position, stamp=(1, 2, 3))) is None
 
 
 def test_an_entry_of_no_task_names_none(journal: Journal) -> None:
