@@ -17,7 +17,7 @@ from adapters.errors import ArtifactError, ArtifactUnsigned, ConfigError
 from adapters.store.strict_json import parse_json
 
 SIGNATURE_FILE = "adapter_signature.json"
-BEGIN_PUBLIC, END_PUBLIC = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
+END_PUBLIC = "-----END PUBLIC KEY-----"
 
 
 class SignatureFile(StrictModel):
