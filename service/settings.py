@@ -80,6 +80,9 @@ class Settings(BaseSettings):
         default=None,
         description="Ed25519 public keys (PEM); adapters that none of them has signed are refused",
     )
+    audit: Path | None = Field(
+        default=None, description="file to which each change of the store is appended; the log without it"
+    )
     root_path: str = Field(
         default="",
         pattern=r"^(/[^/?#\s]+)*$",

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
-from typing import Literal
+from typing import Literal, NotRequired
 
 from pydantic import ConfigDict, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError, with_config
 from pydantic_core import to_json
@@ -13,9 +13,10 @@ from adapters.config import FORMAT_VERSION, StrictModel
 from adapters.errors import ArtifactError
 from adapters.store.files import Files, Stamp
 from adapters.store.journal import JOURNAL_FOLDER, Journal, Position, entry_key
+from adapters.store.label_rules import LabelRules
 from adapters.store.names import is_task_name
 from adapters.store.strict_json import parse_json
-from adapters.store.task_record import TaskRecord
+from adapters.store.task_record import NO_RULES, TaskRecord
 
 INDEX_FILE = f"{JOURNAL_FOLDER}/index.jsonl"
 Look = Callable[[Iterable[str] | None], Mapping[str, TaskRecord]]
@@ -34,11 +35,12 @@ class IndexHead(StrictModel):
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class IndexedTask(TypedDict):
-    """Each further line: a task's versions with the stamps of their configurations, and its labels."""
+    """Each further line: a task's versions with their configurations' stamps, its labels, and their rules."""
 
     task: str
     versions: dict[PositiveInt, Stamp]
     labels: dict[str, PositiveInt]
+    rules: NotRequired[dict[str, LabelRules]]
 
 
 LINE = TypeAdapter(IndexedTask)
@@ -91,11 +93,7 @@ def _write(files: Files, backbone_sha256: str, position: Position, records: Mapp
     entry = Journal(files).entry(position.number)
     if entry is None:  # compacted during a look that took that long: the next index will do
         return 0
-    tasks = [
-        IndexedTask(task=name, versions=dict(record.stamps), labels=dict(record.labels))
-        for name, record in records.items()
-        if record.versions
-    ]
+    tasks = [_line(record) for record in records.values() if record.versions]
     head = IndexHead(
         backbone_sha256=backbone_sha256, number=position.number, entry_id=entry.id, tasks=len(tasks)
     )
@@ -103,8 +101,16 @@ def _write(files: Files, backbone_sha256: str, position: Position, records: Mapp
     return len(tasks)
 
 
+def _line(record: TaskRecord) -> IndexedTask:
+    line = IndexedTask(task=record.name, versions=dict(record.stamps), labels=dict(record.labels))
+    if record.rules:
+        line["rules"] = dict(record.rules)
+    return line
+
+
 def _record(line: bytes) -> TaskRecord:
     task = LINE.validate_json(line)
     stamps = dict(sorted(task["versions"].items()))
     labels = {sys.intern(label): at for label, at in task["labels"].items() if at in stamps}
-    return TaskRecord(task["task"], tuple(stamps), labels, stamps=stamps)
+    rules = {label: rules for label, rules in task.get("rules", {}).items() if label in labels}
+    return TaskRecord(task["task"], tuple(stamps), labels, stamps=stamps, rules=rules or NO_RULES)

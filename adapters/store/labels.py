@@ -1,12 +1,14 @@
 """Labels: movable names for versions, one small JSON file each, replaced whole."""
 
+from hashlib import blake2b
 from typing import Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
-from adapters.config import FORMAT_VERSION, StrictModel
+from adapters.config import FORMAT_VERSION, MAY_BE_ABSENT, StrictModel
 from adapters.errors import ArtifactError
 from adapters.store.files import Files
+from adapters.store.label_rules import LabelRules
 from adapters.store.names import is_label_name
 from adapters.store.strict_json import parse_json
 
@@ -15,24 +17,42 @@ HISTORY_LIMIT = 100
 
 
 class LabelFile(StrictModel):
-    """`<task>/labels/<label>`: the version it names, and those it named before, oldest first."""
+    """`<task>/labels/<label>`: the version it names, those it named before, oldest first, and its rules."""
 
     format_version: Literal[1] = FORMAT_VERSION
     version: PositiveInt
     history: tuple[PositiveInt, ...] = ()
+    rules: LabelRules | None = Field(
+        default=None, exclude_if=lambda given: given is None, json_schema_extra={MAY_BE_ABSENT: True}
+    )
+
+    @property
+    def etag(self) -> str:
+        """Another one whenever anything of the label is another."""
+        return blake2b(self.encoded(), digest_size=16).hexdigest()
+
+    def encoded(self) -> bytes:
+        """The bytes of the file; rules only where there are any."""
+        return self.model_dump_json().encode() + b"\n"
 
     def moved_to(self, version: int) -> "LabelFile":
         """The label on another version, with the present one remembered for rollback."""
         if version == self.version:
             return self
-        return LabelFile(version=version, history=(*self.history, self.version)[-HISTORY_LIMIT:])
+        history = (*self.history, self.version)[-HISTORY_LIMIT:]
+        return self.model_copy(update={"version": version, "history": history})
 
     def rolled_back(self, versions: tuple[int, ...]) -> "LabelFile | None":
         """The label on the last version before this one that still exists; None where there is none."""
         for index in range(len(self.history) - 1, -1, -1):
             if self.history[index] in versions and self.history[index] != self.version:
-                return LabelFile(version=self.history[index], history=self.history[:index])
+                update = {"version": self.history[index], "history": self.history[:index]}
+                return self.model_copy(update=update)
         return None
+
+    def ruled(self, rules: LabelRules) -> "LabelFile":
+        """The label with other rules."""
+        return self.model_copy(update={"rules": None if rules == LabelRules() else rules})
 
 
 def label_key(task: str, label: str) -> str:
@@ -50,7 +70,7 @@ def read_label(files: Files, task: str, label: str) -> LabelFile | None:
 
 def write_label(files: Files, task: str, label: str, content: LabelFile) -> None:
     """Replace a label's file whole."""
-    files.put(label_key(task, label), content.model_dump_json().encode() + b"\n")
+    files.put(label_key(task, label), content.encoded())
 
 
 def read_labels(files: Files, task: str) -> tuple[dict[str, LabelFile], dict[str, str]]:

@@ -3,7 +3,7 @@
 docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for the commit rule.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -35,11 +35,12 @@ from adapters.store.class_lists import require_same_classes
 from adapters.store.files import Files, Fingerprint, Location, Stamp, open_files
 from adapters.store.index import read_index, renew_index, write_index
 from adapters.store.journal import JOURNAL_FOLDER, Journal, Position
+from adapters.store.label_rules import LabelRules
 from adapters.store.labels import LABELS_FOLDER, LabelFile, label_key, read_label, read_labels, write_label
 from adapters.store.names import check_label_name, check_task_name, is_task_name
 from adapters.store.signature import SIGNATURE_FILE, Signer, Trust
 from adapters.store.strict_json import parse_json
-from adapters.store.task_record import TaskRecord
+from adapters.store.task_record import NO_RULES, TaskRecord
 from adapters.store.versions import DEAD_AFTER_S, VersionFolders
 
 BACKBONE_FILE = "backbone.json"
@@ -171,8 +172,7 @@ class Store:
         if version is not None:
             return record.require_version(version)
         if label not in record.labels:
-            labels = ", ".join(f"{name} (version {at})" for name, at in record.labels.items()) or "no labels"
-            raise record.label_not_found(label, labels)
+            raise _label_not_found(record, label)
         return record.labels[label]
 
     def config(self, task: str, version: int) -> AdapterConfig:
@@ -256,6 +256,22 @@ class Store:
         check_label_name(label)
         with self._announced(task):
             self._move_label(task, label, version, replace_classes=replace_classes)
+
+    def label(self, task: str, label: str) -> LabelFile:
+        """One label with its history and rules. Raises TaskNotFound, LabelNotFound, and ArtifactError."""
+        found = read_label(self._files, check_task_name(task), check_label_name(label))
+        if found is None:
+            raise _label_not_found(self.task(task), label)
+        return found
+
+    def rule(self, task: str, label: str, change: Callable[[LabelRules], LabelRules]) -> LabelFile:
+        """Give a label the rules that `change` makes of its own; the label. Raises what `label` raises."""
+        with self._announced(task), self._locked(task):
+            before = self.label(task, label)
+            after = before.ruled(change(before.rules or LabelRules()))
+            if after != before:
+                write_label(self._files, task, label, after)
+            return after
 
     def remove_label(self, task: str, label: str) -> None:
         """Remove a label and its history. Raises LabelNotFound."""
@@ -394,6 +410,7 @@ class Store:
             buried=seen.buried,
             unclear=frozenset({*damaged, *lost, *seen.faults}),
             has_labels=LABELS_FOLDER in folders,
+            rules={name: rules for name in named if (rules := labels[name].rules)} or NO_RULES,
         )
 
     def _place(self) -> Stamp:
@@ -456,6 +473,11 @@ def _read_backbone(files: Files) -> BackboneConfig:
     except ArtifactDamaged as error:
         raise StoreError(f"the store {files.url} cannot be read: {error}") from error
     return parse_json(BackboneConfig, data, f"{files.url}/{BACKBONE_FILE}")
+
+
+def _label_not_found(record: TaskRecord, label: str) -> LabelNotFound:
+    labels = ", ".join(f"{name} (version {at})" for name, at in record.labels.items()) or "no labels"
+    return record.label_not_found(label, labels)
 
 
 def _dangling(task: str, label: str, version: int) -> str:

@@ -70,6 +70,7 @@ class Absences:
             versions=tuple(sorted(stamps)),
             stamps=stamps,
             labels={**now.labels, **labels},
+            rules={**{name: before.rules[name] for name in labels if name in before.rules}, **now.rules},
             problems=(*now.problems, *(_absent(now.name, at) for at in kept if at not in now.unclear)),
         )
 

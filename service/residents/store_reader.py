@@ -180,4 +180,8 @@ class StoreReader:
 
     def _changed(self, name: str, now: TaskRecord) -> bool:
         before = self._seen.get(name) or TaskRecord(name, (), {})
-        return (before.stamps, before.labels, before.problems) != (now.stamps, now.labels, now.problems)
+        return _told(before) != _told(now)
+
+
+def _told(record: TaskRecord) -> tuple[object, ...]:
+    return record.stamps, record.labels, record.rules, record.problems

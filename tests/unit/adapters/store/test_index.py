@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.errors import StoreError
+from adapters.errors import LabelNotFound, StoreError
 from adapters.store import journal as journal_module
 from adapters.store import store as store_module
 from adapters.store.artifact import Artifact
 from adapters.store.index import INDEX_FILE
 from adapters.store.journal import Position
+from adapters.store.label_rules import LabelRules, LabelTraffic
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from adapters.vit.backbone import Backbone
@@ -227,3 +228,26 @@ def test_whatever_is_done_journal_and_index_agree_with_a_look_at_everything(
         assert seen(known) == seen(store.look())
     started = start(store)
     assert started is None or (seen(started[0]), started[1]) == (seen(store.look()), position)
+
+
+def test_an_index_has_the_rules_of_labels(indexed: Store) -> None:
+    rules = LabelRules(traffic=LabelTraffic(canary_share=0.1))
+    indexed.rule("birds", "stable", lambda _: rules)
+    assert indexed.look()["birds"].rules == {"stable": rules}
+
+    indexed.write_index()
+
+    found = indexed.indexed()
+    assert found is not None
+    assert found[0]["birds"].rules == {"stable": rules}
+    assert not found[0]["digits"].rules
+
+
+def test_rules_reach_who_follows_the_journal(indexed: Store) -> None:
+    position = indexed.journal.position()
+    indexed.rule("birds", "stable", lambda _: LabelRules(traffic=LabelTraffic(shadow_share=1.0)))
+    news = indexed.journal.after(position)
+    assert news is not None
+    assert list(news.tasks) == ["birds"]
+    with pytest.raises(LabelNotFound, match="stable"):
+        indexed.rule("birds", "canary", lambda rules: rules)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import ArtifactFormat
+from adapters.store.label_rules import LabelRules, LabelThresholds, LabelTraffic
 from adapters.store.labels import (
     HISTORY_LIMIT,
     LabelFile,
@@ -104,3 +105,28 @@ def test_a_label_removed_while_labels_are_read_is_no_fault(tmp_path: Path) -> No
         write_label(files, "digits", label, LabelFile(version=1))
 
     assert read_labels(files, "digits") == ({"weekly": LabelFile(version=1)}, {})
+
+
+def test_rules_stay_when_the_label_moves(files: LocalFiles) -> None:
+    rules = LabelRules(thresholds=LabelThresholds(default=0.5))
+    label = LabelFile(version=1).ruled(rules).moved_to(2)
+
+    write_label(files, "digits", "stable", label)
+
+    assert read_label(files, "digits", "stable") == label
+    assert label.rules == rules
+    back = label.rolled_back((1, 2))
+    assert back is not None
+    assert (back.version, back.rules) == (1, rules)
+
+
+def test_no_rules_leave_no_trace() -> None:
+    label = LabelFile(version=1)
+    assert label.ruled(LabelRules()).encoded() == label.encoded()
+
+
+def test_whatever_changes_changes_the_etag() -> None:
+    label = LabelFile(version=1)
+    others = (label.moved_to(2), label.ruled(LabelRules(traffic=LabelTraffic(canary_share=0.1))))
+    assert len({label.etag, LabelFile(version=1, history=(2,)).etag, *(each.etag for each in others)}) == 4
+    assert label.etag == LabelFile(version=1).etag

@@ -1,0 +1,46 @@
+"""What an operator rules for a label while the service runs: its share of the traffic, its thresholds."""
+
+from collections.abc import Mapping
+
+from pydantic import Field, PositiveInt
+
+from adapters.config import StrictModel
+from adapters.kinds.acceptance import Part
+
+
+class PromoteRule(StrictModel):
+    """Move `stable` here once at least `agreement` of the last `over` pictures got the answer of `stable`."""
+
+    agreement: Part
+    over: PositiveInt
+
+
+class RollBackRule(StrictModel):
+    """Take the label out of the traffic once at least `errors` of its last `over` requests failed."""
+
+    errors: Part = Field(gt=0)
+    over: PositiveInt
+
+
+class LabelTraffic(StrictModel):
+    """The parts of plain requests that a label answers, and that it answers unseen beside `stable`."""
+
+    canary_share: Part = 0.0
+    shadow_share: Part = 0.0
+    promote: PromoteRule | None = None
+    roll_back: RollBackRule | None = None
+
+
+class LabelThresholds(StrictModel):
+    """Thresholds in place of the version's own: by class, for the other classes, and for none of them."""
+
+    classes: Mapping[str, Part] = Field(default_factory=dict)
+    default: Part | None = None
+    none_of_these: Part | None = None
+
+
+class LabelRules(StrictModel):
+    """Everything that is ruled for one label; it stays when the label moves."""
+
+    traffic: LabelTraffic | None = None
+    thresholds: LabelThresholds | None = None
