@@ -85,15 +85,16 @@ bench: $(READY)
 # With extras, or pip would look at newer versions for them.
 # The locks name no index: pip takes the one that its user has set up. The images' locks are parts of the whole one.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 \
-  --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml
+  --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 lock: $(READY)
-	$(COMPILE) --extra service --extra training --extra parquet --extra datasets --extra client --extra onnx \
+	$(COMPILE) pyproject.toml --extra service --extra training --extra parquet --extra datasets --extra client --extra onnx \
 	  --extra dev -o requirements.lock
-	$(COMPILE) --constraint requirements.lock --extra service -o docker/service.lock
-	$(COMPILE) --constraint requirements.lock --extra training -o docker/training.lock
-	$(COMPILE) --constraint requirements.lock --extra service --extra ray -o docker/ray.lock
-	$(COMPILE) --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock
+	printf 'torch\ntorchvision\n' | $(COMPILE) - --constraint requirements.lock -o docker/torch.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --extra service -o docker/service.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --extra training -o docker/training.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --extra service --extra ray -o docker/ray.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --extra service --extra peers -o benchmarks/peers.lock
 
 clean:
 	rm -rf $(VENV) $(RAY_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \

@@ -1,18 +1,34 @@
-"""Install a hashed lock into this Python; with a torch index, torch comes from there and CUDA stays out.
+"""Install a hashed lock into this Python, without what no image has a use for.
 
-python install_lock.py LOCK [TORCH_INDEX]
+python install_lock.py LOCK [--torch-index INDEX] [--after LOCK]
+
+With a torch index, torch comes from there and CUDA stays out. What the lock `--after` has is installed already.
 """
 
+import argparse
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import sysconfig
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 FROM_TORCH_INDEX = ("torch", "torchvision")
 CUDA_ONLY = re.compile(r"(nvidia|cuda)-.*|triton")
 PIP = (sys.executable, "-m", "pip", "install", "--no-cache-dir")
+# Compiles for a GPU, with a C compiler beside it that the images lack as well.
+LEFT_OUT = "triton"
+# What torch neither links nor opens: headers, static libraries, profilers, solvers of several GPUs, and of
+# NVSHMEM all but the host's library, which torch links.
+UNUSED = (
+    "nvidia/*/include", "nvidia/cu13/cccl", "nvidia/*/lib/*.a", "nvidia/*/lib/*.bc", "nvidia/*/bin",
+    "nvidia/cu13/lib/libcusolverMg.so*", "nvidia/cu13/lib/libcufftw.so*", "nvidia/cu13/lib/libnvblas.so*",
+    "nvidia/cu13/lib/libnvperf_*.so*", "nvidia/cu13/lib/libcheckpoint.so*",
+    "nvidia/cu13/lib/libpcsamplingutil.so*", "nvidia/nvshmem/lib/nvshmem_*", "nvidia/nvshmem/share",
+    "nvidia/nvshmem/lib/cmake", "torch/include", "torch/bin", "torch/share",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,31 +60,67 @@ def entries(text: str) -> Iterator[str]:
     return (found[0] for found in re.finditer(r"^[a-z0-9][^\n]*\n(?:[ \t]+[^\n]*\n)*", text, re.MULTILINE))
 
 
-def install(lock: Path, torch_index: str) -> None:
+def names(text: str) -> set[str]:
+    """The packages of a lock."""
+    return {re.split(r"[\[=]", entry, maxsplit=1)[0] for entry in entries(text)}
+
+
+def without(text: str, packages: Collection[str]) -> str:
+    """A lock without some packages."""
+    return "".join(entry for entry in entries(text) if not names(entry) <= set(packages))
+
+
+def install(lock: Path, torch_index: str, after: Path | None) -> None:
     """Install the lock. Raises subprocess.CalledProcessError where pip fails."""
-    if not torch_index:
-        _run(*PIP, "--require-hashes", "-r", str(lock))
-        return
-    split = split_lock(lock.read_text("utf-8"))
-    rest = lock.with_suffix(".cpu.lock")
+    there = names(after.read_text("utf-8")) if after else set()
+    text = without(lock.read_text("utf-8"), {LEFT_OUT, *there})
+    split = split_lock(text) if torch_index and not after else SplitLock(text, ())
+    rest = lock.with_suffix(".rest.lock")
     rest.write_text(split.hashed, "utf-8")
-    # Without --no-deps pip would ask for the hashes of torch, which the rest depends on.
+    # Without --no-deps pip would ask for the hashes of what is left out.
     _run(*PIP, "--require-hashes", "--no-deps", "-r", str(rest))
-    _run(*PIP, "--no-deps", "--index-url", torch_index, *split.by_version)
-    # An index of CUDA builds fails here, not when the service starts.
+    if split.by_version:
+        _run(*PIP, "--no-deps", "--index-url", torch_index, *split.by_version)
+    # What torch links must be there, and an index of CUDA builds fails here, not when the service starts.
+    prune(Path(sysconfig.get_path("purelib")))
     _run(sys.executable, "-c", "import torchvision")
+
+
+def prune(site_packages: Path) -> None:
+    """Remove what nothing opens."""
+    for path in [path for pattern in UNUSED for path in site_packages.glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def check() -> None:
+    """Exit where a package lacks one that it depends on, but for the one that is left out."""
+    told = subprocess.run(  # noqa: S603 -- the words are this file's
+        (sys.executable, "-m", "pip", "check"), check=False, capture_output=True, text=True
+    )
+    lacks = re.compile(rf"torch \S+ requires {LEFT_OUT}, which is not installed\.")
+    if told.returncode and not all(lacks.fullmatch(line) for line in told.stdout.splitlines()):
+        sys.exit(told.stdout + told.stderr)
 
 
 def _run(*command: str) -> None:
     subprocess.run(command, check=True)  # noqa: S603 -- the words are this file's, the paths the builder's
 
 
-def main(argv: Sequence[str]) -> None:
-    """Install `argv[0]`; `argv[1]`, if it is there and not empty, is torch's index."""
-    lock, *index = argv
-    install(Path(lock), index[0] if index else "")
-    _run(sys.executable, "-m", "pip", "check")
+def main() -> None:
+    """Install one lock; the exit code is not 0 where anything is missing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("lock", type=Path)
+    parser.add_argument("--torch-index", default="")
+    parser.add_argument("--after", type=Path)
+    options = parser.parse_args()
+    install(options.lock, options.torch_index, options.after)
+    check()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

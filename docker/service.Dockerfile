@@ -1,10 +1,15 @@
 # The service, for NVIDIA GPUs and for CPUs; a smaller one for CPUs alone with --build-arg TORCH_INDEX=…
 # From the repository's root: docker build -f docker/service.Dockerfile -t dvpt-service .
-FROM python:3.11-slim-bookworm AS dependencies
+# These lines are the same in both files, so that the images share their largest layer.
+FROM python:3.11-slim-bookworm AS torch
 ARG TORCH_INDEX=""
 WORKDIR /opt/dvpt
-COPY docker/install_lock.py docker/service.lock ./
-RUN python install_lock.py service.lock "$TORCH_INDEX"
+COPY docker/install_lock.py docker/torch.lock ./
+RUN python install_lock.py torch.lock --torch-index "$TORCH_INDEX"
+
+FROM torch AS dependencies
+COPY docker/service.lock ./
+RUN python install_lock.py service.lock --after torch.lock
 
 # The distribution holds training as well, which serving does not need.
 FROM dependencies AS project

@@ -1,10 +1,15 @@
 # Training, for NVIDIA GPUs and for CPUs; a smaller one for CPUs alone with --build-arg TORCH_INDEX=…
 # From the repository's root: docker build -f docker/training.Dockerfile -t dvpt-training .
-FROM python:3.11-slim-bookworm AS dependencies
+# These lines are the same in both files, so that the images share their largest layer.
+FROM python:3.11-slim-bookworm AS torch
 ARG TORCH_INDEX=""
 WORKDIR /opt/dvpt
-COPY docker/install_lock.py docker/training.lock ./
-RUN python install_lock.py training.lock "$TORCH_INDEX"
+COPY docker/install_lock.py docker/torch.lock ./
+RUN python install_lock.py torch.lock --torch-index "$TORCH_INDEX"
+
+FROM torch AS dependencies
+COPY docker/training.lock ./
+RUN python install_lock.py training.lock --after torch.lock
 
 # The distribution holds the service as well, which training does not need.
 FROM dependencies AS project

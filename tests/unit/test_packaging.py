@@ -136,7 +136,7 @@ def test_a_lock_hashes_every_pin_and_names_no_index(lock: str) -> None:
     assert "index-url" not in text
 
 
-@pytest.mark.parametrize("lock", ["docker/service.lock", "docker/training.lock"])
+@pytest.mark.parametrize("lock", ["docker/torch.lock", "docker/service.lock", "docker/training.lock"])
 def test_image_locks_are_parts_of_the_whole_one(lock: str) -> None:
     whole = pins("requirements.lock")
     for name, versions in pins(lock).items():

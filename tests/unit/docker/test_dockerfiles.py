@@ -128,8 +128,20 @@ def test_every_package_of_the_distribution_is_copied(image: str) -> None:
 @pytest.mark.parametrize("image", IMAGES)
 def test_dependencies_come_from_the_lock_alone(image: str) -> None:
     installs = [value for value in values(image, "RUN") if "install_lock" in value or "pip install" in value]
-    assert installs[0] == f'python install_lock.py {image}.lock "$TORCH_INDEX"'
-    assert all("--no-deps --no-build-isolation" in value for value in installs[1:])
+    assert installs[:2] == [
+        'python install_lock.py torch.lock --torch-index "$TORCH_INDEX"',
+        f"python install_lock.py {image}.lock --after torch.lock",
+    ]
+    assert all("--no-deps --no-build-isolation" in value for value in installs[2:])
+
+
+def test_the_images_share_the_layer_of_torch() -> None:
+    service, training = (
+        [(each.name, each.value) for each in CHECK.read_dockerfile(image)] for image in IMAGES
+    )
+    shared = service.index(("FROM", "torch AS dependencies"))
+    assert shared == 5
+    assert service[:shared] == training[:shared]
 
 
 @pytest.mark.parametrize("image", IMAGES)
