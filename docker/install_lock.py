@@ -2,7 +2,7 @@
 
 python install_lock.py LOCK [--torch-index INDEX] [--after LOCK]
 
-With a torch index, torch comes from there and CUDA stays out. What the lock `--after` has is installed already.
+With a torch index, torch comes from there and CUDA stays out. What the lock `--after` has is there already.
 """
 
 import argparse
@@ -97,9 +97,7 @@ def prune(site_packages: Path) -> None:
 
 def check() -> None:
     """Exit where a package lacks one that it depends on, but for the one that is left out."""
-    told = subprocess.run(  # noqa: S603 -- the words are this file's
-        (sys.executable, "-m", "pip", "check"), check=False, capture_output=True, text=True
-    )
+    told = subprocess.run((sys.executable, "-m", "pip", "check"), check=False, capture_output=True, text=True)
     lacks = re.compile(rf"torch \S+ requires {LEFT_OUT}, which is not installed\.")
     if told.returncode and not all(lacks.fullmatch(line) for line in told.stdout.splitlines()):
         sys.exit(told.stdout + told.stderr)
