@@ -27,7 +27,7 @@ UNUSED = (
     "nvidia/cu13/lib/libcusolverMg.so*", "nvidia/cu13/lib/libcufftw.so*", "nvidia/cu13/lib/libnvblas.so*",
     "nvidia/cu13/lib/libnvperf_*.so*", "nvidia/cu13/lib/libcheckpoint.so*",
     "nvidia/cu13/lib/libpcsamplingutil.so*", "nvidia/nvshmem/lib/nvshmem_*", "nvidia/nvshmem/share",
-    "nvidia/nvshmem/lib/cmake", "torch/include", "torch/bin", "torch/share",
+    "nvidia/nvshmem/lib/cmake", "torch/include", "torch/bin/protoc*", "torch/share",
 )  # fmt: skip
 
 

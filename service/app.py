@@ -143,6 +143,7 @@ def create_service(
         image_size=store.backbone.image_size,
         max_pixels=settings.max_pixels,
         stage=engine.stage,
+        stage_waits=choice.device.type != "cpu",
     )
     startup = Startup(lifecycle, engine, threads.engine, batcher, watch)
 

@@ -28,9 +28,9 @@ NOISE = re.compile(r"Traceback|Exception ignored|was destroyed|never retrieved|F
 ENDS_WITHIN_S = 15.0  # far more than the 1 s of drain and 2 s beyond it, far less than what hangs
 
 
-def picture() -> bytes:
+def picture(size: tuple[int, int] = (40, 30)) -> bytes:
     file = io.BytesIO()
-    Image.new("RGB", (40, 30), "teal").save(file, "PNG")
+    Image.new("RGB", size, "teal").save(file, "PNG")
     return file.getvalue()
 
 
@@ -137,7 +137,8 @@ def test_threads_that_hang_do_not_keep_the_process(
 
         def ask() -> None:
             url = f"{server.url}/v1/tasks/digits/classify"
-            answers.append(httpx.post(url, content=picture(), timeout=60))
+            # Too large to be decoded without a thread.
+            answers.append(httpx.post(url, content=picture((200, 200)), timeout=60))
 
         clients = [threading.Thread(target=ask) for _ in range(2)]
         for client, what in zip(clients, ("the engine", "decoding"), strict=True):

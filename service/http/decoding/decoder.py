@@ -1,26 +1,38 @@
-"""Bytes → the pixels a version wants, off the event loop."""
+"""Bytes → the pixels a version wants, off the event loop but for what takes less than leaving it."""
 
 from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
-from adapters.errors import PictureError
+from adapters.errors import PictureError, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
 from service.http.decoding.fair_threads import FairThreads
+
+SMALL_BYTES = 16_384
+SMALL_PIXELS = 128 * 128
+"""What a picture may cost follows its pixels: of so many half a millisecond (`adapters.pictures.budget`)."""
 
 
 class Decoder:
     """Decodes the pictures of requests on threads that tasks share fairly.
 
-    `stage` gives a picture to the engine on the thread that decoded it.
+    `stage` gives a picture to the engine on the thread that decoded it. Unless that `stage_waits`, a request
+    of one small picture is decoded where it is, while no thread has work (docs/adr/0025).
     """
 
     def __init__(
-        self, threads: FairThreads, *, image_size: int, max_pixels: int, stage: Callable[[Tensor], Tensor]
+        self,
+        threads: FairThreads,
+        *,
+        image_size: int,
+        max_pixels: int,
+        stage: Callable[[Tensor], Tensor],
+        stage_waits: bool = False,
     ) -> None:
         self._threads = threads
+        self._takes_small = not stage_waits and image_size**2 <= SMALL_PIXELS
         self._image_size = image_size
         self._max_pixels = max_pixels
         self._stage = stage
@@ -31,16 +43,31 @@ class Decoder:
         Raises PictureRefused for the first unusable one, and what `stage` raises.
         Cancelling spares the pictures that no thread has begun with.
         """
+        if len(pictures) == 1 and self._takes_small and self._threads.idle:
+            small = self._small(pictures[0], config)
+            if small is not None:
+                return [small]
 
         def fit(picture: tuple[int, bytes]) -> Tensor:
             index, data = picture
-            return self._fit(data, index, config)
+            return self._fit(data, index, config, self._max_pixels)
 
         return await self._threads.map(task, fit, list(enumerate(pictures)))
 
-    def _fit(self, data: bytes, index: int, config: PreprocessConfig) -> Tensor:
+    def _small(self, data: bytes, config: PreprocessConfig) -> Tensor | None:
+        """The pixels of a small picture; None of one that might take longer."""
+        if len(data) > SMALL_BYTES:
+            return None
         try:
-            pixels = to_pixels(data, config, self._image_size, max_pixels=self._max_pixels)
+            return self._fit(data, 0, config, min(self._max_pixels, SMALL_PIXELS))
+        except PictureRefused as refused:
+            if isinstance(refused.cause, PictureTooLarge):
+                return None
+            raise
+
+    def _fit(self, data: bytes, index: int, config: PreprocessConfig, max_pixels: int) -> Tensor:
+        try:
+            pixels = to_pixels(data, config, self._image_size, max_pixels=max_pixels)
         except PictureError as error:
             raise PictureRefused(index, error) from error
         return self._stage(pixels)

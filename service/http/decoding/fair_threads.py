@@ -48,6 +48,11 @@ class FairThreads:
         return self._turns.running
 
     @property
+    def idle(self) -> bool:
+        """Whether no step runs or waits: whoever comes now owes nobody a turn."""
+        return not self._turns.running and not self._turns.waiting
+
+    @property
     def waiting(self) -> int:
         """Steps that wait for a thread."""
         return self._turns.waiting

@@ -1,5 +1,7 @@
+import asyncio
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
-from service.http.decoding.decoder import Decoder
+from service.http.decoding.decoder import SMALL_BYTES, Decoder
 from service.http.decoding.fair_threads import FairThreads
 
 pytestmark = pytest.mark.anyio
@@ -55,3 +57,68 @@ async def test_too_many_pixels_are_refused(decoder: Decoder) -> None:
         await decoder.decode("task", [png(1, (101, 100))], CONFIG)
 
     assert isinstance(refused.value.cause, PictureTooLarge)
+
+
+def where(pictures: list[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A stage that notes the thread it is called on."""
+
+    def stage(image: torch.Tensor) -> torch.Tensor:
+        pictures.append(threading.get_ident())
+        return image
+
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("sizes", "stage_waits", "here"),
+    [
+        ([(40, 30)], False, True),
+        ([(128, 128)], False, True),
+        ([(129, 128)], False, False),
+        ([(40, 30), (40, 30)], False, False),
+        ([(40, 30)], True, False),
+    ],
+)
+async def test_one_small_picture_is_decoded_where_it_is(
+    sizes: list[tuple[int, int]], stage_waits: bool, here: bool
+) -> None:
+    threads, seen = FairThreads(2), list[int]()
+    decoder = Decoder(threads, image_size=32, max_pixels=100_000, stage=where(seen), stage_waits=stage_waits)
+
+    await decoder.decode("task", [png(1, size) for size in sizes], CONFIG)
+
+    assert [at == threading.get_ident() for at in seen] == [here] * len(sizes)
+    threads.close()
+
+
+async def test_many_bytes_are_not_decoded_where_they_are() -> None:
+    threads, seen = FairThreads(2), list[int]()
+    decoder = Decoder(threads, image_size=32, max_pixels=100_000, stage=where(seen))
+    noise = io.BytesIO()
+    pixels = torch.randint(0, 255, (80, 80, 3), dtype=torch.uint8).numpy()
+    Image.fromarray(pixels).save(noise, "PNG")
+    assert len(noise.getvalue()) > SMALL_BYTES
+
+    await decoder.decode("task", [noise.getvalue()], CONFIG)
+
+    assert threading.get_ident() not in seen
+    threads.close()
+
+
+async def test_a_small_picture_does_not_overtake_those_that_wait() -> None:
+    threads, seen, begun, go_on = FairThreads(1), list[int](), threading.Event(), threading.Event()
+    decoder = Decoder(threads, image_size=32, max_pixels=100_000, stage=where(seen))
+
+    def hold(_: int) -> None:
+        begun.set()
+        go_on.wait()
+
+    other = asyncio.create_task(threads.map("other", hold, [0]))
+    await asyncio.to_thread(begun.wait)
+    small = asyncio.create_task(decoder.decode("task", [png(1)], CONFIG))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(other, small)
+
+    assert threading.get_ident() not in seen
+    threads.close()
