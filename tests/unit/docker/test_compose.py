@@ -31,7 +31,7 @@ def mounts(name: str) -> dict[str, str]:
     return {target: source for source, target, *_ in parted}
 
 
-@pytest.mark.parametrize("file", ["compose.yaml", "compose.gpu.yaml"])
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.gpu.yaml", "compose.keys.yaml"])
 def test_the_files_follow_the_compose_schema(file: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     result = subprocess.run([*command, DOCKER / file], check=False, capture_output=True, text=True)
