@@ -1,4 +1,4 @@
-"""The compose file with a real engine; docker/check_compose.py without `--short` does the rest of it by hand."""
+"""The compose file with a real engine; docker/check_compose.py does the rest of it, by hand."""
 
 import shutil
 import subprocess
