@@ -152,11 +152,12 @@ class AsyncClient:
         """Publish an artifact, a folder or a tar, and move a label to it. Raises OSError."""
         return await self.send(calls.publish(task, artifact, label=label, replace_classes=replace_classes))
 
-    async def send(self, call: Call[Read]) -> Read:
+    async def send(self, call: Call[Read], *, deadline_s: float | None = None) -> Read:
         """Send a call until it is answered, may not be sent again, or the deadline is there."""
-        ends = time.monotonic() + self._deadline_s
+        within_s = self._deadline_s if deadline_s is None else deadline_s
+        ends = time.monotonic() + within_s
         again = Repeats(repeatable=call.repeatable)
-        retrying = AsyncRetrying(retry=again, wait=wait_s, stop=until(self._deadline_s), reraise=True)
+        retrying = AsyncRetrying(retry=again, wait=wait_s, stop=until(within_s), reraise=True)
         return await retrying(self._attempt, call, ends)
 
     async def _classify(self, task: str, pictures: Sequence[bytes], query: Asked) -> list[Answer]:

@@ -127,11 +127,12 @@ class Client:
         """Publish an artifact, a folder or a tar, and move a label to it. Raises OSError."""
         return self.send(calls.publish(task, artifact, label=label, replace_classes=replace_classes))
 
-    def send(self, call: Call[Read]) -> Read:
+    def send(self, call: Call[Read], *, deadline_s: float | None = None) -> Read:
         """Send a call until it is answered, may not be sent again, or the deadline is there."""
-        ends = time.monotonic() + self._deadline_s
+        within_s = self._deadline_s if deadline_s is None else deadline_s
+        ends = time.monotonic() + within_s
         again = Repeats(repeatable=call.repeatable)
-        retrying = Retrying(retry=again, wait=wait_s, stop=until(self._deadline_s), reraise=True)
+        retrying = Retrying(retry=again, wait=wait_s, stop=until(within_s), reraise=True)
         answer: Read = retrying(self._attempt, call, ends)
         return answer
 

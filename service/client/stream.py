@@ -1,7 +1,8 @@
 """Many pictures of one task through a bounded window of requests, each with its answer or its error."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -44,24 +45,23 @@ async def outcomes(
 ) -> AsyncGenerator[list[Outcome[P]]]:
     """The outcomes of each batch, in the order in which answers come.
 
-    `pictures` is read as the window moves on, in a thread: it may block. What is wrong with a picture is its
-    outcome; what is wrong with the service (not there, no such task, a key refused) is raised.
+    `pictures` is read as the window moves on, in threads, one at a time: it may block. What is wrong with a
+    picture is its outcome; what is wrong with the service (not there, no such task, a key refused) is raised.
     """
-    source, under_way = iter(pictures), set[asyncio.Task[list[Outcome[P]]]]()
-    loop, ended = asyncio.get_running_loop(), False
-    threads = ThreadPoolExecutor(window.concurrency + 1, "pictures")
+    source, under_way = _Source(pictures, window.batch, limits), set[asyncio.Task[list[Outcome[P]] | None]]()
+    threads, ended = ThreadPoolExecutor(window.concurrency, "pictures"), False
     try:
         while True:
             while not ended and len(under_way) < window.concurrency:
-                batch = await loop.run_in_executor(threads, _next, source, min(window.batch, limits.pictures))
-                ended = not batch
-                if batch:
-                    under_way.add(asyncio.create_task(_of_batch(batch, ask, limits, threads)))
+                under_way.add(asyncio.create_task(_next_batch(source, ask, threads)))
             if not under_way:
                 return
             done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                yield task.result()
+                found = task.result()
+                ended = ended or found is None
+                if found:
+                    yield found
     finally:
         for task in under_way:
             task.cancel()
@@ -69,37 +69,57 @@ async def outcomes(
         threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _next(source: Iterator[P], count: int) -> list[P]:
-    return list(islice(source, count))
+@dataclass(frozen=True)
+class _Read(Generic[P]):
+    """As many pictures as one request holds, those that cannot be read, and the rest of a batch."""
+
+    pictures: list[tuple[P, bytes]]
+    unreadable: list[Outcome[P]]
+    left: list[P]
 
 
-async def _of_batch(batch: list[P], ask: Asker, limits: Limits, threads: Executor) -> list[Outcome[P]]:
-    found: list[Outcome[P]] = []
-    left = batch
-    while left:
-        reading = asyncio.get_running_loop().run_in_executor(threads, _read_some, left, limits)
-        read, unreadable, left = await reading
-        found += unreadable
-        found += await _answered(read, ask)
+class _Source(Generic[P]):
+    """Batches for threads: one at a time uses the iterator, and files are read side by side."""
+
+    def __init__(self, pictures: Iterable[P], batch: int, limits: Limits) -> None:
+        self._pictures, self._limits = iter(pictures), limits
+        self._batch = min(batch, limits.pictures)
+        self._lock = threading.Lock()
+
+    def next(self) -> _Read[P] | None:
+        """The next batch; None where there is none."""
+        with self._lock:
+            batch = list(islice(self._pictures, self._batch))
+        return self.read(batch) if batch else None
+
+    def read(self, batch: list[P]) -> _Read[P]:
+        """The files of a batch, as far as they fit in a request."""
+        read: list[tuple[P, bytes]] = []
+        unreadable: list[Outcome[P]] = []
+        size = 0
+        for index, picture in enumerate(batch):
+            try:
+                data = read_picture(picture, self._limits)
+            except (Unreadable, PictureRefused) as error:
+                unreadable.append(Outcome(picture, error=error))
+                continue
+            if read and size + len(data) > self._limits.request_bytes:
+                return _Read(read, unreadable, batch[index:])
+            read.append((picture, data))
+            size += len(data)
+        return _Read(read, unreadable, [])
+
+
+async def _next_batch(source: _Source[P], ask: Asker, threads: Executor) -> list[Outcome[P]] | None:
+    loop = asyncio.get_running_loop()
+    batch = await loop.run_in_executor(threads, source.next)
+    if batch is None:
+        return None
+    found = batch.unreadable + await _answered(batch.pictures, ask)
+    while batch.left:
+        batch = await loop.run_in_executor(threads, source.read, batch.left)
+        found += batch.unreadable + await _answered(batch.pictures, ask)
     return found
-
-
-def _read_some(pictures: list[P], limits: Limits) -> tuple[list[tuple[P, bytes]], list[Outcome[P]], list[P]]:
-    """As many pictures as one request holds, those that cannot be read, and the rest."""
-    read: list[tuple[P, bytes]] = []
-    unreadable: list[Outcome[P]] = []
-    size = 0
-    for index, picture in enumerate(pictures):
-        try:
-            data = read_picture(picture, limits)
-        except (Unreadable, PictureRefused) as error:
-            unreadable.append(Outcome(picture, error=error))
-            continue
-        if read and size + len(data) > limits.request_bytes:
-            return read, unreadable, pictures[index:]
-        read.append((picture, data))
-        size += len(data)
-    return read, unreadable, []
 
 
 async def _answered(read: list[tuple[P, bytes]], ask: Asker) -> list[Outcome[P]]:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +46,10 @@ class Row:
             "probability": answer.best.probability,
             "accepted": answer.accepted,
             "reason": answer.reason,
-            "classes": [asdict(found) for found in answer.classes],
+            "classes": [
+                {"index": found.index, "label": found.label, "probability": found.probability}
+                for found in answer.classes
+            ],
         }
         return cls(str(path), kept, None, None)
 

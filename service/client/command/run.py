@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.client.answers import Answer
 from service.client.async_client import AsyncClient
-from service.client.calls import Asked, classify
+from service.client.calls import Asked, classify, task
 from service.client.command.files import Fault, Files
 from service.client.command.output import write_answers, write_failures
 from service.client.command.record import Record, Row
@@ -26,11 +26,6 @@ class Service:
     key: str | None
     patience_s: float
 
-    def client(self, connections: int, deadline_s: float | None = None) -> AsyncClient:
-        """A client of it."""
-        within_s = self.patience_s if deadline_s is None else min(deadline_s, self.patience_s)
-        return AsyncClient(self.url, key=self.key, deadline_s=within_s, connections=connections)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -46,9 +41,12 @@ class Run:
 
         Raises ClientError for what is not about a picture, and RecordUnusable.
         """
-        async with self.service.client(1, FIRST_CONTACT_S) as client:
-            await client.task(self.task)
-        async with self.service.client(self.window.concurrency) as client:
+        of, connections = self.service, self.window.concurrency
+        async with AsyncClient(
+            of.url, key=of.key, deadline_s=of.patience_s, connections=connections
+        ) as client:
+            # A wrong URL, task or key is told at once.
+            await client.send(task(self.task), deadline_s=min(FIRST_CONTACT_S, of.patience_s))
             new = _new(record, files, advance)
 
             async def ask(pictures: Sequence[bytes]) -> list[Answer]:

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentTypeError
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from service.client.command.cli import MaxFailures, main
 from tests.support.scripted_http import Reply, Scripted, of_pictures, problem, scripted
 
-TASK = {
+TASK: dict[str, Any] = {
     "task": "pets", "labels": {}, "versions": [], "serving": {}, "refused": [], "problems": [],
     "method": None, "layout": None, "classes": [], "replicas": {"all": 1, "ready": 1, "serving": {}},
 }  # fmt: skip
