@@ -183,3 +183,17 @@ def test_a_service_that_comes_back_is_waited_for(
         _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert [row["path"] for row in rows(out)] == paths(folder)
+
+
+def test_a_service_with_less_room_than_is_asked_for_answers_all(
+    empty_store: Store, make_artifact: MakeArtifact, serve: Serve, folder: Path, tmp_path: Path
+) -> None:
+    empty_store.publish("pets", make_artifact(1))
+    out = tmp_path / "answers.csv"
+    limits = ("--max-pictures-per-request=4", "--max-queued-pictures=6", "--max-request-bytes=32000000")
+    with serve(empty_store, *limits) as small:
+        done = run(small, folder, f"--out={out}", "--concurrency=4")
+        assert done.returncode == 0, done.stderr
+        refused = small.metrics()
+    assert [row["path"] for row in rows(out)] == paths(folder)
+    assert any("overloaded" in name and count for name, count in refused.items()), refused
