@@ -10,6 +10,7 @@ cores the client takes its share from the service. Writes benchmarks/results/cli
 
 import argparse
 import asyncio
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from benchmarks.common.http_load import Ask, asks_for, run_load
 from benchmarks.common.interleaved import interleave, ratio, rounded
 from benchmarks.common.machine import write_result
 from benchmarks.common.photographs import VIT, photograph
+from benchmarks.common.processor_time import cpu_seconds
 from benchmarks.common.random_store import random_store
 from benchmarks.common.running import running
 
@@ -48,8 +50,9 @@ def main() -> None:
         (task,) = random_store(Path(folder) / "store", random_backbone(VIT), 1)
         asks = asks_for([task] * FILES, files, options.batch)
         for name, flags in SERVICES.items():
-            with running("benchmarks.common.model_service", Path(folder) / "store", PORT, *flags):
-                figures[name] = one_service(task, pictures, asks, options)
+            store = Path(folder) / "store"
+            with running("benchmarks.common.model_service", store, PORT, *flags) as service:
+                figures[name] = one_service(service.pid, task, pictures, asks, options)
             print(f"{name}: {figures[name]}")
     print(write_result("client", figures))
 
@@ -64,9 +67,9 @@ def write_pictures(folder: Path, files: Sequence[bytes], pictures: int) -> Path:
 
 
 def one_service(
-    task: str, pictures: Path, asks: Sequence[Ask], options: argparse.Namespace
+    pid: int, task: str, pictures: Path, asks: Sequence[Ask], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Pictures/s of both sides, and the command's over the load generator's."""
+    """Pictures/s of both sides, the command's over the load generator's, and processor time of a picture."""
     numbers, outputs = count(), Path(tempfile.mkdtemp(dir=pictures.parent))
 
     def load() -> None:
@@ -82,12 +85,23 @@ def one_service(
         words += [f"--concurrency={options.concurrency}", str(pictures)]
         subprocess.run(words, check=True, capture_output=True)
 
+    service_began, command_began = cpu_seconds(pid), _ended_children_s()
     times = interleave({"load generator": load, "dvpt-classify": command}, options.rounds)
     rates = {name: round(options.pictures / float(np.median(took)), 1) for name, took in times.items()}
+    asked = options.pictures * (options.rounds + 1)  # by each side
     return {
+        "processor_ms_per_picture": {
+            "service": round(1000 * (cpu_seconds(pid) - service_began) / (2 * asked), 3),
+            "dvpt-classify": round(1000 * (_ended_children_s() - command_began) / asked, 3),
+        },
         "pictures_per_s": rates,
         "ratio": rounded(ratio(times["load generator"], times["dvpt-classify"])),
     }
+
+
+def _ended_children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from typing import Any
 from adapters.command.streams import as_utf8
 from service.client.command.record import Row
 
-GROUP_ROWS = 50_000
+GROUP_ROWS = 10_000
 
 
 def write_answers(target: Path, rows: Iterable[Row], top_k: int) -> None:
