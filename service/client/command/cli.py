@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         return closed(complain(PROGRAM, error, BAD_USAGE))
     try:
-        code = _answer(run, Files(_roots(options), options.all_files), record, options)
+        code = _answer(run, Files(_roots(options), options.all_files, options.out), record, options)
     except (ClientError, RecordUnusable, OSError) as error:
         code = complain(PROGRAM, error, CUT_OFF)
     except KeyboardInterrupt:

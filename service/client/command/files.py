@@ -39,11 +39,13 @@ class Files:
     """The files below `roots`; a root that is a file is taken whatever its name.
 
     Folders are read as far as the iteration has come, in the system's order. `passed_over` counts files that
-    are no pictures by their names, hidden ones among them; with `every` all are taken.
+    are no pictures by their names, hidden ones among them; with `every` all are taken. The file `own`, and
+    what lies beside it under a longer name, is what the run itself writes.
     """
 
     roots: Iterable[Path]
     every: bool = False
+    own: Path | None = None
     found: int = 0
     passed_over: int = 0
 
@@ -70,14 +72,24 @@ class Files:
                 elif _is_folder(entry):
                     if self.every or not entry.name.startswith("."):
                         yield from _enter(Path(entry.path), above)
-                elif self._wanted(Path(entry.path)):
-                    self.found += 1
-                    yield Path(entry.path)
                 else:
-                    self.passed_over += 1
+                    yield from self._file(Path(entry.path))
         finally:
             for folder in above:
                 folder.entries.close()
+
+    def _file(self, path: Path) -> Iterator[Path]:
+        if self._is_own(path):
+            return
+        if self._wanted(path):
+            self.found += 1
+            yield path
+        else:
+            self.passed_over += 1
+
+    def _is_own(self, path: Path) -> bool:
+        own = self.own
+        return own is not None and path.name.startswith(own.name) and path.parent.samefile(own.parent)
 
     def _wanted(self, path: Path) -> bool:
         return self.every or (path.suffix.lower() in SUFFIXES and not path.name.startswith("."))

@@ -33,6 +33,13 @@ def test_every_file_is_taken_where_that_is_asked(tmp_path: Path) -> None:
     ]
 
 
+def test_what_the_run_itself_writes_is_none_of_them(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "o.csv", "o.csv.unfinished", "o.csv.unfinished-wal", "sub/o.csv")
+    files = Files([tmp_path / "sub" / "..", tmp_path], every=True, own=tmp_path / "o.csv")
+    assert {Path(name).name for name in found(files)} == {"a.png", "o.csv"}
+    assert (files.found, files.passed_over) == (4, 0)
+
+
 def test_what_is_named_is_taken_whatever_its_name(tmp_path: Path) -> None:
     write(tmp_path, "a.bin")
     roots = [tmp_path / "a.bin", tmp_path / "none", tmp_path / ("x" * 5000)]
