@@ -19,7 +19,8 @@ COPY adapters adapters
 COPY service service
 COPY training training
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-warn-script-location --prefix /project . \
-  && rm -r /project/lib/python3*/site-packages/training /project/bin/dvpt-train /project/bin/dvpt-reproduce
+  && rm -r /project/lib/python3*/site-packages/training /project/bin/dvpt-train /project/bin/dvpt-reproduce \
+    /project/bin/dvpt-classify
 
 FROM dependencies
 COPY --from=project /project /usr/local

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from adapters.environment import variable
 
 ENV_PREFIX = "DVPT_"
-OTHERS = frozenset({"DVPT_DATA_ROOT"})
+OTHERS = frozenset({"DVPT_DATA_ROOT", "DVPT_KEY", "DVPT_URL"})
 """Variables of the project that are no settings of the service."""
 
 # What Kubernetes sets in every container for a service called dvpt or dvpt-…, and Docker for a linked one:

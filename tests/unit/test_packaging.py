@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ LOCKS = {
     "benchmarks/peers.lock": ("service", "peers"),
 }
 EXTRAS = {
-    "adapters": ("onnx", "signing"),
-    "service": ("service", "onnx", "ray"),
+    "adapters": ("adapters", "onnx", "signing"),
+    "service": ("service", "onnx", "ray", "client", "parquet"),
+    "service/client": ("client", "parquet"),
     "training": ("training", "parquet", "datasets"),
 }
 # Packages whose names their users meet in another declared package's interface.
@@ -40,12 +42,29 @@ def isolated(code: str) -> str:
     return subprocess.run(command, cwd="/", check=True, capture_output=True, text=True).stdout.strip()
 
 
-def requirements(extras: tuple[str, ...]) -> list[Requirement]:
+def requirements(extras: Iterable[str]) -> list[Requirement]:
+    """What the extras need, and the extras of this project that they name."""
     texts = list(PROJECT["dependencies"])
     for extra in extras:
         texts += PROJECT["optional-dependencies"][extra]
-    parsed = [Requirement(text) for text in texts]
-    return [requirement for requirement in parsed if requirement.name != PROJECT["name"]]
+    found: list[Requirement] = []
+    for requirement in map(Requirement, texts):
+        found += requirements(requirement.extras) if requirement.name == PROJECT["name"] else [requirement]
+    return found
+
+
+def closure(extras: Iterable[str]) -> dict[str, Distribution]:
+    """The installed distributions that the extras need, with all that those need, by name."""
+    found: dict[str, Distribution] = {}
+    waiting = requirements(extras)
+    while waiting:
+        name = waiting.pop().name
+        if canonicalize_name(name) in found:
+            continue
+        found[canonicalize_name(name)] = distribution(name)
+        needed = map(Requirement, distribution(name).requires or ())
+        waiting += [each for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
+    return found
 
 
 def imported(source: Path) -> set[str]:
@@ -85,9 +104,46 @@ def test_adapters_import_neither_http_nor_plots() -> None:
     assert isolated(code) == "[]"
 
 
+def test_a_client_needs_neither_torch_nor_what_answers_http() -> None:
+    needed = set(closure(["client"]))
+    assert needed >= {"httpx", "tenacity"}
+    assert not needed & {"torch", "numpy", "pillow", "timm", "pydantic", "fastapi", "starlette", "uvicorn"}
+    assert len(needed) <= 12
+
+
+@pytest.fixture
+def client_alone(tmp_path: Path) -> Path:
+    """A folder of packages with the project and what the extra `client` needs, and nothing else."""
+    for installed in closure(["client"]).values():
+        tops = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
+        for top in tops:
+            (tmp_path / top).symlink_to(Path(str(installed.locate_file(top))))
+    for house in ("adapters", "service"):
+        (tmp_path / house).symlink_to(ROOT / house)
+    return tmp_path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", ["dvpt-train", "dvpt-reproduce", "dvpt-serve", "dvpt-adapters", "dvpt-keys"]
+    ("code", "shown"),
+    [
+        ("import service.client; print({'torch', 'fastapi', 'pydantic'} & {*sys.modules})", "set()"),
+        ("from service.client.command.cli import main; main(['--help'])", "usage: dvpt-classify"),
+        (
+            "from importlib.util import find_spec; print(find_spec('torch'))",
+            "None",
+        ),
+    ],
+)
+def test_a_client_works_where_nothing_else_is_installed(client_alone: Path, code: str, shown: str) -> None:
+    alone = "import sys; sys.argv[0] = 'dvpt-classify'; "
+    alone += f"sys.path[:] = [p for p in sys.path if 'site-packages' not in p] + [{str(client_alone)!r}]; "
+    assert isolated(alone + code).startswith(shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", ["dvpt-train", "dvpt-reproduce", "dvpt-serve", "dvpt-adapters", "dvpt-keys", "dvpt-classify"]
 )
 def test_commands_answer_help(command: str) -> None:
     program = Path(sys.executable).with_name(command)

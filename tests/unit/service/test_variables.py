@@ -43,7 +43,9 @@ def test_a_port_that_is_a_typing_error_is_still_a_setting(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["DVPT_PROT", "DVPT_SERVICE_HOSTT", "DVPT_PORT_8000", "DVPT_SERVICE"])
 def test_other_names_are_unknown(name: str) -> None:
-    assert unknown(NAMES, {name: "1", "DVPT_PORT": "1", "DVPT_DATA_ROOT": "/d", "HOME": "/"}) == [name]
+    assert unknown(
+        NAMES, {name: "1", "DVPT_PORT": "1", "DVPT_DATA_ROOT": "/d", "DVPT_KEY": "k", "HOME": "/"}
+    ) == [name]
 
 
 def test_white_space_is_no_part_of_a_value_and_empty_gives_nothing() -> None:

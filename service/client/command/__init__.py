@@ -1,0 +1,1 @@
+"""`dvpt-classify`: answers for whole folders, in one file."""
