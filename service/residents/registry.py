@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from adapters.config import STABLE
-from adapters.errors import DvptError, TaskNotFound
+from adapters.errors import DvptError, StoreConflict, TaskNotFound
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
 from adapters.store.store import Store
@@ -114,6 +114,22 @@ class Registry:
         if version is not None:
             return await self._version(state, version, "request")
         return state.serving.get(label) or await self._first_serving(state, label)
+
+    def unload(self, task: str) -> None:
+        """Let all of a task leave memory once its leases have ended; a request reads it again.
+
+        Raises TaskNotFound, and StoreConflict where something must stay: it is pinned, or answers and the
+        store might not give it again.
+        """
+        state = self.state(task)
+        staying = [each.version for each in state.residents.values() if not state.may_leave(each)]
+        if staying:
+            why = "the task is pinned" if state.pinned else "the store might not give it again"
+            raise StoreConflict(f"version {staying[0]} of task {task!r} must stay in memory: {why}")
+        state.serving.clear()
+        state.wanted = frozenset()
+        self._retire(state, list(state.residents.values()))
+        self._tidy(state)
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
         """As `follow_some`, of all tasks there are: what is not among them is gone."""

@@ -10,6 +10,9 @@ from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
 from service.http.decoding.fair_threads import FairThreads
 
+Picture = bytes | Tensor
+"""An encoded picture, or pixels [3, H, W] uint8 that a client has fitted to the input itself."""
+
 
 class Decoder:
     """Decodes the pictures of requests on threads that tasks share fairly.
@@ -25,20 +28,22 @@ class Decoder:
         self._max_pixels = max_pixels
         self._stage = stage
 
-    async def decode(self, task: str, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
-        """Encoded pictures → staged pixels [3, H, W] uint8 each.
+    async def decode(self, task: str, pictures: Sequence[Picture], config: PreprocessConfig) -> list[Tensor]:
+        """Pictures → staged pixels [3, H, W] uint8 each.
 
         Raises PictureRefused for the first unusable one, and what `stage` raises.
         Cancelling spares the pictures that no thread has begun with.
         """
 
-        def fit(picture: tuple[int, bytes]) -> Tensor:
+        def fit(picture: tuple[int, Picture]) -> Tensor:
             index, data = picture
             return self._fit(data, index, config)
 
         return await self._threads.map(task, fit, list(enumerate(pictures)))
 
-    def _fit(self, data: bytes, index: int, config: PreprocessConfig) -> Tensor:
+    def _fit(self, data: Picture, index: int, config: PreprocessConfig) -> Tensor:
+        if isinstance(data, Tensor):
+            return self._stage(data)
         try:
             pixels = to_pixels(data, config, self._image_size, max_pixels=self._max_pixels)
         except PictureError as error:
