@@ -118,14 +118,17 @@ class Registry:
     def unload(self, task: str) -> None:
         """Let all of a task leave memory once its leases have ended; a request reads it again.
 
-        Raises TaskNotFound, and StoreConflict where something must stay: it is pinned, or answers and the
-        store might not give it again.
+        Raises TaskNotFound, and StoreConflict where something must stay: a label or a setting wants it in
+        memory, or it answers and the store might not give it again.
         """
         state = self.state(task)
-        staying = [each.version for each in state.residents.values() if not state.may_leave(each)]
-        if staying:
-            why = "the task is pinned" if state.pinned else "the store might not give it again"
-            raise StoreConflict(f"version {staying[0]} of task {task!r} must stay in memory: {why}")
+        if state.pinned or self._preload.labels(state.record):
+            raise StoreConflict(f"task {task!r} is to be in memory: it is preloaded or pinned")
+        for resident in state.residents.values():
+            if not state.may_leave(resident):
+                raise StoreConflict(
+                    f"version {resident.version} of task {task!r} answers, and the store might not give it again"
+                )
         state.serving.clear()
         state.wanted = frozenset()
         self._retire(state, list(state.residents.values()))

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.config import StrictModel
-from adapters.store.strict_json import first_error
 from service.errors import BadBody, RequestTooLarge
 from service.http.protocol_v2.contract import INPUT, OUTPUTS, PROBABILITIES
+from service.http.protocol_v2.validated import validated
 from service.http.request.json_body import read_json
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
@@ -122,7 +122,7 @@ def parse_inference(body: bytes, json_bytes: int | None) -> Inference:
         raise BadBody(f"{HEADER_LENGTH} is {json_bytes}, but the body has {len(body)} bytes")
     header, behind = body[:json_bytes], memoryview(body)[len(body) if json_bytes is None else json_bytes :]
     _check_marks(header)
-    request = _validated(read_json(header))
+    request = validated(InferenceRequest, read_json(header))
     image = _only_image(request.inputs)
     _check_outputs(request.outputs)
     return Inference(_asked(request), image, _raw(image, behind))
@@ -144,15 +144,6 @@ def _check_marks(header: bytes) -> None:
                 f"the JSON has more than {MOST_JSON_MARKS} values; send pictures encoded (BYTES), or tensors "
                 "in binary"
             )
-
-
-def _validated(content: object) -> InferenceRequest:
-    if not isinstance(content, dict):
-        raise BadBody(f"the body must be a JSON object, not a {type(content).__name__}")
-    try:
-        return InferenceRequest.model_validate(content, strict=True)
-    except ValidationError as error:
-        raise BadBody(f"the inference request is malformed: {first_error(error)}") from error
 
 
 def _only_image(inputs: Sequence[InputTensor]) -> InputTensor:

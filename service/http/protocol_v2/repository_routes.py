@@ -4,21 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from fastapi import FastAPI, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
 from adapters.config import StrictModel
 from adapters.store.page import Page
-from adapters.store.strict_json import first_error
 from service.access.scope import Scope
-from service.errors import AdapterLoading, BadBody, RequestTooLarge
+from service.errors import AdapterLoading, RequestTooLarge
 from service.http.guard import Guard
 from service.http.key_guard import may_see
 from service.http.protocol_v2.infer_route import TAGS, TASK
+from service.http.protocol_v2.validated import Model, validated
 from service.http.protocol_v2.wire import IndexedVersion
 from service.http.request.body_reader import BodyReader
 from service.http.request.json_body import read_json
@@ -28,7 +27,6 @@ from service.lifecycle import Lifecycle
 from service.residents.registry import Registry
 from service.residents.task_state import TaskState
 
-Model = TypeVar("Model", bound=StrictModel)
 MOST_BODY_BYTES = 65_536
 PAGE = 1000
 """Tasks of the index that are told at a time; between them other requests have their turn."""
@@ -121,10 +119,7 @@ async def _body(bodies: BodyReader, request: Request, task: str, model: type[Mod
     body.release()
     if len(data) > MOST_BODY_BYTES:
         raise RequestTooLarge(f"the body has {len(data)} bytes; here it may have {MOST_BODY_BYTES}")
-    try:
-        return model.model_validate(read_json(data) if data.strip() else {}, strict=True)
-    except ValidationError as error:
-        raise BadBody(f"the body is malformed: {first_error(error)}") from error
+    return validated(model, read_json(data) if data.strip() else {})
 
 
 def add_repository_routes(app: FastAPI, guard: Guard, repository: RepositoryEndpoints) -> None:
