@@ -126,9 +126,8 @@ class Registry:
             raise StoreConflict(f"task {task!r} is to be in memory: it is preloaded or pinned")
         for resident in state.residents.values():
             if not state.may_leave(resident):
-                raise StoreConflict(
-                    f"version {resident.version} of task {task!r} answers, and the store might not give it again"
-                )
+                what = f"version {resident.version} of task {task!r}"
+                raise StoreConflict(f"{what} answers, and the store might not give it again")
         state.serving.clear()
         state.wanted = frozenset()
         self._retire(state, list(state.residents.values()))
