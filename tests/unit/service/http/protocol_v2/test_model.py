@@ -6,10 +6,13 @@ import pytest
 
 from adapters.config import BackboneConfig
 from adapters.errors import InvalidName, LabelNotFound, VersionNotFound
+from adapters.kinds.layout import Layout
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.task_record import TaskRecord
 from adapters.vit.backbone import Backbone
 from service.errors import BadQuery
 from service.http.protocol_v2.model import model_config, model_metadata, version_asked, version_meant
+from service.residents.resident import Resident
 from service.residents.task_state import TaskState
 from tests.support.artifacts import MakeArtifact
 
@@ -42,6 +45,14 @@ def test_a_number_that_is_no_version(text: str) -> None:
 def test_a_name_that_is_no_label(text: str) -> None:
     with pytest.raises(InvalidName):
         version_asked({"version": text})
+
+
+def test_until_a_label_s_new_version_is_ready_the_one_before_is_meant(
+    make_artifact: MakeArtifact,
+) -> None:
+    config, layout = make_artifact().config, Layout(LinearOptions())
+    serving = {"stable": Resident("pets", 1, config, layout, {})}
+    assert version_meant(TaskState(RECORD, serving=serving), None, None) == 1
 
 
 def test_versions_and_labels_that_are_not_there() -> None:
