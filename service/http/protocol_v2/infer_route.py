@@ -13,7 +13,7 @@ from service.http.guard import Guard
 from service.http.protocol_v2.inference_answer import inference_response
 from service.http.protocol_v2.model import version_asked
 from service.http.protocol_v2.upload import InferenceUpload, read_inference
-from service.http.protocol_v2.wire import InferenceAnswer
+from service.http.protocol_v2.wire import InferenceAnswer, ProtocolError
 from service.http.request.body_reader import BodyReader
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.lean import add_route
@@ -35,6 +35,9 @@ VERSION: dict[str, Any] = {
     "required": True,
     "description": "a version, or a label",
     "schema": {"type": "string"},
+}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ProtocolError, "description": "what is wrong"}
 }
 MODEL, VERSION_OF_MODEL = "/v2/models/{task}", "/v2/models/{task}/versions/{version}"
 ANY_VERSION = ((MODEL, [TASK]), (VERSION_OF_MODEL, [TASK, VERSION]))
@@ -78,6 +81,7 @@ def add_infer_routes(
             infer,
             needs=Scope.CLASSIFY,
             response_model=InferenceAnswer,
+            responses=ERRORS,
             openapi_extra={**INFER_BODY, "parameters": parameters},
             tags=TAGS,
         )

@@ -23,7 +23,7 @@ def inference_response(classified: Classified, asked: AskedFor) -> Response:
     lease = classified.lease
     answer: InferenceAnswer = {"model_name": lease.task, "model_version": str(lease.version), "outputs": []}
     if asked.id:
-        answer["id"] = asked.id
+        answer = {"id": asked.id, **answer}
     behind: list[bytes] = []
     for output in asked.outputs:
         datatype, values = _output(classified, output.name, output.parameters.classification)

@@ -14,7 +14,7 @@ from service.errors import AdapterUnavailable
 from service.http.guard import Guard
 from service.http.key_guard import may_see
 from service.http.protocol_v2.contract import EXTENSIONS
-from service.http.protocol_v2.infer_route import ANY_VERSION, TAGS
+from service.http.protocol_v2.infer_route import ANY_VERSION, ERRORS, TAGS
 from service.http.protocol_v2.model import model_config, model_metadata, version_asked, version_meant
 from service.http.protocol_v2.statistics_answer import model_statistics
 from service.http.protocol_v2.wire import Live, ModelMetadata, Ready, ServerMetadata, StatisticsAnswer
@@ -115,7 +115,7 @@ def add_server_routes(app: FastAPI, guard: Guard, lifecycle: Lifecycle) -> None:
         lifecycle.require_ready()
         return JSONResponse(Ready(ready=True))
 
-    add = partial(add_route, app, guard, "GET", tags=TAGS)
+    add = partial(add_route, app, guard, "GET", responses=ERRORS, tags=TAGS)
     add("/v2", server, needs=Scope.CLASSIFY, response_model=ServerMetadata)
     add("/v2/health/live", live, needs=None, response_model=Live)
     add("/v2/health/ready", ready, needs=None, response_model=Ready)
@@ -123,7 +123,7 @@ def add_server_routes(app: FastAPI, guard: Guard, lifecycle: Lifecycle) -> None:
 
 def add_model_routes(app: FastAPI, guard: Guard, models: ModelEndpoints) -> None:
     """Add what is below `/v2/models`, but for `infer`."""
-    add = partial(add_route, app, guard, "GET", needs=Scope.CLASSIFY, tags=TAGS)
+    add = partial(add_route, app, guard, "GET", needs=Scope.CLASSIFY, responses=ERRORS, tags=TAGS)
     add("/v2/models/stats", models.all_stats, response_model=StatisticsAnswer)
     endpoints: list[tuple[str, Endpoint, object]] = [
         ("", models.metadata, ModelMetadata),

@@ -16,7 +16,7 @@ from service.access.scope import Scope
 from service.errors import AdapterLoading, RequestTooLarge
 from service.http.guard import Guard
 from service.http.key_guard import may_see
-from service.http.protocol_v2.infer_route import TAGS, TASK
+from service.http.protocol_v2.infer_route import ERRORS, TAGS, TASK
 from service.http.protocol_v2.validated import Model, validated
 from service.http.protocol_v2.wire import IndexedVersion
 from service.http.request.body_reader import BodyReader
@@ -124,7 +124,7 @@ async def _body(bodies: BodyReader, request: Request, task: str, model: type[Mod
 
 def add_repository_routes(app: FastAPI, guard: Guard, repository: RepositoryEndpoints) -> None:
     """Add what is below `/v2/repository`."""
-    add = partial(add_route, app, guard, "POST", tags=TAGS)
+    add = partial(add_route, app, guard, "POST", responses=ERRORS, tags=TAGS)
     add("/v2/repository/index", repository.index, needs=Scope.CLASSIFY, response_model=list[IndexedVersion])
     for verb, endpoint in (("load", repository.load), ("unload", repository.unload)):
         path = f"/v2/repository/models/{{task}}/{verb}"

@@ -64,6 +64,14 @@ class InferenceAnswer(TypedDict):
     outputs: list[OutputTensor]
 
 
+class ProtocolError(TypedDict):
+    """What is wrong: `error` for people, `code` is stable; and what else a problem of `/v1` has."""
+
+    error: str
+    code: str
+    request_id: str
+
+
 class Duration(TypedDict):
     """How often, and nanoseconds in all."""
 
