@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ from adapters.config import BackboneConfig
 from service.errors import BadBody, RequestTooLarge
 from service.http.decoding.decoder import Picture
 from service.http.protocol_v2.inference_request import InputTensor
+from service.http.protocol_v2.json_numbers import LEVELS, parse_numbers
 from service.http.request.base64_text import decode_base64
 from service.http.request.bodies import check_pictures
 from service.http.request.limits import RequestLimits
 from service.http.request.media_types import is_data_url
 
 LENGTH_BYTES = 4
-LEVELS = 255
 MOST_BEYOND = LEVELS / 2
 """How far an FP32 value may lie beyond what a pixel can have: resampling floats overshoots by less."""
 
@@ -41,9 +40,8 @@ def input_pictures(
     if image.datatype == "UINT8" and len(image.shape) == 2:
         return _checked([row.tobytes() for row in _numbers(image, raw, np.dtype("u1"))], limits)
     if image.datatype == "UINT8":
-        return [
-            _pixels(each) for each in _channels_first(image, _numbers(image, raw, np.dtype("u1")), backbone)
-        ]
+        levels = _channels_first(image, _numbers(image, raw, np.dtype("u1")), backbone)
+        return [_pixels(each) for each in levels]
     if image.datatype == "FP32":
         values = _channels_first(image, _numbers(image, raw, np.dtype("<f4")), backbone)
         return [_pixels(_levels(each, index, backbone)) for index, each in enumerate(values)]
@@ -92,55 +90,22 @@ def _elements(raw: memoryview) -> Iterator[bytes]:
 
 def _flat(data: object) -> Sequence[object]:
     """`["…", …]`, or each in a list of its own, as its shape [B, 1] may be written."""
-    return [each[0] if isinstance(each, list) and len(each) == 1 else each for each in _list(data)]
-
-
-def _list(data: object) -> list[Any]:
     if not isinstance(data, list):
-        raise BadBody(f"data must be a list, not a {type(data).__name__}")
-    return data
+        raise BadBody("data must be a list of strings of base64, as pictures in JSON are")
+    return [each[0] if isinstance(each, list) and len(each) == 1 else each for each in data]
 
 
 def _numbers(image: InputTensor, raw: memoryview | None, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The values in the tensor's shape. Raises BadBody where they do not fill it, or are not of the type."""
-    count = math.prod(image.shape)
     if raw is not None:
+        count = math.prod(image.shape)
         if len(raw) != count * dtype.itemsize:
             needed = count * dtype.itemsize
             raise BadBody(f"{image.datatype} of the shape {image.shape} has {needed} bytes, not {len(raw)}")
         return np.frombuffer(raw, dtype).reshape(image.shape)
-    values = _values(image)
-    if len(values) != count:
-        raise BadBody(f"the shape {image.shape} has {count} values; the data has {len(values)}")
-    return _of_type(values, image.datatype, dtype).reshape(image.shape)
-
-
-def _values(image: InputTensor) -> list[Any]:
-    """The values of `data`, which is flat, or nested as the shape says."""
-    values = _list(image.data)
-    if not values or not isinstance(values[0], list):
-        return values
-    for size in image.shape[1:]:
-        if not all(isinstance(each, list) and len(each) == size for each in values):
-            raise BadBody(f"data is neither flat nor nested as the shape {image.shape} says")
-        values = list(chain.from_iterable(values))
-    return values
-
-
-def _of_type(values: list[Any], name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-    numbers = {int} if dtype.kind == "u" else {int, float}
-    if (
-        not set(map(type, values)) <= numbers
-    ):  # before numpy sees them, which makes texts as long as the longest
-        raise BadBody(f"data has values that are not {name}")
-    try:
-        found = np.array(values, np.int64 if dtype.kind == "u" else np.float64)
-    except OverflowError as error:
-        raise BadBody(f"data has values beyond what {name} can have") from error
-    if dtype.kind == "u" and (found.min() < 0 or found.max() > LEVELS):
-        raise BadBody(f"data has values beyond 0 to {LEVELS}, which {name} has")
-    with np.errstate(over="ignore"):  # what is infinite then is found with what was before
-        return found.astype(dtype)
+    if not isinstance(image.data, bytes):
+        raise BadBody(f"data must be a list of {image.datatype}, all of it numbers")
+    return parse_numbers(image.data, image.shape, dtype)
 
 
 def _channels_first(image: InputTensor, values: NDArray[Any], backbone: BackboneConfig) -> NDArray[Any]:

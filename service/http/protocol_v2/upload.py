@@ -70,9 +70,7 @@ async def read_inference(
 async def _parsed(body: Body, data: bytes, json_bytes: int | None) -> Inference:
     if (len(data) if json_bytes is None else json_bytes) <= INLINE_BYTES:
         return parse_inference(data, json_bytes)
-    timeout_ms = (
-        body.limits.default_timeout_ms
-    )  # what the client wants instead stands in what is not read yet
+    timeout_ms = body.limits.default_timeout_ms  # the client's own stands in what is not read yet
     try:
         async with asyncio.timeout(timeout_ms / 1000):
             [inference] = await body.threads.map(

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from adapters.store.artifact import Artifact
@@ -103,6 +105,7 @@ def pictures_of(*texts: str) -> dict[str, Any]:
     return {"inputs": [image("BYTES", [len(texts)], data=list(texts))]}
 
 
+KEYS = ["name", "data", "binary_data_size", "timeout", "classification", "binary_data", "parameters", "x"]
 SHAPE, MANY = [1, 3, 64, 64], 1_100_000
 
 
@@ -115,7 +118,8 @@ SHAPE, MANY = [1, 3, 64, 64], 1_100_000
         (pixels_of("UINT8", [65, 3, 64, 64], 0, 0), 413, "65 pictures; a request may have 64"),
         (pixels_of("FP32", SHAPE, float("nan")), 400, "not finite"),
         (pixels_of("FP32", SHAPE, 200.0), 400, "mean"),
-        (pixels_of("UINT8", SHAPE, *[0] * MANY), 413, "send pictures encoded"),
+        (pixels_of("UINT8", SHAPE, *[0] * MANY), 400, "the data has more"),
+        ({"inputs": [GOOD], "outputs": [{}] * MANY}, 413, "quotes, commas and brackets"),
         ({"inputs": [GOOD, GOOD]}, 400, "the request has 2"),
         ({"inputs": [GOOD], "outputs": [{"name": "logits"}]}, 400, "no output 'logits'"),
         ({"inputs": [GOOD], "outputs": [{"name": "accepted"}]}, 400, "version 1 has no thresholds"),
@@ -153,6 +157,43 @@ def test_bodies_that_lie_are_refused(
     message: str,
 ) -> None:
     check_refused(client, infer(client, {"inputs": [given]}, behind, **headers), status, message)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 300) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=8,
+)
+REQUESTS = st.fixed_dictionaries(
+    {
+        "inputs": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "name": st.just("image") | JSON,
+                    "datatype": st.sampled_from(["BYTES", "UINT8", "FP32"]) | JSON,
+                    "shape": st.lists(st.integers(1, 64), min_size=1, max_size=4) | JSON,
+                },
+                optional={"data": st.just([TEXT]) | JSON, "parameters": JSON},
+            ),
+            min_size=1,
+            max_size=2,
+        )
+    },
+    optional={"id": JSON, "parameters": JSON, "outputs": JSON},
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request=REQUESTS | JSON, behind=st.binary(max_size=20), length=st.none() | st.integers(-1, 200))
+def test_nothing_that_a_client_makes_up_is_a_fault_of_the_service(
+    client: httpx.Client, request: object, behind: bytes, length: int | None
+) -> None:
+    headers = {} if length is None else {LENGTH: str(length)}
+    answer = client.post(
+        "/v2/models/flowers/infer", content=json.dumps(request).encode() + behind, headers=headers
+    )
+    assert answer.status_code in (200, 400, 413, 415, 422), answer.text
+    assert answer.status_code == 200 or answer.json()["error"]
 
 
 def check_refused(client: httpx.Client, refused: httpx.Response, status: int, message: str) -> None:

@@ -22,7 +22,7 @@ def request(**changed: Any) -> bytes:
 def test_values_in_the_json() -> None:
     inference = parse_inference(request(id="7", model_name="pets", model_version="3"), None)
 
-    assert (inference.image.data, inference.raw, inference.image.shape) == ([1, 2], None, [1, 2])
+    assert (inference.image.data, inference.raw, inference.image.shape) == (b"[1, 2]", None, [1, 2])
     assert (inference.asked.id, inference.asked.binary, inference.asked.timeout_ms) == ("7", False, None)
     assert [output.name for output in inference.asked.outputs] == ["probabilities"]
 
@@ -66,7 +66,7 @@ def changed(**keys: Any) -> list[dict[str, Any]]:
         (b"[]", "must be a JSON object, not a list"),
         (b"{", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 10_000, "not JSON"),
         (b'{"id": "a", "id": "b", "inputs": []}', "given twice"),
         (b"{}", "key 'inputs' is missing"),
         (request(inputs=[]), "one input, 'image'; the request has 0"),
@@ -118,7 +118,7 @@ def test_bytes_behind_the_json_must_be_an_input_s() -> None:
 
 
 def test_too_many_values_are_refused_before_they_are_parsed() -> None:
-    with pytest.raises(RequestTooLarge, match="send pictures encoded"):
+    with pytest.raises(RequestTooLarge, match="quotes, commas and brackets"):
         parse_inference(b'{"inputs": [' + b"0," * (MOST_JSON_MARKS + 1), None)
 
 

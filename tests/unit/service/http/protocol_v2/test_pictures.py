@@ -1,6 +1,7 @@
 """The values of an input become the pictures that they say, or are refused."""
 
 import base64
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +18,7 @@ from adapters.vit.backbone import Backbone
 from service.errors import BadBody, NoPicture, RequestTooLarge
 from service.http.decoding.decoder import Picture
 from service.http.protocol_v2.inference_request import InputParameters, InputTensor
+from service.http.protocol_v2.json_numbers import cut_numbers
 from service.http.protocol_v2.pictures import input_pictures
 from service.http.request.limits import RequestLimits
 from tests.support.backbones import tiny_backbone
@@ -35,6 +37,8 @@ def pictures(
     content_type: str | None = None,
 ) -> list[Picture]:
     parameters = InputParameters(content_type=content_type)
+    _, numbers = cut_numbers(json.dumps({"data": data}).encode())
+    data = data if numbers is None else numbers
     image = InputTensor(name="image", datatype=datatype, shape=shape, data=data, parameters=parameters)
     return input_pictures(image, None if raw is None else memoryview(raw), LIMITS, CONFIG)
 
@@ -136,17 +140,17 @@ def floats(value: float) -> bytes:
         ("FP32", SHAPE, {"raw": floats(float("inf"))}, "picture 0 has values that are not finite"),
         ("FP32", SHAPE, {"raw": floats(3e38)}, "picture 0 has values that are not finite"),
         ("FP32", SHAPE, {"raw": floats(255.0)}, r"values from 0 to 255, which are not \(pixel / 255"),
-        ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + [10**400]}, "beyond what FP32 can have"),
+        ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + [10**400]}, "beyond what its datatype can have"),
         ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + [1e300]}, "not finite"),
-        ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + ["0"]}, "values that are not FP32"),
-        ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + [True]}, "values that are not FP32"),
+        ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + ["0"]}, "a list of FP32, all of it numbers"),
+        ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1) + [True]}, "a list of FP32, all of it numbers"),
         ("FP32", SHAPE, {"data": [0.0] * (COUNT - 1)}, f"{COUNT} values; the data has {COUNT - 1}"),
         ("UINT8", SHAPE, {"data": [0] * (COUNT - 1) + [256]}, "values beyond 0 to 255"),
         ("UINT8", SHAPE, {"data": [0] * (COUNT - 1) + [-1]}, "values beyond 0 to 255"),
         ("UINT8", SHAPE, {"data": [0] * (COUNT - 1) + [10**30]}, "values beyond"),
-        ("UINT8", SHAPE, {"data": [0] * (COUNT - 1) + [1.5]}, "values that are not UINT8"),
-        ("UINT8", SHAPE, {"data": "AAAA"}, "must be a list, not a str"),
-        ("UINT8", SHAPE, {"data": []}, f"{COUNT} values; the data has 0"),
+        ("UINT8", SHAPE, {"data": [0] * (COUNT - 1) + [1.5]}, "values that are not whole"),
+        ("UINT8", SHAPE, {"data": "AAAA"}, "a list of UINT8, all of it numbers"),
+        ("UINT8", SHAPE, {"data": []}, f"{COUNT} values; the data has fewer"),
         ("UINT8", SHAPE, {"data": [[[0] * SIZE] * SIZE] * 3}, "neither flat nor nested as the shape"),
         ("UINT8", SHAPE, {"data": [[[[0] * SIZE] * SIZE] * 2 + [[[0]]]]}, "neither flat nor nested"),
         ("BYTES", [2], {"data": ["YWJj"]}, "has 2 elements; the data has 1"),
@@ -154,9 +158,9 @@ def floats(value: float) -> bytes:
         ("BYTES", [1, 2], {"data": ["YWJj", "YWJj"]}, r"the shape \[B\] or \[B, 1\], not \[1, 2\]"),
         ("BYTES", [1], {"data": ["ÿØÿà"]}, "element 0 is not a string of base64"),
         ("BYTES", [1], {"data": [[["YWJj"]]]}, "element 0 is not a string of base64"),
-        ("BYTES", [1], {"data": [7]}, "element 0 is not a string of base64"),
+        ("BYTES", [1], {"data": [7]}, "must be a list of strings of base64"),
         ("BYTES", [1], {"data": ["!"]}, "element 0 is not base64"),
-        ("BYTES", [1], {"data": {"b64": "YWJj"}}, "must be a list, not a dict"),
+        ("BYTES", [1], {"data": {"b64": "YWJj"}}, "must be a list of strings of base64"),
         ("BYTES", [1], {"raw": b"\5\0\0\0abc"}, "an element of BYTES ends at 9, but the tensor has 7 bytes"),
         ("BYTES", [1], {"raw": b"\0\0"}, "an element of BYTES ends at 4, but the tensor has 2 bytes"),
         ("BYTES", [1], {"raw": b"\xff\xff\xff\xffabc"}, "an element of BYTES ends at"),
