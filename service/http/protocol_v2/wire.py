@@ -102,5 +102,5 @@ class IndexedVersion(TypedDict):
 
     name: str
     version: str
-    state: Literal["READY", "LOADING", "UNAVAILABLE"]
+    state: Literal["READY", "UNAVAILABLE"]
     reason: str
