@@ -32,6 +32,7 @@ from service.http.guard import Guard, allow_all
 from service.http.handlers import problem_answers
 from service.http.key_guard import KeyGuard
 from service.http.openapi import complete_openapi
+from service.http.protocol_v2.routes import add_protocol_v2_routes
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
@@ -184,6 +185,7 @@ def create_service(
     bodies = _body_reader(settings, decode_threads, metrics)
     add_classify_route(app, guard, classifier, requests, bodies)
     add_task_routes(app, guard, registry, peers)
+    add_protocol_v2_routes(app, guard, classifier, requests, bodies, store.backbone)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
 
@@ -13,7 +13,8 @@ from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
 from service.errors import AdapterLoading, DeadlineExceeded, DeviceLost
-from service.http.decoding.decoder import Decoder
+from service.http.decoding.decoder import Decoder, Picture
+from service.http.statistics import Statistics
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.residents.registry import Lease, Registry
@@ -22,8 +23,12 @@ from service.residents.registry import Lease, Registry
 class Upload(Protocol):
     """What a request has brought, in memory until it is released."""
 
-    async def pictures(self) -> Sequence[bytes]:
-        """The encoded pictures, at least one; they are gone once the upload is released."""
+    @property
+    def timeout_ms(self) -> int | None:
+        """How long the answer may take, where the body says so instead of the query."""
+
+    async def pictures(self) -> Sequence[Picture]:
+        """The pictures, at least one; they are gone once the upload is released."""
 
     def release(self) -> None:
         """The pictures are not needed any more; more than once is no matter."""
@@ -69,6 +74,7 @@ class Classifier:
     decoder: Decoder
     batcher: Batcher[Payload, Probabilities]
     metrics: Metrics
+    statistics: Statistics = field(default_factory=Statistics)
 
     async def classify(self, task: str, query: ClassifyQuery, read: Read) -> Classified:
         """Classify the pictures that `read` gives, which is called only for a known task.
@@ -80,8 +86,9 @@ class Classifier:
         self.lifecycle.require_admitting()
         self.registry.state(task)  # before `read`: an unknown task costs no upload
         upload = await read()
+        timeout_ms = upload.timeout_ms or query.timeout_ms
         try:
-            async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
+            async with asyncio.timeout(timeout_ms / 1000) as deadline:
                 pictures = await upload.pictures()
                 self.lifecycle.require_admitting()
                 with self.batcher.admit(task, len(pictures)):
@@ -89,10 +96,10 @@ class Classifier:
         except TimeoutError as error:
             if self.registry.loading(task, query.version, query.label):
                 raise AdapterLoading(
-                    f"the adapter was not read from the store within {query.timeout_ms} ms; "
+                    f"the adapter was not read from the store within {timeout_ms} ms; "
                     "that goes on, so try again"
                 ) from error
-            raise DeadlineExceeded(f"no answer within {query.timeout_ms} ms") from error
+            raise DeadlineExceeded(f"no answer within {timeout_ms} ms") from error
         finally:
             upload.release()
         if answer.lease.cold:
@@ -100,9 +107,12 @@ class Classifier:
         return answer
 
     async def _classify(
-        self, task: str, query: ClassifyQuery, upload: Upload, pictures: Sequence[bytes], deadline_s: float
+        self, task: str, query: ClassifyQuery, upload: Upload, pictures: Sequence[Picture], deadline_s: float
     ) -> Classified:
-        async with self.registry.lease(task, query.version, query.label) as lease:
+        async with (
+            self.registry.lease(task, query.version, query.label) as lease,
+            self.statistics.failures(task, lease.version),
+        ):
             started_s = monotonic()
             images = await self._decode(task, pictures, lease.config.preprocess)
             decode_s = monotonic() - started_s
@@ -114,9 +124,17 @@ class Classifier:
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
+        self.statistics.answered(
+            task,
+            lease.version,
+            len(images),
+            decode_s=decode_s,
+            queue_s=answered.queue_s,
+            inference_s=answered.inference_s,
+        )
         return Classified(lease, answered.results, timing)
 
-    async def _decode(self, task: str, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
+    async def _decode(self, task: str, pictures: Sequence[Picture], config: PreprocessConfig) -> list[Tensor]:
         try:
             return await self.decoder.decode(task, pictures, config)
         except DeviceLost as error:  # on the way to the device; no batch may ever run again to find out

@@ -10,6 +10,7 @@ from starlette.routing import Match
 from adapters.errors import DvptError, TaskNotFound
 from service.http.key_guard import may_see_all
 from service.http.problem_json import ProblemResponse, http_problem, problem_response
+from service.http.protocol_v2.errors import as_clients_read_it
 from service.http.request_log import Note, note_of
 from service.residents.registry import Registry
 
@@ -32,6 +33,12 @@ def problem_answers(registry: Registry) -> AnswerError:
     """Answers each error by the one table, and notes it for the log."""
 
     def answer(request: Request, error: Exception) -> Response:
+        answered = problem(request, error)
+        if isinstance(answered, ProblemResponse):
+            return as_clients_read_it(request.scope, answered)
+        return answered
+
+    def problem(request: Request, error: Exception) -> Response:
         note = note_of(request.scope)
         if not isinstance(error, HTTPException):
             tasks = _visible(request, registry) if isinstance(error, TaskNotFound) else None
@@ -39,8 +46,9 @@ def problem_answers(registry: Registry) -> AnswerError:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED or request.scope.get("raw_path") == b"*":
             return _other_method(request, note, error)
         headers, detail = dict(error.headers or {}), _detail(request, error)
-        problem = http_problem(error.status_code, detail, headers, request_id=note.request_id)
-        return _noted(note, error, problem)
+        return _noted(
+            note, error, http_problem(error.status_code, detail, headers, request_id=note.request_id)
+        )
 
     return answer
 

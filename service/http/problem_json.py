@@ -25,6 +25,7 @@ class ProblemResponse(JSONResponse):
 
     def __init__(self, body: ProblemDetail, headers: dict[str, str]) -> None:
         super().__init__(body, body["status"], headers)
+        self.problem, self.given_headers = body, headers
         self.code = body["code"]
 
 

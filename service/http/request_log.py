@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import Draining
 from service.http.problem_json import problem_response
 from service.http.problems import INTERNAL
+from service.http.protocol_v2.errors import as_clients_read_it
 from service.http.request_id import HEADER, new_request_id, request_id_of
 
 logger = logging.getLogger("service.http")
@@ -21,7 +22,7 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
-PROBE = "/readyz"  # a 503 is what it is there to tell, once a second
+PROBES = ("/readyz", "/v2/health/ready")  # a 503 is what it is there to tell, once a second
 MAX_LOGGED_CHARACTERS = 200
 
 
@@ -80,8 +81,8 @@ class RequestLog:
         if note.error is not None and not status:
             response = problem_response(note.error, request_id=note.request_id)
             note.code = response.code
-            await response(scope, receive, send_with_id)
-        failed = status >= HTTPStatus.BAD_REQUEST and not scope["path"].endswith(PROBE)
+            await as_clients_read_it(scope, response)(scope, receive, send_with_id)
+        failed = status >= HTTPStatus.BAD_REQUEST and not scope["path"].endswith(PROBES)
         if failed or self._access_log:
             self._log(scope, note, status, monotonic() - started_s, failed=failed)
 

@@ -29,6 +29,13 @@ class RootPath:
         await self._app(scope, receive, send)
 
 
+def path_below_root(scope: Scope) -> str:
+    """The path of a request without the prefix."""
+    path: str = scope["path"]
+    root_path: str = scope.get("root_path", "")
+    return path[len(root_path) :] if root_path and path.startswith(f"{root_path}/") else path
+
+
 def check_root_path(root_path: str, routes: Sequence[BaseRoute]) -> None:
     """Raise ConfigError for a prefix after which a route would read as another one."""
     for route in routes:

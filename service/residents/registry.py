@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from adapters.config import STABLE
-from adapters.errors import DvptError, TaskNotFound
+from adapters.errors import DvptError, StoreConflict, TaskNotFound
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
 from adapters.store.store import Store
@@ -114,6 +114,24 @@ class Registry:
         if version is not None:
             return await self._version(state, version, "request")
         return state.serving.get(label) or await self._first_serving(state, label)
+
+    def unload(self, task: str) -> None:
+        """Let all of a task leave memory once its leases have ended; a request reads it again.
+
+        Raises TaskNotFound, and StoreConflict where something must stay: a label or a setting wants it in
+        memory, or it answers and the store might not give it again.
+        """
+        state = self.state(task)
+        if state.pinned or self._preload.labels(state.record):
+            raise StoreConflict(f"task {task!r} is to be in memory: it is preloaded or pinned")
+        for resident in state.residents.values():
+            if not state.may_leave(resident):
+                what = f"version {resident.version} of task {task!r}"
+                raise StoreConflict(f"{what} answers, and the store might not give it again")
+        state.serving.clear()
+        state.wanted = frozenset()
+        self._retire(state, list(state.residents.values()))
+        self._tidy(state)
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
         """As `follow_some`, of all tasks there are: what is not among them is gone."""

@@ -147,3 +147,27 @@ def test_a_service_that_others_reach_does_not_start_without_keys(module_store: S
     assert missing.process.wait(60) == 1
     missing.end()
     assert "/nowhere/keys.json cannot be read" in missing.log[-1]
+
+
+def test_a_key_sees_its_own_tasks_by_the_open_inference_protocol_too(server: Server, keys: Path) -> None:
+    every, shop = (
+        keys_command(keys, "create", "every"),
+        keys_command(keys, "create", "shop", "--tasks", "retail-*"),
+    )
+    base, length = f"{server.url}/vision/v2", {"Inference-Header-Content-Length": "0"}
+    wait_until(lambda: status(server, shop) == 200, "the new keys are known")
+    for key, statuses in ((every, [200, 200]), (shop, [200, 403])):
+        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {key}"}) as client:
+            asked = [
+                client.post(f"/models/{task}/infer", content=plain_png(9), headers=length)
+                for task in ("retail-a", "secret")
+            ]
+        assert [answer.status_code for answer in asked] == statuses
+    with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {shop}"}) as client:
+        assert asked[1].json()["error"] == asked[1].json()["detail"]
+        assert client.get("/models/secret/stats").status_code == 403
+        assert {model["name"] for model in client.get("/models/stats").json()["model_stats"]} == {"retail-a"}
+        assert {each["name"] for each in client.post("/repository/index").json()} == {"retail-a"}
+        assert client.post("/repository/models/retail-a/unload").status_code == 403
+    ready = httpx.get(f"{server.url}/vision/v2/health/ready")
+    assert (ready.status_code, ready.json()) == (200, {"ready": True})

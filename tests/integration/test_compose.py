@@ -28,7 +28,7 @@ def test_a_task_is_trained_beside_the_service_and_answered() -> None:
     if called is None:
         pytest.skip("needs a running Docker engine with the images of docker/compose.yaml")
 
-    command = [sys.executable, DOCKER / "check_compose.py", "--short", "--compose", called]
+    command = [sys.executable, str(DOCKER / "check_compose.py"), "--short", "--compose", called]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr

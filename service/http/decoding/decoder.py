@@ -10,6 +10,8 @@ from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
 from service.http.decoding.fair_threads import FairThreads
 
+Picture = bytes | Tensor
+"""An encoded picture, or pixels [3, H, W] uint8 that a client has fitted to the input itself."""
 SMALL_BYTES = 16_384
 SMALL_PIXELS = 128 * 128
 """What a picture may cost follows its pixels: of so many half a millisecond (`adapters.pictures.budget`)."""
@@ -37,8 +39,8 @@ class Decoder:
         self._max_pixels = max_pixels
         self._stage = stage
 
-    async def decode(self, task: str, pictures: Sequence[bytes], config: PreprocessConfig) -> list[Tensor]:
-        """Encoded pictures → staged pixels [3, H, W] uint8 each.
+    async def decode(self, task: str, pictures: Sequence[Picture], config: PreprocessConfig) -> list[Tensor]:
+        """Pictures → staged pixels [3, H, W] uint8 each.
 
         Raises PictureRefused for the first unusable one, and what `stage` raises.
         Cancelling spares the pictures that no thread has begun with.
@@ -48,14 +50,16 @@ class Decoder:
             if small is not None:
                 return [small]
 
-        def fit(picture: tuple[int, bytes]) -> Tensor:
+        def fit(picture: tuple[int, Picture]) -> Tensor:
             index, data = picture
             return self._fit(data, index, config, self._max_pixels)
 
         return await self._threads.map(task, fit, list(enumerate(pictures)))
 
-    def _small(self, data: bytes, config: PreprocessConfig) -> Tensor | None:
+    def _small(self, data: Picture, config: PreprocessConfig) -> Tensor | None:
         """The pixels of a small picture; None of one that might take longer."""
+        if isinstance(data, Tensor):
+            return self._stage(data)
         if len(data) > SMALL_BYTES:
             return None
         try:
@@ -65,7 +69,9 @@ class Decoder:
                 return None
             raise
 
-    def _fit(self, data: bytes, index: int, config: PreprocessConfig, max_pixels: int) -> Tensor:
+    def _fit(self, data: Picture, index: int, config: PreprocessConfig, max_pixels: int) -> Tensor:
+        if isinstance(data, Tensor):
+            return self._stage(data)
         try:
             pixels = to_pixels(data, config, self._image_size, max_pixels=max_pixels)
         except PictureError as error:

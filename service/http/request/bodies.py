@@ -26,6 +26,7 @@ class Body:
     held: HeldBytes
     form: Form = Form.PICTURE
     data: bytes = b""
+    timeout_ms: int | None = None
     _pictures: list[bytes] = field(default_factory=list)
 
     async def pictures(self) -> list[bytes]:

@@ -12,7 +12,7 @@ from service.http.request.bodies import Body
 from service.http.request.body_bytes import BodyBytes, HeldBytes
 from service.http.request.codings import Inflater, inflater_for
 from service.http.request.limits import RequestLimits
-from service.http.request.media_types import form_of
+from service.http.request.media_types import Form, form_of
 from service.http.request.signatures import START_BYTES
 
 
@@ -24,8 +24,8 @@ class BodyReader:
     budget: BodyBytes
     threads: FairThreads
 
-    async def read(self, request: Request, task: str) -> Body:
-        """The whole body, limited while it arrives.
+    async def read(self, request: Request, task: str, form: Form | None = None) -> Body:
+        """The whole body, limited while it arrives; its bytes need not tell its form where one is given.
 
         Raises UnreadMediaType, RequestTooLarge and Overloaded, as early as headers or first
         bytes tell; and BadBody, UploadTooSlow, ClientGone.
@@ -37,9 +37,11 @@ class BodyReader:
             self.threads,
             self.budget.hold(task),
         )
+        if form is not None:
+            body.form = form
         inflater = inflater_for(request.headers)
         self._check_length(request.headers.get("content-length"), body.held)
-        arriving = _Arriving(body)
+        arriving = _Arriving(body, has_form=form is not None)
         try:
             async with asyncio.timeout(self.limits.upload_timeout_ms / 1000):
                 await self._receive(request, arriving, inflater)
@@ -83,11 +85,11 @@ class BodyReader:
 class _Arriving:
     """A body that is not complete; its first bytes tell its form."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, *, has_form: bool) -> None:
         self.body = body
         self._data = io.BytesIO()  # its value is no copy, and a piece of one byte costs one byte
         self._size = 0
-        self._has_form = False
+        self._has_form = has_form
 
     def add(self, piece: bytes) -> None:
         """Take in what arrived. Raises RequestTooLarge, Overloaded and UnreadMediaType."""

@@ -18,14 +18,18 @@ def json_pictures(body: bytes, max_pictures: int) -> list[bytes]:
     if body[:64].lstrip()[:1] not in (b"{", b""):
         raise BadBody(f"the body must be {SHAPE}, and does not begin with {{")
     _check_size(body, max_pictures)
-    try:
-        content = json.loads(body, object_pairs_hook=_members)
-    except (ValueError, RecursionError) as error:
-        raise BadBody(f"the body is not JSON: {error}") from error
-    images = _images(content)
+    images = _images(read_json(body))
     if len(images) > max_pictures:
         raise RequestTooLarge(f"{len(images)} pictures; a request may have {max_pictures}")
     return [_picture(index, text) for index, text in enumerate(images)]
+
+
+def read_json(text: bytes) -> object:
+    """What JSON says. Raises BadBody, also for a key that is given twice."""
+    try:
+        return json.loads(text, object_pairs_hook=_members)
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"the body is not JSON: {error}") from error
 
 
 def _utf8(body: bytes) -> bytes:

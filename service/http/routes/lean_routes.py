@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.http.handlers import ANSWERED, AnswerError
+from service.http.root_path import path_below_root
 from service.http.routes.lean import Endpoint, LeanRoute
 
 
@@ -41,16 +42,10 @@ class LeanRoutes:
 
     def _find(self, scope: Scope) -> Endpoint | None:
         """The endpoint of a request, whose path's parameters stand in the scope then."""
-        path = _path_below_root(scope)
+        path = path_below_root(scope)
         for pattern, endpoint in self._endpoints.get(scope["method"], ()):
             match = pattern.match(path)
             if match is not None:
                 scope["path_params"] = match.groupdict()
                 return endpoint
         return None
-
-
-def _path_below_root(scope: Scope) -> str:
-    path: str = scope["path"]
-    root_path: str = scope.get("root_path", "")
-    return path[len(root_path) :] if root_path and path.startswith(f"{root_path}/") else path

@@ -70,6 +70,8 @@ class ShadeEngine:
 class Reader:
     """Reads an upload, and counts how often it is asked and what became of it."""
 
+    timeout_ms: int | None = None
+
     def __init__(self, *pictures: bytes) -> None:
         self.sent = pictures
         self.reads = self.releases = 0

@@ -17,11 +17,22 @@ from service.settings import settings_from
 
 pytestmark = pytest.mark.anyio
 OPEN = {"/", "/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+OPEN |= {"/v2/health/live", "/v2/health/ready"}
 NEEDS = {
     "/v1/tasks": Scope.CLASSIFY,
     "/v1/tasks/{task}": Scope.CLASSIFY,
     "/v1/tasks/{task}/classify": Scope.CLASSIFY,
     "/metrics": Scope.METRICS,
+    "/v2": Scope.CLASSIFY,
+    **{
+        f"/v2/models/{{task}}{version}{what}": Scope.CLASSIFY
+        for version in ("", "/versions/{version}")
+        for what in ("", "/config", "/ready", "/stats", "/infer")
+    },
+    "/v2/models/stats": Scope.CLASSIFY,
+    "/v2/repository/index": Scope.CLASSIFY,
+    "/v2/repository/models/{task}/load": Scope.ADMIN,
+    "/v2/repository/models/{task}/unload": Scope.ADMIN,
 }
 
 
@@ -46,7 +57,7 @@ def requests(app: FastAPI) -> Iterator[tuple[str, str]]:
 async def ask(app: FastAPI, method: str, path: str) -> httpx.Response:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.request(method, path.format(task="made-up"))
+        return await client.request(method, path.format(task="made-up", version=1))
 
 
 async def test_a_guard_that_refuses_closes_every_route_that_needs_a_scope(store: Store) -> None:

@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from adapters.bank.bank import AdapterBank
-from adapters.errors import LabelNotFound, TaskNotFound, VersionNotFound
+from adapters.errors import LabelNotFound, StoreConflict, TaskNotFound, VersionNotFound
 from adapters.store.artifact import TENSORS_FILE, Artifact
 from adapters.store.store import Store
 from service.errors import AdapterUnavailable
@@ -353,6 +353,51 @@ async def test_what_is_pinned_stays_where_it_is(
         for number in range(6):
             await lazy.ask(f"task{number}")
         assert lazy.places() == {"pets": "slot", "task0": "slot", "task5": "slot"}
+
+
+async def test_an_unloaded_task_leaves_memory_after_its_leases_and_answers_when_asked(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    lazy = follower.lazy()
+    for task in ("digits", "pets"):
+        lazy.store.publish(task, make_artifact(1))
+        lazy.store.publish(task, make_artifact(2))
+    await lazy.follow()
+    await lazy.ask("digits", 1)
+    await lazy.ask("pets")
+    async with lazy.registry.lease("digits", None, None) as lease:
+        lazy.registry.unload("digits")
+        await lazy.residency.close()
+        assert lease.slot in lazy.bank.slots
+        assert len(lazy.bank.slots) == 2  # this one and the other task's
+    await lazy.follow()
+    assert lazy.places() == {"pets": "slot"}
+    assert len(lazy.bank.slots) == 1
+    lazy.registry.unload("digits")  # nothing is left to do
+
+    assert (await lazy.ask("digits")).version == 2
+    with pytest.raises(TaskNotFound):
+        lazy.registry.unload("none")
+
+
+async def test_what_is_wanted_or_stands_in_for_another_is_not_unloaded(
+    follower: Follower, make_artifact: MakeArtifact, store_folder: Path
+) -> None:
+    lazy = follower.lazy(Preload(("cats",), pins=("pets",)))
+    for task in ("digits", "pets", "cats"):
+        lazy.store.publish(task, make_artifact(1))
+    await lazy.follow()
+    await lazy.ask("digits")
+    lazy.store.publish("digits", make_artifact(9))
+    flip_a_bit(store_folder, "digits", 2)
+    await lazy.follow()
+
+    for task in ("pets", "cats"):
+        with pytest.raises(StoreConflict, match=f"task '{task}' is to be in memory"):
+            lazy.registry.unload(task)
+    with pytest.raises(StoreConflict, match="the store might not give it again"):
+        lazy.registry.unload("digits")
+    assert lazy.places() == {"digits": "slot", "pets": "slot", "cats": "slot"}
 
 
 async def test_more_pins_than_slots_all_answer(

@@ -1,0 +1,50 @@
+"""Counts of what each version answered."""
+
+import pytest
+
+from service.http.statistics import Statistics
+
+
+def answer(statistics: Statistics, task: str, version: int, pictures: int = 2) -> None:
+    statistics.answered(task, version, pictures, decode_s=0.25, queue_s=0.5, inference_s=1.0)
+
+
+def test_each_version_is_counted() -> None:
+    statistics = Statistics()
+    for _ in range(3):
+        answer(statistics, "pets", 2)
+    answer(statistics, "pets", 1)
+
+    counted = statistics.of("pets", 2)
+    assert (counted.requests, counted.pictures, counted.failed) == (3, 6, 0)
+    assert (counted.decode_s, counted.queue_s, counted.inference_s) == (0.75, 1.5, 3.0)
+    assert counted.last_answer_s > 0
+    assert list(statistics) == [("pets", 1), ("pets", 2)]
+
+
+def test_what_was_never_asked_has_zeros_and_is_not_listed() -> None:
+    statistics = Statistics()
+    assert statistics.of("pets", 1).requests == 0
+    assert list(statistics) == []
+
+
+@pytest.mark.anyio
+async def test_failures_are_counted_and_go_on() -> None:
+    statistics = Statistics()
+    with pytest.raises(LookupError):
+        async with statistics.failures("pets", 1):
+            raise LookupError
+    async with statistics.failures("pets", 1):
+        answer(statistics, "pets", 1)
+    counted = statistics.of("pets", 1)
+    assert (counted.failed, counted.requests) == (1, 1)
+    assert counted.failed_s >= 0
+
+
+def test_of_very_many_the_last_ones_are_kept() -> None:
+    statistics = Statistics(most_versions=2)
+    answer(statistics, "pets", 1)
+    answer(statistics, "pets", 2)
+    answer(statistics, "pets", 1)
+    answer(statistics, "pets", 3)
+    assert list(statistics) == [("pets", 1), ("pets", 3)]
