@@ -11,6 +11,7 @@ from adapters.audit import AuditFile
 from service.logs import log_event
 
 logger = logging.getLogger("service.audit")
+TIMEOUT_S = 5.0
 
 
 class Audit:
@@ -32,6 +33,7 @@ class Audit:
             return
         write = partial(self._file.write, who, action, task, result, **facts)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, write)
-        except OSError as error:
-            log_event(logger, logging.ERROR, action, **fields, audit=error)
+            async with asyncio.timeout(TIMEOUT_S):
+                await asyncio.get_running_loop().run_in_executor(self._threads, write)
+        except (OSError, TimeoutError) as error:
+            log_event(logger, logging.ERROR, action, **fields, audit=str(error) or "timeout")

@@ -28,9 +28,8 @@ def read_tar(file: BinaryIO, max_bytes: int = MAX_ARTIFACT_BYTES) -> dict[str, b
     file.seek(-len(start), 1)
     plain = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if start == GZIP_START else file
     try:
-        with tarfile.open(
-            fileobj=_Limited(plain, max_bytes), mode="r|", bufsize=tarfile.RECORDSIZE
-        ) as archive:
+        limited = cast("BinaryIO", _Limited(plain, max_bytes))
+        with tarfile.open(fileobj=limited, mode="r|") as archive:
             return _files(archive)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ArtifactDamaged(f"the archive is cut off or damaged: {error}") from error

@@ -65,7 +65,8 @@ def require_etag(name: str, found: LabelFile | None, expected: Collection[str] |
     if expected is None or (found.etag if found else ABSENT) in expected or (found and PRESENT in expected):
         return
     now = f"names version {found.version} now, as {found.etag}" if found else "is not there"
-    raise LabelMoved(f"label {name!r} {now}; look at it again", found and found.version, found and found.etag)
+    told = f"label {name!r} {now}; look at it again"
+    raise LabelMoved(told, found.version, found.etag) if found else LabelMoved(told, None, None)
 
 
 def label_key(task: str, label: str) -> str:
