@@ -19,6 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from adapters.kinds.linear.options import LinearOptions
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE, encode_artifact
 from adapters.store.signature import SIGNATURE_FILE, Signer
 from adapters.store.store import Store
@@ -132,7 +133,7 @@ def test_what_is_no_adapter_is_refused_and_nothing_is_there(
     client: httpx.Client, task: str, tars: list[bytes], files: list[dict[str, bytes]], module_folder: Path
 ) -> None:
     stranger = random_backbone(seed=12).config
-    other = tar_of(encode_artifact(_any_artifact(stranger), stranger))
+    other = tar_of(encode_artifact(random_artifact(stranger, LinearOptions(), seed=1), stranger))
     flipped = dict(files[0])
     flipped[TENSORS_FILE] = files[0][TENSORS_FILE][:-1] + b"\xff"
     cases: list[tuple[bytes, int, str]] = [
@@ -156,18 +157,11 @@ def test_what_is_no_adapter_is_refused_and_nothing_is_there(
     assert answering(client, task) == "task_not_found"
 
 
-def _any_artifact(config: Any) -> Any:
-    from adapters.kinds.linear.options import LinearOptions  # noqa: PLC0415
-
-    return random_artifact(config, LinearOptions(), seed=1)
-
-
 def test_too_large_is_told_while_it_comes(client: httpx.Client, task: str) -> None:
-    def endless() -> Iterator[bytes]:
-        while True:
-            yield bytes(65_536)
-
-    answer = client.post(f"/tasks/{task}/versions", content=endless(), headers=TAR)
+    """No length is announced."""
+    answer = client.post(
+        f"/tasks/{task}/versions", content=iter([bytes(65_536)] * (3 * MAX_BYTES // 65_536)), headers=TAR
+    )
     assert refused(answer) == (413, "artifact_too_large")
 
 
@@ -388,7 +382,8 @@ def test_with_keys_and_signatures(
     signed = tar_of({SIGNATURE_FILE: signature, **files[0]})
     keys, audit = tmp_path / "keys.json", tmp_path / "audit.jsonl"
     admin, asker = (keys_command(keys, "create", name, "--scope", name) for name in ("admin", "classify"))
-    flags = (f"--keys={keys}", f"--trusted-keys={public}", f"--audit={audit}", f"--uploads={tmp_path / 'up'}")
+    flags = [f"--keys={keys}", f"--trusted-keys={public}", f"--audit={audit}"]
+    flags += [f"--uploads={tmp_path / 'up'}", "--upload-timeout-ms=120000"]
     with serve(empty_store, *ALONE, *flags) as server, httpx.Client(base_url=f"{server.url}/v1") as client:
 
         def send(data: Any, key: str | None, task: str = "pets") -> httpx.Response:

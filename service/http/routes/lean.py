@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from service.access.scope import Scope
 from service.http.guard import Guard
 from service.http.openapi import security_of
+from service.http.origin import require_own_origin
 from service.http.request_log import note_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -82,11 +83,12 @@ def _guarded(endpoint: Endpoint, guard: Guard, needs: Scope, *, audited: bool) -
         if audited:
             note_of(request.scope).action = endpoint.__name__
         ended = await guard(request, needs)
-        if ended is None:
-            return await endpoint(request)
         try:
+            if audited:
+                require_own_origin(request)
             return await endpoint(request)
         finally:
-            ended()
+            if ended is not None:
+                ended()
 
     return guarded
