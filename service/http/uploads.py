@@ -8,7 +8,7 @@ import stat
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,10 +16,11 @@ from typing import BinaryIO, cast
 from adapters.errors import ArtifactDamaged, ArtifactTooLarge
 from service.errors import BadBody, Overloaded, ServiceError, UploadConflict
 
+UPLOADS = "*.part"
 KEPT_S = 3600.0
 """How long an upload is kept after its last byte came."""
-MOST_AT_ONCE = 8
-"""So many of the largest adapters may be in the folder, and so many bodies on their way."""
+MOST_BODIES, MOST_UPLOADS = 8, 16
+"""So many bodies may be on their way, and so many uploads be in the folder."""
 RETRY_AFTER_S = 30.0
 HASHED_AT_ONCE = 1_048_576
 
@@ -53,7 +54,7 @@ class Uploads:
         Raises ArtifactTooLarge, Overloaded, and what `pieces` raises.
         """
         self._check_size(declared)
-        if self._bodies >= MOST_AT_ONCE:
+        if self._bodies >= MOST_BODIES:
             raise Overloaded("many adapters are being uploaded", RETRY_AFTER_S)
         self._bodies += 1
         try:
@@ -79,8 +80,8 @@ class Uploads:
         ArtifactDamaged where the whole has not the SHA-256 it is named by; then it is gone.
         """
         self._check_size(part.total or part.length or 0)
-        await asyncio.to_thread(self._prepare)
         path = self._path(task, sha256)
+        await asyncio.to_thread(self._make_room, path)
         with _held(path) as file:
             size = file.seek(0, os.SEEK_END)
             if part.first > size:
@@ -124,6 +125,12 @@ class Uploads:
         if size > self._max_bytes:
             raise ArtifactTooLarge(f"the upload has more than the {self._max_bytes} bytes allowed")
 
+    def _make_room(self, path: Path) -> None:
+        """Raise Overloaded where there is no room for one more upload."""
+        self._prepare()
+        if not path.exists() and len(list(self._folder.glob(UPLOADS))) >= MOST_UPLOADS:
+            raise Overloaded(f"{MOST_UPLOADS} uploads are waiting to be gone on with", RETRY_AFTER_S)
+
     def _prepare(self) -> None:
         """Make the folder, of this user alone, and let go what nobody went on with."""
         try:
@@ -133,18 +140,10 @@ class Uploads:
             raise ServiceError(f"uploads have no folder: {error.strerror}; see --uploads") from error
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             raise ServiceError("uploads have no folder of this user's own; see --uploads")
-        held = 0
-        for path in self._folder.glob("*.part"):
-            try:
-                state = path.stat()
-                if time.time() - state.st_mtime > KEPT_S:
+        for path in self._folder.glob(UPLOADS):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > KEPT_S:
                     path.unlink()
-                else:
-                    held += state.st_size
-            except FileNotFoundError:
-                continue
-        if held >= MOST_AT_ONCE * self._max_bytes:
-            raise Overloaded(f"{held} bytes of unfinished uploads are waiting", RETRY_AFTER_S)
 
     def _path(self, task: str, sha256: str) -> Path:
         return self._folder / f"{task}.{sha256}.part"

@@ -54,6 +54,22 @@ def test_links_and_devices_are_refused(kind: bytes) -> None:
         read(tar_of({"README.md": b""}, change=as_kind))
 
 
+def test_a_file_with_holes_is_refused() -> None:
+    """A few bytes may say that there are a million zeros."""
+    headers = {
+        "GNU.sparse.major": "0",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.size": "900000",
+        "GNU.sparse.map": "0,0",
+    }
+
+    def as_sparse(member: tarfile.TarInfo) -> None:
+        member.pax_headers = {f"GNU.sparse.{name}": value for name, value in headers.items()}
+
+    with pytest.raises(ArtifactFormat, match=r"README\.md is no plain file"):
+        read(tar_of({"README.md": b""}, change=as_sparse))
+
+
 def test_a_file_that_is_there_twice_is_refused() -> None:
     twice = tar_of({"README.md": b"one"}, end=False) + tar_of({"README.md": b"two"})
     with pytest.raises(ArtifactFormat, match=r"README\.md is twice"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.errors import ArtifactDamaged, ArtifactTooLarge
 from service.errors import BadBody, ClientGone, Overloaded, ServiceError, UploadConflict
-from service.http.uploads import KEPT_S, MOST_AT_ONCE, Part, Uploads
+from service.http.uploads import KEPT_S, MOST_BODIES, MOST_UPLOADS, Part, Uploads
 
 pytestmark = pytest.mark.anyio
 DATA = bytes(range(256)) * 40
@@ -45,7 +45,7 @@ async def test_a_body_that_is_too_large_is_refused_by_its_length_and_by_its_byte
 
 
 async def test_bodies_at_once_are_bounded(uploads: Uploads) -> None:
-    held = [uploads.body(pieces(b"x"), 1) for _ in range(MOST_AT_ONCE)]
+    held = [uploads.body(pieces(b"x"), 1) for _ in range(MOST_BODIES)]
     for each in held:
         await each.__aenter__()
     with pytest.raises(Overloaded):
@@ -120,12 +120,16 @@ async def test_what_nobody_goes_on_with_goes(uploads: Uploads, tmp_path: Path) -
     assert list((tmp_path / "up").iterdir()) == []
 
 
-async def test_what_waits_is_bounded(uploads: Uploads, tmp_path: Path) -> None:
-    for number in range(MOST_AT_ONCE):
-        await uploads.append(f"t{number}", NAME, Part(0, 5_000, 10_240), pieces(DATA[:5_000]))
-    await uploads.append("more", NAME, Part(0, 10, 10_240), pieces(DATA[:10]))
-    with pytest.raises(Overloaded, match="40010 bytes of unfinished uploads"):
-        await Uploads(tmp_path / "up", 5_000).append("more", NAME, Part(10, 10, 5_000), pieces(DATA[10:20]))
+async def test_uploads_that_wait_are_bounded_and_may_go_on(uploads: Uploads) -> None:
+    for number in range(MOST_UPLOADS):
+        await uploads.append(f"t{number}", NAME, Part(0, 10, 10_240), pieces(DATA[:10]))
+    with pytest.raises(Overloaded, match="16 uploads are waiting"):
+        await uploads.append("more", NAME, Part(0, 10, 10_240), pieces(DATA[:10]))
+    assert await uploads.offset("more", NAME) == 0
+    assert await uploads.append("t0", NAME, Part(10, 10_230, 10_240), pieces(DATA[10:])) == 10_240
+    with uploads.opened("t0", NAME):
+        pass
+    assert await uploads.append("more", NAME, Part(0, 10, 10_240), pieces(DATA[:10])) == 10
 
 
 async def test_a_folder_that_is_no_own_one_is_not_used(tmp_path: Path) -> None:
