@@ -56,12 +56,7 @@ def test_links_and_devices_are_refused(kind: bytes) -> None:
 
 def test_a_file_with_holes_is_refused() -> None:
     """A few bytes may say that there are a million zeros."""
-    headers = {
-        "GNU.sparse.major": "0",
-        "GNU.sparse.minor": "0",
-        "GNU.sparse.size": "900000",
-        "GNU.sparse.map": "0,0",
-    }
+    headers = {"major": "0", "minor": "0", "size": "900000", "map": "0,0"}
 
     def as_sparse(member: tarfile.TarInfo) -> None:
         member.pax_headers = {f"GNU.sparse.{name}": value for name, value in headers.items()}
