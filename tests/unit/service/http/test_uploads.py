@@ -139,3 +139,11 @@ async def test_a_folder_that_is_no_own_one_is_not_used(tmp_path: Path) -> None:
     for folder in (tmp_path / "link", tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ServiceError, match="see --uploads"):
             await Uploads(folder, 100).offset("pets", NAME)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a folder away")
+async def test_a_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "up").mkdir()
+    os.chown(tmp_path / "up", 65534, 65534)
+    with pytest.raises(ServiceError, match="this user's own"):
+        await Uploads(tmp_path / "up", 100).offset("pets", NAME)
