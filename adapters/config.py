@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraint
 
 FORMAT_VERSION: Final = 1
 STABLE = "stable"
+PIN_LABEL = "pinned"
+"""A task with this label stays in the memory of every service."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Channels = tuple[float, float, float]

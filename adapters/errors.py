@@ -10,14 +10,17 @@ DvptError
 ├── ArtifactError          an adapter on disk cannot be used
 │   ├── ArtifactDamaged       truncated, flipped, missing or wrong tensors, NaN
 │   ├── ArtifactFormat        a newer format or unknown keys
-│   └── ArtifactUnsigned      no signature, or none that is trusted
+│   ├── ArtifactUnsigned      no signature, or none that is trusted
+│   └── ArtifactTooLarge      more bytes than an adapter may have here
 ├── StoreError             the store cannot do what was asked
 │   ├── StoreNotFound         there is no store there
 │   ├── TaskNotFound
 │   ├── VersionNotFound
 │   ├── LabelNotFound
+│   ├── StoreReadOnly         nothing can be written there
 │   └── StoreConflict         the state of the store forbids it
-│       └── ClassesDiffer        a label would move to another list of classes
+│       ├── ClassesDiffer        a label would move to another list of classes
+│       └── LabelMoved           a label is not what it was thought to be
 ├── PictureError           bytes that are no usable picture
 │   ├── PictureFormat         a format that is not read
 │   ├── PictureTooLarge       more bytes, pixels or work than allowed
@@ -71,6 +74,10 @@ class ArtifactUnsigned(ArtifactError):
     """There is no signature by a trusted key where only signed adapters are used."""
 
 
+class ArtifactTooLarge(ArtifactError):
+    """An upload or an archive has more bytes than an adapter may have here."""
+
+
 class StoreError(DvptError):
     """The store cannot do what was asked."""
 
@@ -91,12 +98,25 @@ class LabelNotFound(StoreError):
     """The task has no such label."""
 
 
+class StoreReadOnly(StoreError):
+    """The store's place does not let this process write."""
+
+
 class StoreConflict(StoreError):
     """The state of the store forbids the change."""
 
 
 class ClassesDiffer(StoreConflict):
     """A label would move to a version with another list of classes."""
+
+
+class LabelMoved(StoreConflict):
+    """A label is not what who changes it took it for; now it names `version` as `etag`, or is not there."""
+
+    def __init__(self, message: str, version: int | None, etag: str | None) -> None:
+        super().__init__(message)
+        self.version = version
+        self.etag = etag
 
 
 class PictureError(DvptError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
@@ -16,12 +17,14 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
 from service.access.key_file import KeyFile
 from service.access.keyring import Keyring
+from service.audit import Audit
 from service.batching.batcher import Batcher
 from service.descriptors import connection_limit
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Engine, Probabilities
 from service.http.application import Application
+from service.http.audit_trail import AuditTrail
 from service.http.classifier import Classifier
 from service.http.decoding.decoder import Decoder
 from service.http.decoding.fair_threads import FairThreads
@@ -41,7 +44,9 @@ from service.http.root_path import check_root_path
 from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
+from service.http.routes.management import add_management_routes
 from service.http.routes.tasks import add_task_routes
+from service.http.uploads import Uploads
 from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
@@ -52,6 +57,7 @@ from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
 from service.residents.storage_threads import StorageThreads
+from service.residents.store_work import StoreWork
 from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
@@ -61,6 +67,7 @@ from service.workers.metric_files import WorkerMetrics
 CLOSE_S = 0.5
 ClassifyBatcher = Batcher[Payload, Probabilities]
 LOADER_THREADS = 8
+WORK_THREADS = 4
 ALONE = Peers()
 NewEngine = Callable[[EngineChoice, Settings, BackboneConfig, AdapterBank], Engine]
 
@@ -81,9 +88,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Threads:
-    """The engine's one thread, those that write the bank, and those that load from the store and look at it.
+    """The engine's one thread, those that write the bank, and those that wait for storage.
 
-    Storage that hangs holds the last two for ever, and nobody else.
+    These load from the store, look at it, do there what requests ask for, and write the audit trail. Storage
+    that hangs holds them for ever, and nobody else.
     """
 
     engine: ThreadPoolExecutor = field(
@@ -92,10 +100,14 @@ class Threads:
     bank: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="bank"))
     loader: StorageThreads = field(default_factory=lambda: StorageThreads(LOADER_THREADS, "loader"))
     look: StorageThreads = field(default_factory=lambda: StorageThreads(1, "look"))
+    work: StorageThreads = field(default_factory=lambda: StorageThreads(WORK_THREADS, "work"))
+    audit: StorageThreads = field(default_factory=lambda: StorageThreads(1, "audit"))
 
     def close(self) -> None:
         """Drop what has not begun. Nothing waits for what runs: it may be a load from storage that hangs."""
         self.look.shutdown()
+        self.work.shutdown()
+        self.audit.shutdown()
         self.loader.shutdown()
         self.bank.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown(wait=False, cancel_futures=True)
@@ -174,6 +186,7 @@ def create_service(
         problem_answers(registry),
         prefix=settings.root_path,
         access_log=settings.access_log,
+        audited=_audited(settings, threads),
         title="DVPT Serve",
         summary="Many image-classification tasks on one frozen Vision Transformer",
         version=distribution_version(),
@@ -186,14 +199,20 @@ def create_service(
     add_classify_route(app, guard, classifier, requests, bodies)
     add_task_routes(app, guard, registry, peers)
     add_protocol_v2_routes(app, guard, classifier, requests, bodies, store.backbone)
+    work = StoreWork(store, watch, lifecycle, metrics, threads.work)
+    uploads = Uploads(settings.uploads, settings.max_artifact_bytes)
+    add_management_routes(app, guard, registry, work, uploads, settings.upload_timeout_ms)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
     if settings.root_path:
         check_root_path(settings.root_path, app.routes)
-    connections = Connections(edge_limits(settings))
-    metrics.connections.set_function(lambda: len(connections))
-    return Service(app, lifecycle, connections, metrics, lambda: batcher.admitted)
+    return Service(app, lifecycle, _connections(settings, metrics), metrics, lambda: batcher.admitted)
+
+
+def _audited(settings: Settings, threads: Threads) -> Callable[[ASGIApp], ASGIApp]:
+    anonymous = "insecure" if settings.keys is None else "unknown"
+    return partial(AuditTrail, audit=Audit(settings.audit, threads.audit), anonymous=anonymous)
 
 
 def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
@@ -241,6 +260,12 @@ def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> 
     metrics.decodes_running.set_function(lambda: threads.running)
     metrics.decodes_waiting.set_function(lambda: threads.waiting)
     return BodyReader(request_limits(settings), budget, threads)
+
+
+def _connections(settings: Settings, metrics: Metrics) -> Connections:
+    connections = Connections(edge_limits(settings))
+    metrics.connections.set_function(lambda: len(connections))
+    return connections
 
 
 def edge_limits(settings: Settings) -> EdgeLimits:

@@ -1,50 +1,39 @@
-"""The audit trail: one line of JSON for each change somebody asked for, appended and never altered."""
+"""Where the service writes down each change that somebody asked for."""
 
-import json
+import asyncio
 import logging
-import os
-from datetime import UTC, datetime
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from adapters.audit import AuditFile
 from service.logs import log_event
 
 logger = logging.getLogger("service.audit")
+TIMEOUT_S = 5.0
 
 
-class Audit(Protocol):
-    """Where a change is written down, by whom it was asked and how it ended."""
+class Audit:
+    """Writes to the operator's file, on a thread; to the log where there is none, or it cannot be written.
 
-    def __call__(self, who: str, action: str, task: str | None, result: str, **facts: Any) -> None:
-        """`who` is a key's id, `rule` or `insecure`; `result` is `done` or the code of the error."""
+    A change that is done stays done then: its line is in the log as an error.
+    """
 
+    def __init__(self, path: Path | None, threads: Executor) -> None:
+        """Raises ConfigError where the file cannot be appended to."""
+        self._file = None if path is None else AuditFile(path)
+        self._threads = threads
 
-def log_audit(who: str, action: str, task: str | None, result: str, **facts: Any) -> None:
-    """To the service's log, where no file was named."""
-    log_event(logger, logging.INFO, action, who=who, task=task or "*", result=result, **facts)
-
-
-class AuditFile:
-    """To a file that several processes may append to; a line is one write, and on the disk on return."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises OSError where the file cannot be appended to."""
-        self._path = path
-        os.close(self._open())
-
-    def __call__(self, who: str, action: str, task: str | None, result: str, **facts: Any) -> None:
-        """Append one line. Raises OSError; what changed is then also told to the log."""
-        when = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {"when": when, "who": who, "action": action, "task": task, "result": result, **facts}
-        descriptor = self._open()
+    async def write(self, who: str, action: str, task: str | None, result: str, **facts: Any) -> None:
+        """`who` is a key's id, `insecure` or `unknown`; `result` is `done` or the code of the error."""
+        fields = {"who": who, "task": task or "*", "result": result, **facts}
+        if self._file is None:
+            log_event(logger, logging.INFO, action, **fields)
+            return
+        write = partial(self._file.write, who, action, task, result, **facts)
         try:
-            os.write(descriptor, json.dumps(line, ensure_ascii=True).encode() + b"\n")
-            os.fsync(descriptor)
-        except OSError:
-            log_audit(who, action, task, result, **facts)
-            raise
-        finally:
-            os.close(descriptor)
-
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+            async with asyncio.timeout(TIMEOUT_S):
+                await asyncio.get_running_loop().run_in_executor(self._threads, write)
+        except (OSError, TimeoutError) as error:
+            log_event(logger, logging.ERROR, action, **fields, audit=str(error) or "timeout")

@@ -27,6 +27,8 @@ ServiceError
 ├── NotReady               the service does not answer now
 │   ├── Starting
 │   └── Draining
+├── StoreSlow              the store did not do what was asked in time
+├── UploadConflict         a part of an upload is not the next one
 ├── ReplicaLost            the replica of a deployment that had the request ended
 ├── TooManyConnections     there is no place for another connection
 ├── CannotListen           the address is taken or is not this machine's
@@ -199,3 +201,15 @@ class OutOfDeviceMemory(InferenceFailed):
 
 class DeviceLost(InferenceFailed):
     """The device cannot go on within this process."""
+
+
+class StoreSlow(ServiceError):
+    """The store did not do what was asked in time; it may yet."""
+
+
+class UploadConflict(ServiceError):
+    """A part of an upload is not the next one, or another is being written; `offset` is where to go on."""
+
+    def __init__(self, message: str, offset: int | None) -> None:
+        super().__init__(message)
+        self.offset = offset

@@ -1,6 +1,7 @@
 """Settings of the service, built once at start: flags, then `DVPT_*` variables, then a TOML file."""
 
 import os
+import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -17,6 +18,7 @@ from pydantic_settings import (
 from adapters.cores import available_cores
 from adapters.environment import cache_folder
 from adapters.pictures.decode import MAX_PIXELS
+from adapters.store.artifact_tar import MAX_ARTIFACT_BYTES
 from adapters.store.files import Location, as_location
 from service.variables import given
 
@@ -24,6 +26,11 @@ from service.variables import given
 def default_onnx_cache() -> Path:
     """`dvpt-serve/onnx` in the user's cache folder."""
     return cache_folder() / "dvpt-serve" / "onnx"
+
+
+def default_uploads() -> Path:
+    """`dvpt-uploads-<user id>` in the system's folder for temporary files."""
+    return Path(tempfile.gettempdir()) / f"dvpt-uploads-{os.getuid()}"
 
 
 def _patterns(value: object) -> object:
@@ -82,6 +89,13 @@ class Settings(BaseSettings):
     )
     audit: Path | None = Field(
         default=None, description="file to which each change of the store is appended; the log without it"
+    )
+    max_artifact_bytes: int = Field(
+        default=MAX_ARTIFACT_BYTES, ge=1, description="largest adapter that is published over HTTP"
+    )
+    uploads: Path = Field(
+        default_factory=default_uploads,
+        description="folder for adapters on their way to the store; all workers must see the same",
     )
     root_path: str = Field(
         default="",

@@ -6,10 +6,14 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from adapters.audit import AuditFile
+from adapters.command.audited import run_audited
 from adapters.command.classify import LocalClassifier
 from adapters.command.listing import (
+    label_rows,
+    labels_text,
     shown_version,
     table,
     task_rows,
@@ -19,11 +23,12 @@ from adapters.command.listing import (
 )
 from adapters.command.onnx_export import write_model
 from adapters.command.streams import closed, complain, open_streams, printable
-from adapters.config import STABLE
+from adapters.config import PIN_LABEL, STABLE
 from adapters.environment import variable
 from adapters.errors import DvptError, PictureError
 from adapters.pictures.decode import silence_pillow
-from adapters.store.artifact_folder import read_artifact, write_artifact
+from adapters.store.artifact_folder import read_folder, write_files
+from adapters.store.artifact_tar import read_tar
 from adapters.store.journal import JOURNAL_FOLDER
 from adapters.store.page import Page
 from adapters.store.signature import Signer, Trust
@@ -43,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.store:
         parser.error("say which store: --store DIR, or DVPT_STORE in the environment")
     try:
-        code: int = options.run(Store.open(options.store), options)
+        audit = AuditFile(options.audit) if options.audit else None
+        code = run_audited(audit, Store.open(options.store), options)
     except BrokenPipeError:
         code = 1
     except (DvptError, OSError) as error:
@@ -75,6 +81,12 @@ def _show(store: Store, options: Namespace) -> int:
     return 0
 
 
+def _labels(store: Store, options: Namespace) -> int:
+    rows = label_rows(store, options.task)
+    print(_json(rows) if options.json else labels_text(rows))
+    return 0
+
+
 def _verify(store: Store, options: Namespace) -> int:
     if options.trusted:
         store = replace(store, trust=Trust.open(options.trusted))
@@ -98,27 +110,51 @@ def _verify(store: Store, options: Namespace) -> int:
 
 
 def _label(store: Store, options: Namespace) -> int:
+    expected = options.if_match and (options.if_match.strip('"'),)
     if options.remove:
-        store.remove_label(options.task, options.label)
+        options.action = "remove_label"
+        store.remove_label(options.task, options.label, expected=expected)
         print(f"removed label {options.label} of {options.task}")
     else:
-        store.set_label(options.task, options.label, options.version, replace_classes=options.replace_classes)
+        store.set_label(
+            options.task, options.label, options.version,
+            replace_classes=options.replace_classes, expected=expected,
+        )  # fmt: skip
         print(f"{options.task}: {options.label} = version {options.version}")
     return 0
 
 
 def _rollback(store: Store, options: Namespace) -> int:
-    version = store.rollback(options.task, options.label, replace_classes=options.replace_classes)
+    expected = options.if_match and (options.if_match.strip('"'),)
+    version = store.rollback(
+        options.task, options.label, replace_classes=options.replace_classes, expected=expected
+    )
     print(f"{options.task}: {options.label} = version {version}")
+    options.facts["version"] = version
+    return 0
+
+
+def _pin(store: Store, options: Namespace) -> int:
+    version = store.resolve(options.task, version=options.version)
+    store.set_label(options.task, PIN_LABEL, version, replace_classes=True)
+    print(f"pinned {options.task} version {version}")
+    options.facts["version"] = version
+    return 0
+
+
+def _unpin(store: Store, options: Namespace) -> int:
+    store.remove_label(options.task, PIN_LABEL)
+    print(f"unpinned {options.task}")
     return 0
 
 
 def _delete(store: Store, options: Namespace) -> int:
     if options.all:
+        options.action = "delete_task"
         store.delete_task(options.task)
         print(f"deleted task {options.task}")
     else:
-        store.delete_version(options.task, options.version)
+        store.delete_version(options.task, options.version, force=options.force)
         print(f"deleted version {options.version} of {options.task}")
     return 0
 
@@ -136,24 +172,30 @@ def _index(store: Store, options: Namespace) -> int:
     return 0
 
 
-def _import(store: Store, options: Namespace) -> int:
-    artifact = read_artifact(options.directory, store.backbone)
-    version = store.publish(
-        options.task, artifact, label=None if options.no_label else options.label,
+def _publish(store: Store, options: Namespace) -> int:
+    if options.artifact.is_file():
+        with options.artifact.open("rb") as file:
+            files = read_tar(file)
+    else:
+        files = read_folder(options.artifact)
+    published = store.publish_files(
+        options.task, files, label=None if options.no_label else options.label,
         replace_classes=options.replace_classes,
     )  # fmt: skip
-    print(f"published {options.task} version {version}")
+    options.facts |= {"version": published.version, "existed": published.existed}
+    what = "is there already as" if published.existed else "published"
+    print(f"{what} {options.task} version {published.version}")
     return 0
 
 
 def _export(store: Store, options: Namespace) -> int:
     version = store.resolve(options.task, version=options.version, label=options.label or STABLE)
-    artifact = store.load(options.task, version)
     if options.onnx:
+        artifact = store.load(options.task, version)
         backbone = open_backbone(store.backbone, weights=options.weights)
         write_model(artifact, backbone, options.target, task=options.task, version=version)
     else:
-        write_artifact(artifact, options.target, store.backbone)
+        write_files(store.files(options.task, version), options.target)
     print(f"wrote {options.task} version {version} to {options.target}")
     return 0
 
@@ -191,13 +233,20 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog=PROGRAM, description=__doc__.replace("`", ""))
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[[Store, Namespace], int], about: str) -> ArgumentParser:
+    def command(
+        name: str, run: Callable[[Store, Namespace], int], about: str, action: str | None = None
+    ) -> ArgumentParser:
         added = commands.add_parser(name, help=about, description=about)
         added.add_argument(
             "--store", metavar="DIR", default=variable("DVPT_STORE"),
             help="the store's directory (default: DVPT_STORE)",
         )  # fmt: skip
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, action=action, facts={}, audit=None)
+        if action is not None:
+            added.add_argument(
+                "--audit", type=Path, metavar="FILE", default=variable("DVPT_AUDIT"),
+                help="append a line for this change to a file (default: DVPT_AUDIT)",
+            )  # fmt: skip
         return added
 
     _add_looking(command)
@@ -206,7 +255,13 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-AddCommand = Callable[[str, Callable[[Store, Namespace], int], str], ArgumentParser]
+class AddCommand(Protocol):
+    """Adds a command; with an `action`, its name in the audit trail, one that changes the store."""
+
+    def __call__(
+        self, name: str, run: Callable[[Store, Namespace], int], about: str, action: str | None = None
+    ) -> ArgumentParser:
+        """The command's parser, for its own arguments."""
 
 
 def _add_looking(command: AddCommand) -> None:
@@ -223,6 +278,9 @@ def _add_looking(command: AddCommand) -> None:
     show.add_argument("task")
     _add_version(show, "the stable version, or else the newest")
     show.add_argument("--json", action="store_true", help="print JSON")
+    labels = command("labels", _labels, "list a task's labels: versions now and before, ETags")
+    labels.add_argument("task")
+    labels.add_argument("--json", action="store_true", help="print JSON")
     verify = command(
         "verify", _verify, "load every version with every check and try the journal; 1 for any fault"
     )
@@ -236,27 +294,35 @@ def _add_looking(command: AddCommand) -> None:
 
 
 def _add_changing(command: AddCommand) -> None:
-    label = command("label", _label, "point a label at a version, or remove it")
+    label = command("label", _label, "point a label at a version, or remove it", "set_label")
     label.add_argument("task")
     label.add_argument("label")
     choice = label.add_mutually_exclusive_group(required=True)
     choice.add_argument("version", type=_positive, nargs="?")
     choice.add_argument("--remove", action="store_true", help="remove the label")
     _add_replacing(label)
-    rollback = command("rollback", _rollback, "move a label back to the version before")
+    _add_if_match(label)
+    rollback = command("rollback", _rollback, "move a label back to the version before", "roll_back")
     rollback.add_argument("task")
     rollback.add_argument("--label", default=STABLE, help="default: %(default)s")
     _add_replacing(rollback)
-    sign = command("sign", _sign, "sign versions that are there, by default all")
+    _add_if_match(rollback)
+    pin = command("pin", _pin, "have services keep a version, and the stable one, in memory", "pin_task")
+    pin.add_argument("task")
+    pin.add_argument("--version", type=_positive, metavar="N", help=f"default: {STABLE}")
+    unpin = command("unpin", _unpin, "let services drop a task from memory", "unpin_task")
+    unpin.add_argument("task")
+    sign = command("sign", _sign, "sign versions that are there, by default all", "sign")
     sign.add_argument("task", nargs="?", help="only this task")
     sign.add_argument("--version", type=_positive, metavar="N", help="only this version of the task")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="Ed25519 private key (PEM)")
-    delete = command("delete", _delete, "delete a version without labels, or a whole task")
+    delete = command("delete", _delete, "delete a version without labels, or a whole task", "delete_version")
     delete.add_argument("task")
     choice = delete.add_mutually_exclusive_group(required=True)
     choice.add_argument("--version", type=_positive, metavar="N")
     choice.add_argument("--all", action="store_true", help="delete the task with every version and label")
-    prune = command("prune", _prune, "delete old versions, and what dead publishes left behind")
+    delete.add_argument("--force", action="store_true", help="remove the version's labels, too")
+    prune = command("prune", _prune, "delete old versions, and what dead publishes left behind", "prune")
     prune.add_argument("tasks", nargs="*", metavar="task", help="default: all tasks")
     prune.add_argument(
         "--keep", type=_count, required=True, metavar="N",
@@ -266,13 +332,18 @@ def _add_changing(command: AddCommand) -> None:
 
 
 def _add_carrying(command: AddCommand) -> None:
-    importing = command("import", _import, "publish an adapter from a directory that export wrote")
-    importing.add_argument("directory", type=Path)
+    about = "publish an adapter from a directory that export wrote, or a tar of one"
+    publish = command("publish", _publish, about, "publish_version")
+    publish.add_argument("task")
+    publish.add_argument("artifact", type=Path, metavar="directory or tar")
+    importing = command("import", _publish, "as publish, with the task as --task", "publish_version")
+    importing.add_argument("artifact", type=Path, metavar="directory or tar")
     importing.add_argument("--task", required=True, help="the task's name in this store")
-    choice = importing.add_mutually_exclusive_group()
-    choice.add_argument("--label", default=STABLE, help="label to move to it (default: %(default)s)")
-    choice.add_argument("--no-label", action="store_true", help="move no label")
-    _add_replacing(importing)
+    for parser in (publish, importing):
+        choice = parser.add_mutually_exclusive_group()
+        choice.add_argument("--label", default=STABLE, help="label to move to it (default: %(default)s)")
+        choice.add_argument("--no-label", action="store_true", help="move no label")
+        _add_replacing(parser)
     export = command("export", _export, "write one version of a task to a new directory, or as an ONNX model")
     export.add_argument("task")
     export.add_argument(
@@ -301,6 +372,10 @@ def _add_replacing(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--replace-classes", action="store_true", help="move the label to another list of classes, too"
     )
+
+
+def _add_if_match(parser: ArgumentParser) -> None:
+    parser.add_argument("--if-match", metavar="ETAG", help="only if the label is as `labels` showed it")
 
 
 def _add_weights(parser: ArgumentParser) -> None:

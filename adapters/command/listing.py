@@ -14,6 +14,7 @@ from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 
 CLASSES_SHOWN = 20
+VERSIONS_SHOWN = 10
 
 
 def task_rows(store: Store, page: Page) -> tuple[list[dict[str, Any]], bool]:
@@ -43,6 +44,23 @@ def version_row(store: Store, task: str, version: int) -> dict[str, Any]:
         "config": store.config(task, version).model_dump(mode="json"),
         "card": sorted(store.card(task, version)),
     }
+
+
+def label_rows(store: Store, task: str) -> list[dict[str, Any]]:
+    """The labels of a task, the versions they named before newest first. Raises TaskNotFound."""
+    return [
+        {"label": name, "version": at.version, "previous": list(reversed(at.history)), "etag": at.etag}
+        for name, at in store.labels(task).items()
+    ]
+
+
+def labels_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows of `label_rows` as a table."""
+    cells = [
+        (row["label"], str(row["version"]), _numbers(row["previous"][:VERSIONS_SHOWN]), row["etag"])
+        for row in rows
+    ]
+    return table([("LABEL", "VERSION", "BEFORE", "ETAG"), *cells])
 
 
 def shown_version(record: TaskRecord) -> int | None:

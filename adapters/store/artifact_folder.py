@@ -1,38 +1,40 @@
 """An adapter outside a store: one directory in the artifact format, for carrying it to another store."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.config import BackboneConfig
 from adapters.errors import ArtifactDamaged, StoreConflict
-from adapters.store.artifact import (
-    CARD_FILE,
-    CONFIG_FILE,
-    TENSORS_FILE,
-    Artifact,
-    decode_artifact,
-    encode_artifact,
-)
+from adapters.store.artifact import CARD_FILE, CONFIG_FILE, TENSORS_FILE, Artifact, encode_artifact
 from adapters.store.files import open_files
+from adapters.store.signature import SIGNATURE_FILE
+
+
+def is_artifact_file(name: str) -> bool:
+    """Whether a version has files of that name which its publisher writes."""
+    return name in (CONFIG_FILE, TENSORS_FILE, SIGNATURE_FILE) or bool(CARD_FILE.fullmatch(name))
 
 
 def write_artifact(artifact: Artifact, directory: Path, backbone: BackboneConfig) -> None:
     """Write the artifact's files, the configuration last. Raises StoreConflict where something is already."""
+    write_files(encode_artifact(artifact, backbone), directory)
+
+
+def write_files(given: Mapping[str, bytes], directory: Path) -> None:
+    """Write files in the order given. Raises StoreConflict where something is already."""
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StoreConflict(f"{directory} is there already and not an empty directory")
     files = open_files(directory)
-    for name, data in encode_artifact(artifact, backbone).items():
+    for name, data in given.items():
         files.put(name, data)
 
 
-def read_artifact(directory: Path, backbone: BackboneConfig) -> Artifact:
-    """Read a directory that `write_artifact` or a store wrote, with every check.
+def read_folder(directory: Path) -> dict[str, bytes]:
+    """An artifact's files from a directory that `write_files` or a store wrote; others are left unread.
 
-    Raises ArtifactDamaged, ArtifactFormat or BackboneMismatch; files of other names are left unread.
+    Raises ArtifactDamaged.
     """
     if not directory.is_dir():
         raise ArtifactDamaged(f"there is no directory {directory}")
     files = open_files(directory)
-    own = [
-        name for name in files.files("") if name in (CONFIG_FILE, TENSORS_FILE) or CARD_FILE.fullmatch(name)
-    ]
-    return decode_artifact({name: files.read(name) for name in own}, backbone)
+    return {name: files.read(name) for name in files.files("") if is_artifact_file(name)}

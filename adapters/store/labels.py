@@ -1,12 +1,13 @@
 """Labels: movable names for versions, one small JSON file each, replaced whole."""
 
+from collections.abc import Collection
 from hashlib import blake2b
 from typing import Literal
 
 from pydantic import Field, PositiveInt
 
 from adapters.config import FORMAT_VERSION, MAY_BE_ABSENT, StrictModel
-from adapters.errors import ArtifactError
+from adapters.errors import ArtifactError, LabelMoved
 from adapters.store.files import Files
 from adapters.store.label_rules import LabelRules
 from adapters.store.names import is_label_name
@@ -14,6 +15,10 @@ from adapters.store.strict_json import parse_json
 
 LABELS_FOLDER = "labels"
 HISTORY_LIMIT = 100
+ABSENT = ""
+"""Stands among expected ETags for a label that is not there."""
+PRESENT = "*"
+"""Stands among expected ETags for any that a label may have."""
 
 
 class LabelFile(StrictModel):
@@ -53,6 +58,15 @@ class LabelFile(StrictModel):
     def ruled(self, rules: LabelRules) -> "LabelFile":
         """The label with other rules."""
         return self.model_copy(update={"rules": None if rules == LabelRules() else rules})
+
+
+def require_etag(name: str, found: LabelFile | None, expected: Collection[str] | None) -> None:
+    """Raise LabelMoved unless the label has one of the expected ETags; None expects nothing."""
+    if expected is None or (found.etag if found else ABSENT) in expected or (found and PRESENT in expected):
+        return
+    now = f"names version {found.version} now, as {found.etag}" if found else "is not there"
+    told = f"label {name!r} {now}; look at it again"
+    raise LabelMoved(told, found.version, found.etag) if found else LabelMoved(told, None, None)
 
 
 def label_key(task: str, label: str) -> str:

@@ -6,6 +6,7 @@ Keys are PEM files, as `openssl genpkey -algorithm ed25519` and `openssl pkey -p
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -26,6 +27,15 @@ class SignatureFile(StrictModel):
     format_version: Literal[1] = FORMAT_VERSION
     key_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")
+
+
+@dataclass(frozen=True)
+class SignatureState:
+    """Who signed a version, if anybody; `trusted` or `refused` where signatures are asked for, and why."""
+
+    state: Literal["unsigned", "signed", "trusted", "refused"]
+    key_id: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,21 @@ class Trust:
             raise ArtifactUnsigned(
                 f"the signature by {read.key_id} is not of this version of this task"
             ) from error
+
+
+def signature_state(trust: Trust | None, task: str, config: bytes, signature: bytes | None) -> SignatureState:
+    """What is known of a version's signature, the bytes of its file, or None where there is none."""
+    key_id = None
+    if signature is not None:
+        with suppress(ArtifactError):
+            key_id = parse_json(SignatureFile, signature, SIGNATURE_FILE).key_id
+    if trust is None:
+        return SignatureState("unsigned" if signature is None else "signed", key_id)
+    try:
+        trust.check(task, config, signature)
+    except ArtifactUnsigned as error:
+        return SignatureState("unsigned" if signature is None else "refused", key_id, str(error))
+    return SignatureState("trusted", key_id)
 
 
 def _statement(task: str, config: bytes) -> bytes:

@@ -3,7 +3,8 @@
 docs/artifact-format.md specifies the files; docs/adr/0001 gives the reasons for the commit rule.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import errno
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from adapters.errors import (
     StoreConflict,
     StoreError,
     StoreNotFound,
+    StoreReadOnly,
     TaskNotFound,
     VersionNotFound,
 )
@@ -31,23 +33,41 @@ from adapters.store.artifact import (
     encode_artifact,
     parse_config,
 )
+from adapters.store.artifact_folder import is_artifact_file
 from adapters.store.class_lists import require_same_classes
 from adapters.store.files import Files, Fingerprint, Location, Stamp, open_files
 from adapters.store.index import read_index, renew_index, write_index
 from adapters.store.journal import JOURNAL_FOLDER, Journal, Position
 from adapters.store.label_rules import LabelRules
-from adapters.store.labels import LABELS_FOLDER, LabelFile, label_key, read_label, read_labels, write_label
+from adapters.store.labels import (
+    LABELS_FOLDER,
+    LabelFile,
+    label_key,
+    read_label,
+    read_labels,
+    require_etag,
+    write_label,
+)
 from adapters.store.names import check_label_name, check_task_name, is_task_name
-from adapters.store.signature import SIGNATURE_FILE, Signer, Trust
+from adapters.store.signature import SIGNATURE_FILE, SignatureState, Signer, Trust, signature_state
 from adapters.store.strict_json import parse_json
 from adapters.store.task_record import NO_RULES, TaskRecord
 from adapters.store.versions import DEAD_AFTER_S, VersionFolders
 
 BACKBONE_FILE = "backbone.json"
 READ_ATTEMPTS = 5
+NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 TASKS_NAMED = 100
 INDEX_EVERY = 400
 """Less than half of what the journal keeps, so that an index is of use even where one renewal failed."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Which version an artifact is; `existed`: a version of the same configuration and tensors was there."""
+
+    version: int
+    existed: bool
 
 
 @dataclass(frozen=True)
@@ -192,13 +212,20 @@ class Store:
         names = list(self._versions.card_names(task, version)) if card else []
         if self.trust is not None:
             names.append(SIGNATURE_FILE)
-        files = self._read(task, version, (TENSORS_FILE, *names))
-        try:
-            if self.trust is not None:
-                self.trust.check(task, files[CONFIG_FILE], files.get(SIGNATURE_FILE))
-            return decode_artifact(files, self.backbone)
-        except (ArtifactError, BackboneMismatch) as error:
-            raise type(error)(f"{task}/{version}: {error}") from error
+        return self._decoded(task, version, self._read(task, version, (TENSORS_FILE, *names)))
+
+    def files(self, task: str, version: int) -> dict[str, bytes]:
+        """Every file of one version as it is, the configuration last. Raises what `load` raises."""
+        check_task_name(task)
+        names = [*self._versions.card_names(task, version), SIGNATURE_FILE, TENSORS_FILE]
+        files = self._read(task, version, names)
+        self._decoded(task, version, files)
+        return _in_order(files)
+
+    def signature(self, task: str, version: int) -> SignatureState:
+        """Who signed one version, and whether that is trusted here. Raises VersionNotFound."""
+        files = self._read(task, version, (SIGNATURE_FILE,))
+        return signature_state(self.trust, task, files[CONFIG_FILE], files.get(SIGNATURE_FILE))
 
     def card(self, task: str, version: int) -> Mapping[str, bytes]:
         """The card of one version: file name → bytes."""
@@ -226,15 +253,48 @@ class Store:
         files = encode_artifact(artifact, self.backbone)
         if self.signer is not None:
             files = {SIGNATURE_FILE: self.signer.sign(task, files[CONFIG_FILE]), **files}
-        version = self._committed(task, files)
+        with self._writing():
+            version = self._committed(task, files)
         try:
             if label is not None:
-                self._move_label(task, label, version, replace_classes=replace_classes)
+                with self._writing(), self._locked(task):
+                    self._move_label(task, label, version, replace_classes=replace_classes)
         except ClassesDiffer as error:
             raise ClassesDiffer(f"{error}; published as version {version}, without the label") from error
         finally:
             self._announce(task)
         return version
+
+    def publish_files(
+        self,
+        task: str,
+        files: Mapping[str, bytes],
+        *,
+        label: str | None = STABLE,
+        replace_classes: bool = False,
+    ) -> Published:
+        """As `publish`, of an artifact's files as they are; of one that is there already, that version.
+
+        Of several at once that bring the same, one makes the version. A signature that comes with the files
+        is kept; where signatures are asked for there must be one. Raises ArtifactError, BackboneMismatch,
+        InvalidName or ClassesDiffer before anything is written.
+        """
+        check_task_name(task)
+        if label is not None:
+            check_label_name(label)
+        config = decode_artifact(files, self.backbone).config
+        if self.trust is not None:
+            self.trust.check(task, files[CONFIG_FILE], files.get(SIGNATURE_FILE))
+        if label is not None and not replace_classes:
+            self.check_classes(task, label, config.classes)  # before the lock, which makes the task's folder
+        with self._announced(task), self._files.lock(task):
+            if label is not None and not replace_classes:
+                self.check_classes(task, label, config.classes)
+            version = self._same(task, files)
+            published = Published(version or self._committed(task, _in_order(files)), version is not None)
+            if label is not None:
+                self._move_label(task, label, published.version, replace_classes=True)
+        return published
 
     def sign(self, task: str, version: int, signer: Signer) -> None:
         """Sign a version that is there, in place of a signature it may have. Raises VersionNotFound."""
@@ -251,11 +311,22 @@ class Store:
         if before is not None:
             self._require_classes(task, label, before, classes)
 
-    def set_label(self, task: str, label: str, version: int, *, replace_classes: bool = False) -> None:
-        """Point a label at a version, and remember the version it leaves. Raises ClassesDiffer."""
+    def set_label(
+        self,
+        task: str,
+        label: str,
+        version: int,
+        *,
+        replace_classes: bool = False,
+        expected: Collection[str] | None = None,
+    ) -> LabelFile:
+        """Point a label at a version, and remember the version it leaves; the label.
+
+        Raises ClassesDiffer, and LabelMoved where it has none of the ETags that are `expected`, if any are.
+        """
         check_label_name(label)
-        with self._announced(task):
-            self._move_label(task, label, version, replace_classes=replace_classes)
+        with self._announced(task), self._locked(task):
+            return self._move_label(task, label, version, replace_classes=replace_classes, expected=expected)
 
     def label(self, task: str, label: str) -> LabelFile:
         """One label with its history and rules. Raises TaskNotFound, LabelNotFound, and ArtifactError."""
@@ -273,24 +344,39 @@ class Store:
                 write_label(self._files, task, label, after)
             return after
 
-    def remove_label(self, task: str, label: str) -> None:
-        """Remove a label and its history. Raises LabelNotFound."""
+    def labels(self, task: str) -> dict[str, LabelFile]:
+        """Every label that can be read, by name. Raises TaskNotFound."""
+        labels, _ = read_labels(self._files, self.task(task).name)
+        return labels
+
+    def remove_label(self, task: str, label: str, *, expected: Collection[str] | None = None) -> None:
+        """Remove a label and its history. Raises LabelNotFound, and LabelMoved as `set_label`."""
         check_label_name(label)
         with self._announced(task), self._locked(task):
             if not self._files.exists(label_key(task, label)):
                 raise LabelNotFound(f"task {task!r} has no label {label!r}")
+            require_etag(label, self._label(task, label), expected)
             self._files.remove(label_key(task, label))
 
-    def rollback(self, task: str, label: str = STABLE, *, replace_classes: bool = False) -> int:
+    def rollback(
+        self,
+        task: str,
+        label: str = STABLE,
+        *,
+        replace_classes: bool = False,
+        expected: Collection[str] | None = None,
+    ) -> int:
         """Move a label back to the version it named before; that version.
 
-        Raises LabelNotFound, ClassesDiffer, and StoreConflict where there is nothing to go back to.
+        Raises LabelNotFound, ClassesDiffer, LabelMoved as `set_label`, and StoreConflict where there is
+        nothing to go back to.
         """
         check_label_name(label)
         with self._announced(task), self._locked(task):
             before = read_label(self._files, task, label)
             if before is None:
                 raise LabelNotFound(f"task {task!r} has no label {label!r}")
+            require_etag(label, before, expected)
             after = before.rolled_back(self.task(task).versions)
             if after is None:
                 raise StoreConflict(
@@ -301,22 +387,36 @@ class Store:
             write_label(self._files, task, label, after)
             return after.version
 
-    def delete_version(self, task: str, version: int) -> None:
-        """Remove one version for good. Raises VersionNotFound, and StoreConflict while a label names it."""
+    def delete_version(self, task: str, version: int, *, force: bool = False) -> None:
+        """Remove one version for good, and its labels with `force`.
+
+        Raises VersionNotFound, and without `force` StoreConflict while a label names it.
+        """
         with self._announced(task), self._locked(task):
             self.task(task).require_version(version)
             labels = [name for name, label in self._readable_labels(task).items() if label.version == version]
-            if labels:
+            if force:
+                for label in labels:
+                    self._files.remove(label_key(task, label))
+            elif labels:
                 raise StoreConflict(
                     f"version {version} of task {task!r} has the label {' and '.join(labels)}; "
                     "move or remove the label first"
                 )
             self._versions.bury(task, version)
 
-    def delete_task(self, task: str) -> None:
-        """Remove every label and version of a task. Raises TaskNotFound."""
+    def delete_task(self, task: str, *, force: bool = True) -> None:
+        """Remove every label and version of a task.
+
+        Raises TaskNotFound, and without `force` StoreConflict while it has labels.
+        """
         with self._announced(task), self._locked(task):
-            for label in self._files.files(f"{task}/labels"):
+            labels = self._files.files(f"{task}/{LABELS_FOLDER}")
+            if labels and not force:
+                raise StoreConflict(
+                    f"task {task!r} has the label {' and '.join(sorted(labels))}; remove its labels first"
+                )
+            for label in labels:
                 self._files.remove(label_key(task, label))
             for version in self.task(task).versions:
                 self._versions.bury(task, version)
@@ -330,7 +430,7 @@ class Store:
             raise ConfigError(f"cannot keep {keep} versions")
         removed: list[int] = []
         try:
-            with self._locked(task):
+            with self._writing(), self._locked(task):
                 versions = self._versions.published(task)
                 kept = set(versions[len(versions) - min(keep, len(versions)) :])
                 for label in self._readable_labels(task).values():
@@ -358,27 +458,73 @@ class Store:
             raise
         return version
 
-    def _move_label(self, task: str, label: str, version: int, *, replace_classes: bool) -> None:
-        with self._locked(task):
-            self.task(task).require_version(version)
-            before = self._label(task, label)
-            if before and before.version != version and not replace_classes:
-                self._require_classes(task, label, before, self.config(task, version).classes)
-            after = before.moved_to(version) if before else LabelFile(version=version)
-            if after != before:
-                write_label(self._files, task, label, after)
+    def _same(self, task: str, files: Mapping[str, bytes]) -> int | None:
+        """The newest version with this configuration and these tensors, with the signature that came."""
+        for version in reversed(self._versions.published(task)):
+            found = self._versions.read(task, version, (SIGNATURE_FILE,))
+            if found is None or found[CONFIG_FILE] != files[CONFIG_FILE]:
+                continue
+            tensors = self._versions.read(task, version, (TENSORS_FILE,)) or {}
+            if tensors.get(TENSORS_FILE) != files[TENSORS_FILE]:
+                continue
+            signature = files.get(SIGNATURE_FILE)
+            if signature is not None and signature != found.get(SIGNATURE_FILE):
+                self._files.put(f"{task}/{version}/{SIGNATURE_FILE}", signature)
+            return version
+        return None
+
+    def _decoded(self, task: str, version: int, files: Mapping[str, bytes]) -> Artifact:
+        try:
+            if self.trust is not None:
+                self.trust.check(task, files[CONFIG_FILE], files.get(SIGNATURE_FILE))
+            return decode_artifact(files, self.backbone)
+        except (ArtifactError, BackboneMismatch) as error:
+            raise type(error)(f"{task}/{version}: {error}") from error
+
+    def _move_label(
+        self,
+        task: str,
+        label: str,
+        version: int,
+        *,
+        replace_classes: bool,
+        expected: Collection[str] | None = None,
+    ) -> LabelFile:
+        """Within the task's lock."""
+        self.task(task).require_version(version)
+        before = self._label(task, label)
+        require_etag(label, before, expected)
+        if before and before.version != version and not replace_classes:
+            self._require_classes(task, label, before, self.config(task, version).classes)
+        after = before.moved_to(version) if before else LabelFile(version=version)
+        if after != before:
+            write_label(self._files, task, label, after)
+        return after
 
     @contextmanager
     def _announced(self, task: str) -> Iterator[None]:
         """Tell the journal of a task when what is done to it is done, also where that ended half way."""
+        with self._writing():
+            try:
+                yield
+            except DvptError:  # refused: nothing was done
+                raise
+            except BaseException:
+                self._announce(task)
+                raise
+        self._announce(task)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Raise StoreReadOnly where this process may not write."""
         try:
             yield
-        except DvptError:  # refused: nothing was done
-            raise
-        except BaseException:
-            self._announce(task)
-            raise
-        self._announce(task)
+        except OSError as error:
+            if error.errno not in NOT_WRITABLE:
+                raise
+            raise StoreReadOnly(
+                f"the store {self.url} cannot be changed by this process: {error.strerror}"
+            ) from error
 
     def _announce(self, task: str) -> None:
         # What was done is done: without an entry it is seen too, at the next look at everything.
@@ -463,6 +609,12 @@ class Store:
         named = [name for name in folders[:TASKS_NAMED] if self.record(name)]
         more = ", …" if len(folders) > TASKS_NAMED else ""
         return f"{', '.join(named)}{more}" or "none yet"
+
+
+def _in_order(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """An artifact's files, the configuration last: with it a version exists."""
+    names = [name for name in files if is_artifact_file(name) and name != CONFIG_FILE]
+    return {name: files[name] for name in (*names, CONFIG_FILE)}
 
 
 def _read_backbone(files: Files) -> BackboneConfig:

@@ -5,6 +5,7 @@ that is put together from what a client sends (`Host`, `X-Forwarded-*`).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from service.access.shares import KeyShares
 from service.errors import NotAllowed, Unauthenticated
 from service.http.request_log import note_of
 
-KEY = "dvpt.key"
+KEY, STILL = "dvpt.key", "dvpt.still"
 BEARER = "bearer "
 HOW = "send it as `Authorization: Bearer dvpt_…` or `X-API-Key: dvpt_…`"
 
@@ -31,6 +32,11 @@ class KeyGuard:
 
     async def __call__(self, request: Request, needs: Scope) -> Callable[[], None]:
         """What ends the request's share. Raises Unauthenticated, NotAllowed and KeyOverLimit."""
+        key = request.scope[KEY] = await self._allowed(request, needs)
+        request.scope[STILL] = partial(self._allowed, request, needs)
+        return self._shares.take(key)
+
+    async def _allowed(self, request: Request, needs: Scope) -> KeyRecord:
         key = await self._keyring.holder(_shown(request))
         if key is None:
             raise Unauthenticated("the key is not known, or it was revoked or has expired", known=False)
@@ -40,8 +46,14 @@ class KeyGuard:
             raise NotAllowed(f"the key '{key.name}' has not the scope {needs}")
         if not key.may_use(needs, task):
             raise NotAllowed(f"the key '{key.name}' is not for the task '{task}'")
-        request.scope[KEY] = key
-        return self._shares.take(key)
+        return key
+
+
+async def require_still(connection: Connection) -> None:
+    """Look again whether the one who asks may: a body took its time. Raises what the guard raises."""
+    still = connection.get(STILL)
+    if still is not None:
+        await still()
 
 
 def may_see(connection: Connection) -> Callable[[str], bool]:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from adapters.errors import DvptError
+from service.access.scope import Scope
+from service.errors import NotAllowed, Unauthenticated
 from service.http.problem_json import MEDIA_TYPE
 from service.http.problems import PROBLEMS
 from service.http.request.page_query import MAX_LIMIT
@@ -74,6 +76,55 @@ CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
     _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
 ]
 
+VERSION_PARAMETER: dict[str, Any] = TASK_PARAMETER | {
+    "name": "version",
+    "schema": {"type": "integer", "minimum": 1},
+}
+LABEL_PARAMETER: dict[str, Any] = TASK_PARAMETER | {"name": "label"}
+UPLOAD_PARAMETER: dict[str, Any] = TASK_PARAMETER | {
+    "name": "sha256",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+}
+ETAG_PARAMETERS: list[dict[str, Any]] = [
+    _parameter("If-Match", "only if the label has one of these ETags", {"type": "string"}) | {"in": "header"},
+    _parameter("If-None-Match", "*: only if there is no such label", {"type": "string"}) | {"in": "header"},
+]
+UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/octet-stream": PICTURE}}
+}
+PUBLISH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/x-tar": PICTURE,
+            "application/gzip": PICTURE,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["files"],
+                    "properties": {
+                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+def flag_parameter(name: str, text: str) -> dict[str, Any]:
+    """OpenAPI's description of a switch in the query that is off by default."""
+    return _parameter(name, text, {"type": "boolean", "default": False})
+
+
+GONE: dict[int | str, dict[str, Any]] = {204: {"description": "it is gone"}}
+REPLACE_CLASSES = flag_parameter("replace_classes", "move the label to another list of classes, too")
+PUBLISH_PARAMETERS: list[dict[str, Any]] = [
+    _parameter("label", "the label to move to it, or none", {"type": "string", "default": "stable"}),
+    REPLACE_CLASSES,
+    _parameter("upload", "the SHA-256 of an upload, instead of a body", {"type": "string"}),
+]
+
 NAME_PART: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9._-]*$"}
 PAGE_PARAMETERS: list[dict[str, Any]] = [
     _parameter(
@@ -99,17 +150,42 @@ def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]
     }
 
 
+def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """OpenAPI's description of a body of JSON."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def security_of(needs: Scope | None) -> list[dict[str, list[str]]]:
+    """OpenAPI's description of a route that needs a scope: in which ways a key with it may be shown."""
+    return [] if needs is None else [{name: [needs.value]} for name in SECURITY_SCHEMES]
+
+
+KEY_RESPONSES = {
+    str(status): response for status, response in problem_responses(Unauthenticated, NotAllowed).items()
+}
+
+
 def complete_openapi(app: FastAPI, *, with_keys: bool = False) -> None:
-    """Add the schema of a problem, which every endpoint's errors refer to, and how keys are shown."""
+    """Add the schema of a problem, which every endpoint's errors refer to, and how keys are shown.
+
+    Without keys nothing says that one is needed.
+    """
     describe: Callable[[], dict[str, Any]] = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = describe()
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {})["ProblemDetail"] = TypeAdapter(ProblemDetail).json_schema()
+        operations = [each for path in schema["paths"].values() for each in path.values()]
         if with_keys:
             components["securitySchemes"] = SECURITY_SCHEMES
             schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
+        for operation in operations:
+            if not with_keys:
+                operation.pop("security", None)
+            elif operation.get("security"):
+                operation["responses"] |= KEY_RESPONSES
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way

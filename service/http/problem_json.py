@@ -40,6 +40,8 @@ def problem_response(
     body = _body(problem, "the fault was logged" if problem is INTERNAL else str(error), request_id)
     if isinstance(error, errors.PictureRefused):
         body["index"] = error.index
+    if isinstance(error, domain.LabelMoved):
+        body["version"] = error.version
     if isinstance(error, domain.TaskNotFound) and tasks is not None:
         body["tasks"] = list(islice(tasks, MAX_LISTED_TASKS))
         body["task_count"] = len(tasks)
@@ -65,9 +67,17 @@ def problem_headers(error: BaseException, status: int) -> dict[str, str]:
         }
     if isinstance(error, errors.NotAllowed):
         return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope"'}
+    if isinstance(error, domain.LabelMoved | errors.UploadConflict):
+        return _present_state(error)
     if isinstance(error, errors.Overloaded):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     return {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def _present_state(error: domain.LabelMoved | errors.UploadConflict) -> dict[str, str]:
+    if isinstance(error, domain.LabelMoved):
+        return {"ETag": f'"{error.etag}"'} if error.etag else {}
+    return {} if error.offset is None else {"Upload-Offset": str(error.offset)}
 
 
 def _body(problem: Problem, detail: str, request_id: str) -> ProblemDetail:

@@ -73,6 +73,11 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     domain.BackboneWeights: Problem(503, "backbone_weights", "The backbone's weights cannot be used"),
     domain.StoreError: Problem(503, "store_unavailable", "The store cannot be used"),
     domain.StoreNotFound: Problem(503, "store_not_found", "The store is not there"),
+    domain.StoreReadOnly: Problem(409, "store_read_only", "The service may not change the store"),
+    domain.LabelMoved: Problem(412, "label_moved", "The label is not what it was thought to be"),
+    domain.ArtifactTooLarge: Problem(413, "artifact_too_large", "The adapter is too large"),
+    errors.StoreSlow: Problem(503, "store_slow", "The store takes too long"),
+    errors.UploadConflict: Problem(409, "upload_conflict", "The part is not the next one of the upload"),
     errors.DeadlineExceeded: Problem(504, "deadline_exceeded", "The answer was not ready in time"),
     errors.UnreadHttpVersion: Problem(505, "http_version", "The version of HTTP is not spoken"),
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
 from typing import Any
@@ -34,6 +34,9 @@ class Note:
     code: str = ""
     key: str = ""
     error: BaseException | None = None
+    action: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Of a request that changes something: what its line in the audit trail says."""
 
 
 def note_of(scope: Scope) -> Note:

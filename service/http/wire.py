@@ -3,7 +3,7 @@
 Nothing checks them again at run time: an answer that was just built needs no second look.
 """
 
-from typing import Literal, NotRequired  # pydantic reads typing's own from Python 3.12 on
+from typing import Any, Literal, NotRequired  # pydantic reads typing's own from Python 3.12 on
 
 from typing_extensions import TypedDict
 
@@ -132,3 +132,83 @@ class ProblemDetail(TypedDict):
     index: NotRequired[int]
     tasks: NotRequired[list[str]]
     task_count: NotRequired[int]
+    version: NotRequired[int | None]
+
+
+class PublishedVersion(TypedDict):
+    """Which version an upload is; `existed`: the same files were published before."""
+
+    task: str
+    version: int
+    digest: str
+    label: str | None
+    existed: bool
+
+
+class SignatureDetail(TypedDict):
+    """Who signed a version (`unsigned`, `signed`), and where signatures are asked for, if he is trusted."""
+
+    state: Literal["unsigned", "signed", "trusted", "refused"]
+    key_id: str | None
+    reason: str | None
+
+
+class CardDetail(TypedDict):
+    """What a version tells people: the text of its README.md and the names of its pictures."""
+
+    text: str | None
+    pictures: list[str]
+
+
+class VersionPage(TypedDict):
+    """One version as the store has it; `metrics` are those of its provenance."""
+
+    task: str
+    version: int
+    digest: str
+    labels: list[str]
+    signature: SignatureDetail
+    metrics: Any
+    config: dict[str, Any]
+    card: CardDetail
+
+
+class VerifiedVersion(TypedDict):
+    """A version whose every byte was read and checked."""
+
+    task: str
+    version: int
+    ok: bool
+    digest: str
+    signature: SignatureDetail
+
+
+class LabelDetail(TypedDict):
+    """One label: the versions it named before, newest first, and what is ruled for it."""
+
+    label: str
+    version: int
+    previous: list[int]
+    traffic: dict[str, Any] | None
+    thresholds: dict[str, Any] | None
+    etag: str
+
+
+class LabelList(TypedDict):
+    """All labels of a task, by name."""
+
+    labels: list[LabelDetail]
+
+
+class UploadState(TypedDict):
+    """How many bytes of an upload are there."""
+
+    upload: str
+    offset: int
+
+
+class Refreshed(TypedDict):
+    """Whether a look at everything has ended, and how many tasks there are."""
+
+    complete: bool
+    tasks: int

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from adapters.config import STABLE
+from adapters.config import PIN_LABEL, STABLE
 from adapters.store.task_record import TaskRecord
 
 PRELOAD_LABEL = "preload"
-PIN_LABEL = "pinned"
 
 
 @dataclass(frozen=True)

@@ -53,11 +53,14 @@ class StoreReader:
         """The tasks that the look at everything under way has not come to."""
         self._took_s = 0.0
 
-    def watch(self, again: Iterable[str], interval_s: float, limit_s: float) -> Looked:
+    def watch(self, again: Iterable[str], interval_s: float, limit_s: float, *, anew: bool = False) -> Looked:
         """Look, and so on at an interval until there is something to tell, or so much time has passed.
 
-        Sleeps here: to wake an event loop for each look at a journal costs fifty times as much as the look.
+        `anew`: a look at everything begins now, whether or not one goes on. Sleeps here: to wake an event
+        loop for each look at a journal costs fifty times as much as the look.
         """
+        if anew:
+            self._left, self._due_s = None, 0.0
         began_s, took_s = self._clock(), 0.0
         while True:
             look_s = self._clock()

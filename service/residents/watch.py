@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 
@@ -15,7 +16,7 @@ from service.metrics import Metrics
 from service.residents.absences import Absences
 from service.residents.registry import Registry
 from service.residents.storage_threads import read_store
-from service.residents.store_reader import StoreReader
+from service.residents.store_reader import Looked, StoreReader
 
 logger = logging.getLogger("service.watch")
 MAX_BUSY_SHARE = 0.1
@@ -46,6 +47,7 @@ class Watch:
         metrics: Metrics,
         whole_interval_s: float = 0.0,
     ) -> None:
+        self._store = store
         self._reader = StoreReader(store, whole_interval_s)
         self._registry = registry
         self._interval_s = interval_s
@@ -55,6 +57,13 @@ class Watch:
         self._last_fault = ""
         self._last_problems: dict[str, tuple[str, ...]] = {}
         self._followed_s = monotonic()
+        self._one_follows = asyncio.Lock()
+        self._looked_at: set[str] = set()
+        """What was followed beside the look that goes on now, which may have read it before that."""
+        self._anew: list[asyncio.Future[None]] = []
+        self._going_on: list[asyncio.Future[None]] = []
+        """Who asked for a look at everything that is to begin, and for the one that goes on."""
+        self._asked = asyncio.Event()
         metrics.journal_lag_seconds.set_function(lambda: monotonic() - self._followed_s)
 
     async def look(self, limit_s: float = 0.0) -> float:
@@ -63,10 +72,16 @@ class Watch:
         A store that cannot be read leaves everything as it is, and what it merely lacks stays for a while.
         """
         started_s = monotonic()
-        read = partial(self._reader.watch, self._absences.pending, self._interval_s, limit_s)
+        again, self._looked_at = self._absences.pending | self._looked_at, set()
+        asked, self._anew = self._anew, []
+        self._asked.clear()
+        read = partial(self._reader.watch, again, self._interval_s, limit_s, anew=bool(asked))
         try:
             looked = await read_store(self._loader, self._metrics, "look", read)
         except (DvptError, OSError) as error:
+            self._anew += [*asked, *self._going_on]
+            self._going_on = []
+            self._looked_at |= again
             self._absences.interrupted()
             self._report_fault(str(error))
             return pause_s(self._interval_s, max(0.0, monotonic() - started_s - limit_s))
@@ -75,17 +90,55 @@ class Watch:
         self._report_fault("")
         if looked.whole_s is not None:
             self._metrics.scan_seconds.observe(looked.whole_s)
-        records = self._absences.update(looked.records)
+        async with self._one_follows:
+            await self._follow({at: each for at, each in looked.records.items() if at not in self._looked_at})
+        self._followed_s = looked_s
+        self._tell(asked, looked)
+        return pause_s(self._interval_s, looked.took_s, more=looked.more)
+
+    async def look_at(self, task: str, threads: Executor) -> None:
+        """Look at one task now and follow: who changed it need not wait for the next look at all.
+
+        Raises what `Store.look` raises, and OSError.
+        """
+        for _ in range(2):  # a label that is missing once may be so by chance
+            read = partial(self._store.look, (task,))
+            records = await read_store(threads, self._metrics, task, read)
+            async with self._one_follows:
+                self._looked_at.add(task)
+                await self._follow(records)
+            if task not in self._absences.pending:
+                return
+
+    async def look_at_everything(self) -> None:
+        """Return once a look at everything that began now has been followed."""
+        ended = asyncio.get_running_loop().create_future()
+        self._anew.append(ended)
+        self._asked.set()
+        await ended
+
+    async def _follow(self, found: Mapping[str, TaskRecord]) -> None:
+        """One at a time: a load that one waits for must not be served after what another found later."""
+        records = self._absences.update(found)
         self._report_problems(records)
         await self._registry.follow_some(records)
-        self._followed_s = looked_s
-        return pause_s(self._interval_s, looked.took_s, more=looked.more)
+
+    def _tell(self, asked: list[asyncio.Future[None]], looked: Looked) -> None:
+        """Tell those who wait that a look at everything has ended."""
+        self._going_on += asked
+        if looked.whole_s is not None:
+            for waiting in self._going_on:
+                if not waiting.done():
+                    waiting.set_result(None)
+            self._going_on.clear()
 
     async def run(self) -> None:
         """Look until cancelled, spending little of the time on looking however large the store is."""
         pause = self._interval_s
         while True:
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._asked.wait()
             pause = await self.look(LOOKING_S)
 
     def _report_fault(self, fault: str) -> None:

@@ -15,8 +15,12 @@ from starlette.responses import JSONResponse
 
 from service.access.scope import Scope
 from service.http.guard import Guard
+from service.http.openapi import security_of
+from service.http.origin import require_own_origin
+from service.http.request_log import note_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+LOOKS = ("GET", "HEAD")
 
 
 class Description(TypedDict, total=False):
@@ -50,13 +54,16 @@ def add_route(
 ) -> None:
     """Add a lean route, with HEAD beside GET, whose endpoint runs only once `guard` let the request in.
 
-    A route that needs no scope is open to all. Raises TypeError for whatever else FastAPI's routes take
+    A route that needs no scope is open to all. Whatever an admin asks for but looks is written to the audit
+    trail, under the name of its endpoint. Raises TypeError for whatever else FastAPI's routes take
     (`dependencies`, `status_code`, …): a lean route would document it and not do it.
     """
     unknown = sorted(described.keys() - Description.__annotations__.keys())
     if unknown:
         raise TypeError(f"a lean route cannot honour {', '.join(unknown)}")
-    guarded = endpoint if needs is None else _guarded(endpoint, guard, needs)
+    audited = needs is Scope.ADMIN and method not in LOOKS
+    guarded = endpoint if needs is None else _guarded(endpoint, guard, needs, audited=audited)
+    described["openapi_extra"] = {**described.get("openapi_extra", {}), "security": security_of(needs)}
     answers_json = described.get("response_model") is not None
     add = partial(
         app.router.add_api_route,
@@ -70,15 +77,18 @@ def add_route(
         add(methods=["HEAD"], include_in_schema=False)
 
 
-def _guarded(endpoint: Endpoint, guard: Guard, needs: Scope) -> Endpoint:
+def _guarded(endpoint: Endpoint, guard: Guard, needs: Scope, *, audited: bool) -> Endpoint:
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
+        if audited:
+            note_of(request.scope).action = endpoint.__name__
         ended = await guard(request, needs)
-        if ended is None:
-            return await endpoint(request)
         try:
+            if audited:
+                require_own_origin(request)
             return await endpoint(request)
         finally:
-            ended()
+            if ended is not None:
+                ended()
 
     return guarded

@@ -8,9 +8,10 @@ import pytest
 
 from adapters.command.cli import main
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
-from adapters.store.artifact_folder import write_artifact
+from adapters.store.artifact_folder import read_folder, write_artifact
 from adapters.store.journal import JOURNAL_FOLDER
 from adapters.store.store import Store
+from tests.support.archives import tar_of
 from tests.support.artifacts import MakeArtifact
 
 Run = Callable[..., tuple[int, str, str]]
@@ -259,4 +260,52 @@ def test_other_classes_need_a_flag(
     assert run("label", "digits", "stable", 3, "--replace-classes")[0] == 0
     assert run("rollback", "digits")[0] == 1
     assert run("rollback", "digits", "--replace-classes")[1] == "digits: stable = version 2\n"
-    assert run(*importing, "--replace-classes")[1] == "published digits version 4\n"
+    assert run(*importing, "--replace-classes")[1] == "is there already as digits version 3\n"
+    assert published_twice.task("digits").labels["stable"] == 3
+
+
+def test_publish_takes_a_directory_or_a_tar_and_nothing_twice(
+    published_twice: Store, make_artifact: MakeArtifact, run: Run, tmp_path: Path
+) -> None:
+    folder, archive = tmp_path / "new", tmp_path / "new.tar"
+    write_artifact(make_artifact(note="third"), folder, published_twice.backbone)
+    archive.write_bytes(tar_of(read_folder(folder), prefix="./"))
+    assert run("publish", "digits", archive, "--label", "canary") == (0, "published digits version 3\n", "")
+    assert run("publish", "digits", folder) == (0, "is there already as digits version 3\n", "")
+    assert published_twice.task("digits").labels == {"canary": 3, "stable": 3}
+    archive.write_bytes(archive.read_bytes()[:3000])
+    code, out, err = run("publish", "digits", archive)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+
+
+def test_an_export_is_the_version_to_the_byte(published_twice: Store, run: Run, tmp_path: Path) -> None:
+    assert run("export", "digits", tmp_path / "out")[0] == 0
+    assert read_folder(tmp_path / "out") == published_twice.files("digits", 2)
+
+
+def test_labels_with_their_etags_and_a_move_that_relies_on_one(published_twice: Store, run: Run) -> None:
+    code, out, _ = run("labels", "digits", "--json")
+    (row,) = json.loads(out)
+    assert (code, row) == (
+        0,
+        {
+            "label": "stable", "version": 2, "previous": [1],
+            "etag": published_twice.label("digits", "stable").etag,
+        },
+    )  # fmt: skip
+    assert run("labels", "digits")[1].split() == [
+        "LABEL", "VERSION", "BEFORE", "ETAG", "stable", "2", "1", row["etag"],
+    ]  # fmt: skip
+    moving = ("label", "digits", "stable", 1, "--if-match", f'"{row["etag"]}"')
+    assert run(*moving)[1] == "digits: stable = version 1\n"
+    assert "names version 1 now, as" in run(*moving)[2]
+    assert "look at it again" in run("rollback", "digits", "--if-match", "x")[2]
+
+
+def test_a_pin_is_a_label(published_twice: Store, run: Run) -> None:
+    assert run("pin", "digits", "--version", 1) == (0, "pinned digits version 1\n", "")
+    assert published_twice.task("digits").labels == {"pinned": 1, "stable": 2}
+    assert "has the label pinned" in run("delete", "digits", "--version", 1)[2]
+    assert run("delete", "digits", "--version", 1, "--force")[0] == 0
+    assert published_twice.task("digits").labels == {"stable": 2}
+    assert run("unpin", "digits")[2] == "dvpt-adapters: task 'digits' has no label 'pinned'\n"

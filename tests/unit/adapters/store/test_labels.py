@@ -3,14 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from adapters.errors import ArtifactFormat
+from adapters.errors import ArtifactFormat, LabelMoved
 from adapters.store.label_rules import LabelRules, LabelThresholds, LabelTraffic
 from adapters.store.labels import (
+    ABSENT,
     HISTORY_LIMIT,
+    PRESENT,
     LabelFile,
     label_key,
     read_label,
     read_labels,
+    require_etag,
     write_label,
 )
 from adapters.store.local_files import LocalFiles
@@ -130,3 +133,15 @@ def test_whatever_changes_changes_the_etag() -> None:
     others = (label.moved_to(2), label.ruled(LabelRules(traffic=LabelTraffic(canary_share=0.1))))
     assert len({label.etag, LabelFile(version=1, history=(2,)).etag, *(each.etag for each in others)}) == 4
     assert label.etag == LabelFile(version=1).etag
+
+
+def test_what_was_expected_of_a_label_is_asked_for() -> None:
+    label = LabelFile(version=3)
+    for found, expected in (
+        (label, None), (None, None), (None, [ABSENT]), (label, [PRESENT]), (label, ["other", label.etag]),
+    ):  # fmt: skip
+        require_etag("stable", found, expected)
+    for found, expected in ((label, [ABSENT]), (label, []), (label, ["other"]), (None, [PRESENT, "other"])):
+        with pytest.raises(LabelMoved) as caught:
+            require_etag("stable", found, expected)
+        assert (caught.value.version, caught.value.etag) == ((3, label.etag) if found else (None, None))

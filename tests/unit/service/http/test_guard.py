@@ -18,21 +18,44 @@ from service.settings import settings_from
 pytestmark = pytest.mark.anyio
 OPEN = {"/", "/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 OPEN |= {"/v2/health/live", "/v2/health/ready"}
+TASK = "/v1/tasks/{task}"
 NEEDS = {
-    "/v1/tasks": Scope.CLASSIFY,
-    "/v1/tasks/{task}": Scope.CLASSIFY,
-    "/v1/tasks/{task}/classify": Scope.CLASSIFY,
-    "/metrics": Scope.METRICS,
-    "/v2": Scope.CLASSIFY,
+    "GET /v1/tasks": Scope.CLASSIFY,
+    f"GET {TASK}": Scope.CLASSIFY,
+    f"POST {TASK}/classify": Scope.CLASSIFY,
+    f"GET {TASK}/versions/{{version}}": Scope.CLASSIFY,
+    f"GET {TASK}/labels": Scope.CLASSIFY,
+    f"GET {TASK}/labels/{{label}}": Scope.CLASSIFY,
+    "GET /metrics": Scope.METRICS,
+    f"GET {TASK}/uploads/{{sha256}}": Scope.ADMIN,
+    f"PUT {TASK}/uploads/{{sha256}}": Scope.ADMIN,
+    f"POST {TASK}/versions": Scope.ADMIN,
+    f"POST {TASK}/versions/{{version}}/verify": Scope.ADMIN,
+    f"DELETE {TASK}/versions/{{version}}": Scope.ADMIN,
+    f"PUT {TASK}/labels/{{label}}": Scope.ADMIN,
+    f"DELETE {TASK}/labels/{{label}}": Scope.ADMIN,
+    f"POST {TASK}/labels/{{label}}/rollback": Scope.ADMIN,
+    f"PUT {TASK}/pin": Scope.ADMIN,
+    f"DELETE {TASK}/pin": Scope.ADMIN,
+    f"DELETE {TASK}": Scope.ADMIN,
+    f"POST {TASK}/refresh": Scope.ADMIN,
+    "POST /v1/refresh": Scope.ADMIN,
+    "GET /v2": Scope.CLASSIFY,
     **{
-        f"/v2/models/{{task}}{version}{what}": Scope.CLASSIFY
+        f"{method} /v2/models/{{task}}{version}{what}": Scope.CLASSIFY
         for version in ("", "/versions/{version}")
-        for what in ("", "/config", "/ready", "/stats", "/infer")
+        for method, what in (
+            ("GET", ""),
+            ("GET", "/config"),
+            ("GET", "/ready"),
+            ("GET", "/stats"),
+            ("POST", "/infer"),
+        )
     },
-    "/v2/models/stats": Scope.CLASSIFY,
-    "/v2/repository/index": Scope.CLASSIFY,
-    "/v2/repository/models/{task}/load": Scope.ADMIN,
-    "/v2/repository/models/{task}/unload": Scope.ADMIN,
+    "GET /v2/models/stats": Scope.CLASSIFY,
+    "POST /v2/repository/index": Scope.CLASSIFY,
+    "POST /v2/repository/models/{task}/load": Scope.ADMIN,
+    "POST /v2/repository/models/{task}/unload": Scope.ADMIN,
 }
 
 
@@ -57,7 +80,8 @@ def requests(app: FastAPI) -> Iterator[tuple[str, str]]:
 async def ask(app: FastAPI, method: str, path: str) -> httpx.Response:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.request(method, path.format(task="made-up", version=1))
+        names = {"task": "made-up", "version": 1, "label": "stable", "sha256": "0" * 64}
+        return await client.request(method, path.format(**names))
 
 
 async def test_a_guard_that_refuses_closes_every_route_that_needs_a_scope(store: Store) -> None:
@@ -68,8 +92,8 @@ async def test_a_guard_that_refuses_closes_every_route_that_needs_a_scope(store:
         answer = await ask(app, method, path)
         assert answer.status_code == 403, (method, path)
         if method != "HEAD":
-            assert answer.json()["detail"] == f"refused {NEEDS[path]}"
-    assert {path for _, path in closed} == set(NEEDS)
+            assert answer.json()["detail"] == f"refused {NEEDS[f'{method} {path}']}"
+    assert {f"{method} {path}" for method, path in closed if method != "HEAD"} == set(NEEDS)
     assert {method for method, path in closed if path == "/v1/tasks"} == {"GET", "HEAD"}
 
 

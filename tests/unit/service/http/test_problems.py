@@ -29,6 +29,7 @@ def test_codes_are_distinct_and_statuses_are_those_that_clients_know() -> None:
         405,
         408,
         409,
+        412,
         413,
         414,
         415,

@@ -1,9 +1,11 @@
 import asyncio
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from adapters.store.store import Store
 from adapters.vit.backbone import Backbone, random_backbone
 from service.metrics import Metrics
 from service.residents.registry import Registry
+from service.residents.store_reader import Looked, StoreReader
 from service.residents.watch import MAX_BUSY_SHARE, Watch, pause_s
 
 pytestmark = pytest.mark.anyio
@@ -242,3 +245,53 @@ async def test_a_version_that_was_refused_is_tried_again_without_an_entry(
     await journal_watch.look()
     assert registry.state("digits").serving["stable"].version == 2
     assert registry.state("digits").refusals == {}
+
+
+async def test_a_look_that_began_before_a_change_does_not_undo_it(
+    watch: Watch,
+    registry: Registry,
+    store: Store,
+    loader: Executor,
+    make_artifact: MakeArtifact,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The look at all has read the task; before it is followed, the task changes and is looked at alone."""
+    for seed in (1, 2):
+        store.publish("digits", make_artifact(seed))
+    await watch.look()
+    store.set_label("digits", "stable", 1)
+    read, may_end = threading.Event(), threading.Event()
+    whole = StoreReader.watch
+
+    def held(*arguments: Any, **options: Any) -> Looked:
+        looked = whole(*arguments, **options)
+        read.set()
+        may_end.wait(60)
+        return looked
+
+    monkeypatch.setattr(StoreReader, "watch", held)
+    looking = asyncio.create_task(watch.look())
+    await asyncio.to_thread(read.wait, 60)
+    store.set_label("digits", "stable", 2)
+    await watch.look_at("digits", loader)
+    may_end.set()
+    await looking
+    assert registry.state("digits").serving["stable"].version == 2
+    assert registry.tasks["digits"].labels == {"stable": 2}
+    await watch.look()
+    assert registry.tasks["digits"].labels == {"stable": 2}
+
+
+async def test_who_asks_for_everything_waits_for_a_look_that_begins_then(
+    watch: Watch, store: Store, store_folder: Path
+) -> None:
+    asked = asyncio.create_task(watch.look_at_everything())
+    await asyncio.sleep(0)
+    away = store_folder.with_name("away")
+    store_folder.rename(away)  # noqa: ASYNC240 - nothing else runs
+    await watch.look()
+    assert not asked.done()
+    away.rename(store_folder)
+    del store
+    await watch.look()
+    await asyncio.wait_for(asked, 60)
