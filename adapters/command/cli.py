@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.command import traffic
 from adapters.command.classify import LocalClassifier
 from adapters.command.listing import (
     shown_version,
@@ -104,6 +105,11 @@ def _label(store: Store, options: Namespace) -> int:
     else:
         store.set_label(options.task, options.label, options.version, replace_classes=options.replace_classes)
         print(f"{options.task}: {options.label} = version {options.version}")
+    return 0
+
+
+def _traffic(store: Store, options: Namespace) -> int:
+    print(traffic.ruled(store, options))
     return 0
 
 
@@ -247,6 +253,7 @@ def _add_changing(command: AddCommand) -> None:
     rollback.add_argument("task")
     rollback.add_argument("--label", default=STABLE, help="default: %(default)s")
     _add_replacing(rollback)
+    traffic.add_arguments(command("traffic", _traffic, traffic.ABOUT))
     sign = command("sign", _sign, "sign versions that are there, by default all")
     sign.add_argument("task", nargs="?", help="only this task")
     sign.add_argument("--version", type=_positive, metavar="N", help="only this version of the task")
