@@ -16,6 +16,7 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
 from service.access.key_file import KeyFile
 from service.access.keyring import Keyring
+from service.audit import open_audit
 from service.batching.batcher import Batcher
 from service.descriptors import connection_limit
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
@@ -32,6 +33,7 @@ from service.http.guard import Guard, allow_all
 from service.http.handlers import problem_answers
 from service.http.key_guard import KeyGuard
 from service.http.openapi import complete_openapi
+from service.http.problems import code_of
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
 from service.http.request.limits import RequestLimits
@@ -41,6 +43,7 @@ from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
+from service.http.routes.traffic import add_traffic_routes
 from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
@@ -54,6 +57,8 @@ from service.residents.storage_threads import StorageThreads
 from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
+from service.traffic.traffic import Traffic
+from service.traffic.wiring import make_traffic
 from service.workers.membership import Membership
 from service.workers.metric_files import WorkerMetrics
 
@@ -115,7 +120,7 @@ def create_service(
     hears of it.
 
     Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route;
-    KeyFileUnusable.
+    KeyFileUnusable, and OSError for an audit file that cannot be appended to.
     """
     keyring = None if settings.keys is None else Keyring(KeyFile(settings.keys))
     guard = guard or (allow_all if keyring is None else KeyGuard(keyring))
@@ -137,7 +142,8 @@ def create_service(
         loader=threads.look,
         metrics=metrics,
     )
-    decode_threads = FairThreads(settings.decode_threads)
+    audit, decode_threads = open_audit(settings.audit), FairThreads(settings.decode_threads)
+    traffic = make_traffic(store, registry, batcher, threads.loader, audit, metrics, code_of)
     decoder = Decoder(
         decode_threads,
         image_size=store.backbone.image_size,
@@ -149,7 +155,7 @@ def create_service(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
-        watching = _watching(metrics, lifecycle, keyring, membership)
+        watching = _watching(metrics, lifecycle, keyring, membership, traffic)
         try:
             async with peers.answering(partial(_answering, registry)):
                 if membership and membership.replaces:
@@ -178,19 +184,18 @@ def create_service(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics)
+    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics, traffic)
     requests = RequestMetrics(metrics, registry)
     bodies = _body_reader(settings, decode_threads, metrics)
     add_classify_route(app, guard, classifier, requests, bodies)
-    add_task_routes(app, guard, registry, peers)
+    add_task_routes(app, guard, registry, peers, traffic)
+    add_traffic_routes(app, guard, store, threads.loader, audit)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
     if settings.root_path:
         check_root_path(settings.root_path, app.routes)
-    connections = Connections(edge_limits(settings))
-    metrics.connections.set_function(lambda: len(connections))
-    return Service(app, lifecycle, connections, metrics, lambda: batcher.admitted)
+    return Service(app, lifecycle, _connections(settings, metrics), metrics, lambda: batcher.admitted)
 
 
 def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
@@ -205,10 +210,14 @@ def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
 
 
 def _watching(
-    metrics: Metrics, lifecycle: Lifecycle, keyring: Keyring | None, membership: Membership | None
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+    keyring: Keyring | None,
+    membership: Membership | None,
+    traffic: Traffic,
 ) -> list[asyncio.Task[None]]:
     """What goes on beside everything else, from the start to the end."""
-    runs = [watch_lag(metrics.loop_lag_seconds)]
+    runs = [watch_lag(metrics.loop_lag_seconds), traffic.run()]
     if keyring:
         runs.append(keyring.follow())
     if membership:
@@ -250,6 +259,12 @@ def edge_limits(settings: Settings) -> EdgeLimits:
         half_closed_grace_s=settings.half_closed_grace_s,
         connections=connection_limit(settings.max_connections),
     )
+
+
+def _connections(settings: Settings, metrics: Metrics) -> Connections:
+    connections = Connections(edge_limits(settings))
+    metrics.connections.set_function(lambda: len(connections))
+    return connections
 
 
 def _engine(

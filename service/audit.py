@@ -24,6 +24,11 @@ def log_audit(who: str, action: str, task: str | None, result: str, **facts: Any
     log_event(logger, logging.INFO, action, who=who, task=task or "*", result=result, **facts)
 
 
+def open_audit(path: Path | None) -> Audit:
+    """The audit trail in that file, or in the log. Raises OSError where it cannot be appended to."""
+    return log_audit if path is None else AuditFile(path)
+
+
 class AuditFile:
     """To a file that several processes may append to; a line is one write, and on the disk on return."""
 

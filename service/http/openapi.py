@@ -74,6 +74,20 @@ CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
     _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
 ]
 
+REQUEST_KEY: dict[str, Any] = {
+    "name": "X-Request-Key",
+    "in": "header",
+    "required": False,
+    "description": "while labels share the traffic, requests of one key go to one label",
+    "schema": {"type": "string"},
+}
+LABEL_PARAMETER: dict[str, Any] = {
+    "name": "label",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+}
+
 NAME_PART: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9._-]*$"}
 PAGE_PARAMETERS: list[dict[str, Any]] = [
     _parameter(
