@@ -55,10 +55,6 @@ class Decisions:
             self._acting.add(acting)
             acting.add_done_callback(self._acting.discard)
 
-    async def settled(self) -> None:
-        """Wait for what was begun."""
-        await asyncio.gather(*self._acting)
-
     async def _act(self, tally: Tally, change: Change) -> None:
         act = partial(self._promote if change == "promote" else self._roll_back, tally)
         try:

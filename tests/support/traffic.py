@@ -28,7 +28,8 @@ Answer = Callable[[int, int], Probabilities | InferenceFailed]
 
 def by_shade(_version: int, shade: int) -> Probabilities:
     """Every version gives a shade the same class."""
-    return np.eye(3, dtype=np.float32)[shade % 3]
+    row: Probabilities = np.eye(3, dtype=np.float32)[shade % 3]
+    return row
 
 
 @dataclass

@@ -7,4 +7,8 @@ HEADER = b"x-request-key"
 
 def request_key(scope: Scope) -> bytes | None:
     """The `X-Request-Key` of a request, the first where there are several; None without one."""
-    return next((value for name, value in scope["headers"] if name == HEADER), None)
+    for name, value in scope["headers"]:
+        if name == HEADER:
+            found: bytes = value
+            return found
+    return None
