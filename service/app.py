@@ -35,6 +35,7 @@ from service.http.guard import Guard, allow_all
 from service.http.handlers import problem_answers
 from service.http.key_guard import KeyGuard
 from service.http.openapi import complete_openapi
+from service.http.problems import code_of
 from service.http.protocol_v2.routes import add_protocol_v2_routes
 from service.http.request.body_bytes import BodyBytes
 from service.http.request.body_reader import BodyReader
@@ -46,6 +47,7 @@ from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.management import add_management_routes
 from service.http.routes.tasks import add_task_routes
+from service.http.routes.traffic import add_traffic_routes
 from service.http.uploads import Uploads
 from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
@@ -61,6 +63,8 @@ from service.residents.store_work import StoreWork
 from service.residents.watch import Watch
 from service.settings import Settings
 from service.startup import Startup
+from service.traffic.traffic import Traffic
+from service.traffic.wiring import make_traffic
 from service.workers.membership import Membership
 from service.workers.metric_files import WorkerMetrics
 
@@ -128,7 +132,7 @@ def create_service(
     hears of it.
 
     Raises ConfigError for a device or engine that is not there, and for a prefix that reads like a route;
-    KeyFileUnusable.
+    KeyFileUnusable, and ConfigError for an audit file that cannot be appended to.
     """
     keyring = None if settings.keys is None else Keyring(KeyFile(settings.keys))
     guard = guard or (allow_all if keyring is None else KeyGuard(keyring))
@@ -150,7 +154,8 @@ def create_service(
         loader=threads.look,
         metrics=metrics,
     )
-    decode_threads = FairThreads(settings.decode_threads)
+    audit, decode_threads = Audit(settings.audit, threads.audit), FairThreads(settings.decode_threads)
+    traffic = make_traffic(store, registry, batcher, threads.loader, audit, metrics, code_of)
     decoder = Decoder(
         decode_threads,
         image_size=store.backbone.image_size,
@@ -163,7 +168,7 @@ def create_service(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         background = asyncio.create_task(startup.run())
-        watching = _watching(metrics, lifecycle, keyring, membership)
+        watching = _watching(metrics, lifecycle, keyring, membership, traffic)
         try:
             async with peers.answering(partial(_answering, registry)):
                 if membership and membership.replaces:
@@ -186,22 +191,23 @@ def create_service(
         problem_answers(registry),
         prefix=settings.root_path,
         access_log=settings.access_log,
-        audited=_audited(settings, threads),
+        audited=_audited(settings, audit),
         title="DVPT Serve",
         summary="Many image-classification tasks on one frozen Vision Transformer",
         version=distribution_version(),
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics)
+    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics, traffic)
     requests = RequestMetrics(metrics, registry)
     bodies = _body_reader(settings, decode_threads, metrics)
     add_classify_route(app, guard, classifier, requests, bodies)
-    add_task_routes(app, guard, registry, peers)
+    add_task_routes(app, guard, registry, peers, traffic)
     add_protocol_v2_routes(app, guard, classifier, requests, bodies, store.backbone)
     work = StoreWork(store, watch, lifecycle, metrics, threads.work)
     uploads = Uploads(settings.uploads, settings.max_artifact_bytes)
     add_management_routes(app, guard, registry, work, uploads, settings.upload_timeout_ms)
+    add_traffic_routes(app, guard, work, settings.upload_timeout_ms)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
@@ -210,9 +216,9 @@ def create_service(
     return Service(app, lifecycle, _connections(settings, metrics), metrics, lambda: batcher.admitted)
 
 
-def _audited(settings: Settings, threads: Threads) -> Callable[[ASGIApp], ASGIApp]:
+def _audited(settings: Settings, audit: Audit) -> Callable[[ASGIApp], ASGIApp]:
     anonymous = "insecure" if settings.keys is None else "unknown"
-    return partial(AuditTrail, audit=Audit(settings.audit, threads.audit), anonymous=anonymous)
+    return partial(AuditTrail, audit=audit, anonymous=anonymous)
 
 
 def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
@@ -227,10 +233,14 @@ def _metrics(settings: Settings, membership: Membership | None) -> Metrics:
 
 
 def _watching(
-    metrics: Metrics, lifecycle: Lifecycle, keyring: Keyring | None, membership: Membership | None
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+    keyring: Keyring | None,
+    membership: Membership | None,
+    traffic: Traffic,
 ) -> list[asyncio.Task[None]]:
     """What goes on beside everything else, from the start to the end."""
-    runs = [watch_lag(metrics.loop_lag_seconds)]
+    runs = [watch_lag(metrics.loop_lag_seconds), traffic.run()]
     if keyring:
         runs.append(keyring.follow())
     if membership:
@@ -262,12 +272,6 @@ def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> 
     return BodyReader(request_limits(settings), budget, threads)
 
 
-def _connections(settings: Settings, metrics: Metrics) -> Connections:
-    connections = Connections(edge_limits(settings))
-    metrics.connections.set_function(lambda: len(connections))
-    return connections
-
-
 def edge_limits(settings: Settings) -> EdgeLimits:
     """The limits of connections, as the settings and the system have them."""
     return EdgeLimits(
@@ -278,6 +282,12 @@ def edge_limits(settings: Settings) -> EdgeLimits:
         half_closed_grace_s=settings.half_closed_grace_s,
         connections=connection_limit(settings.max_connections),
     )
+
+
+def _connections(settings: Settings, metrics: Metrics) -> Connections:
+    connections = Connections(edge_limits(settings))
+    metrics.connections.set_function(lambda: len(connections))
+    return connections
 
 
 def _engine(

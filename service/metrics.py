@@ -85,6 +85,22 @@ class Metrics:
             "refused_adapters", "Versions in the store that were refused", mode="livemax"
         )
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
+        self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
+        self.engine_info = self._gauge(
+            "engine_info",
+            "Always 1; what runs the forward pass stands in the labels",
+            *ENGINE_LABELS,
+            mode="livemax",
+        )
+        self._of_store()
+        self._of_traffic()
+        self._of_workers()
+        self._build_info()
+        if workers is None:
+            ProcessCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+
+    def _of_store(self) -> None:
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")
         self.scan_faults = self._counter("store_scan_faults", "Looks at the store that failed")
         self.last_look = self._gauge(
@@ -95,19 +111,18 @@ class Metrics:
             "Time since what the store's journal tells was last followed to its end",
             mode="livemax",
         )
-        self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
         self.slow_store_reads = self._gauge("slow_store_reads", "Reads of the store that hang or take long")
-        self.engine_info = self._gauge(
-            "engine_info",
-            "Always 1; what runs the forward pass stands in the labels",
-            *ENGINE_LABELS,
-            mode="livemax",
+
+    def _of_traffic(self) -> None:
+        self.canary_requests = self._counter(
+            "canary_requests", "Plain requests that went to a label with a share", "task", "outcome"
         )
-        self._of_workers()
-        self._build_info()
-        if workers is None:
-            ProcessCollector(registry=self.registry)
-            GCCollector(registry=self.registry)
+        self.shadow_pictures = self._counter(
+            "shadow_pictures", "Answered pictures that a label was to answer unseen", "task", "outcome"
+        )
+        self.traffic_changes = self._counter(
+            "traffic_changes", "Labels moved or taken out of the traffic by rule", "change", "result"
+        )
 
     def _of_workers(self) -> None:
         self.workers = self._gauge("workers", "Processes that should serve the address", mode="livemax")
@@ -141,6 +156,8 @@ class Metrics:
         self.request_seconds.remove_by_labels({"task": task})
         self.requests.remove_by_labels({"task": task})
         self.pictures.remove_by_labels({"task": task})
+        self.canary_requests.remove_by_labels({"task": task})
+        self.shadow_pictures.remove_by_labels({"task": task})
 
     async def sample(self, interval_s: float = SAMPLE_S) -> None:
         """Write down again and again what functions tell the gauges, for whichever worker shows the page."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adapters.audit import AuditFile
+from adapters.command import traffic
 from adapters.command.audited import run_audited
 from adapters.command.classify import LocalClassifier
 from adapters.command.listing import (
@@ -121,6 +122,11 @@ def _label(store: Store, options: Namespace) -> int:
             replace_classes=options.replace_classes, expected=expected,
         )  # fmt: skip
         print(f"{options.task}: {options.label} = version {options.version}")
+    return 0
+
+
+def _traffic(store: Store, options: Namespace) -> int:
+    print(traffic.ruled(store, options))
     return 0
 
 
@@ -312,6 +318,7 @@ def _add_changing(command: AddCommand) -> None:
     pin.add_argument("--version", type=_positive, metavar="N", help=f"default: {STABLE}")
     unpin = command("unpin", _unpin, "let services drop a task from memory", "unpin_task")
     unpin.add_argument("task")
+    traffic.add_arguments(command("traffic", _traffic, traffic.ABOUT, "set_traffic"))
     sign = command("sign", _sign, "sign versions that are there, by default all", "sign")
     sign.add_argument("task", nargs="?", help="only this task")
     sign.add_argument("--version", type=_positive, metavar="N", help="only this version of the task")

@@ -1,25 +1,29 @@
 """What an operator rules for a label while the service runs: its share of the traffic, its thresholds."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from adapters.config import StrictModel
 from adapters.kinds.acceptance import Part
+
+Window = Annotated[int, Field(ge=1, le=1_000_000)]
+"""How many of the last pictures or requests a rule goes by; whoever counts keeps a byte for each."""
 
 
 class PromoteRule(StrictModel):
     """Move `stable` here once at least `agreement` of the last `over` pictures got the answer of `stable`."""
 
     agreement: Part
-    over: PositiveInt
+    over: Window
 
 
 class RollBackRule(StrictModel):
     """Take the label out of the traffic once at least `errors` of its last `over` requests failed."""
 
     errors: Part = Field(gt=0)
-    over: PositiveInt
+    over: Window
 
 
 class LabelTraffic(StrictModel):

@@ -335,10 +335,37 @@ class Store:
             raise _label_not_found(self.task(task), label)
         return found
 
-    def rule(self, task: str, label: str, change: Callable[[LabelRules], LabelRules]) -> LabelFile:
-        """Give a label the rules that `change` makes of its own; the label. Raises what `label` raises."""
+    def promote(self, task: str, label: str, version: int, *, past: int) -> bool:
+        """Move `stable` from version `past` to the one that `label` names; False where it is there already.
+
+        Raises LabelNotFound, ClassesDiffer, and StoreConflict where either label names another version.
+        """
+        with self._announced(task), self._locked(task):
+            named, stable = self.label(task, label).version, self.label(task, STABLE)
+            if stable.version == version:
+                return False
+            if (named, stable.version) != (version, past):
+                raise StoreConflict(
+                    f"label {label!r} of task {task!r} names version {named} and {STABLE!r} version "
+                    f"{stable.version}, no longer {version} and {past}"
+                )
+            self._require_classes(task, STABLE, stable, self.config(task, version).classes)
+            write_label(self._files, task, STABLE, stable.moved_to(version))
+            return True
+
+    def rule(
+        self, task: str, label: str, change: Callable[[LabelRules], LabelRules], *, version: int | None = None
+    ) -> LabelFile:
+        """Give a label the rules that `change` makes of its own; the label.
+
+        Raises what `label` raises, and StoreConflict where it names another version than the one given.
+        """
         with self._announced(task), self._locked(task):
             before = self.label(task, label)
+            if version not in (None, before.version):
+                raise StoreConflict(
+                    f"label {label!r} of task {task!r} names version {before.version}, no longer {version}"
+                )
             after = before.ruled(change(before.rules or LabelRules()))
             if after != before:
                 write_label(self._files, task, label, after)

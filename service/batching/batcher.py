@@ -73,6 +73,8 @@ class Batcher(Generic[P, R]):
         self._work = asyncio.Event()
         self._between_batches = asyncio.Event()
         self._between_batches.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed: ServiceError | None = None
 
     @property
@@ -110,6 +112,7 @@ class Batcher(Generic[P, R]):
         )
         self._queue.push(request)
         self._work.set()
+        self._idle.clear()
         try:
             ended_s = await request.answered
         except BaseException:
@@ -127,10 +130,16 @@ class Batcher(Generic[P, R]):
                 request.fail(DeadlineExceeded("the timeout passed while the pictures waited for a batch"))
             if not spans:
                 self._work.clear()
+                self._idle.set()
                 continue
             self._between_batches.clear()
             await self._launch(spans, first_attempt=True)
             self._between_batches.set()
+
+    async def idle(self) -> None:
+        """Wait until no batch runs and no picture waits for one."""
+        while not self._idle.is_set():
+            await self._idle.wait()
 
     async def settled(self) -> None:
         """Wait until the batch that runs now has ended: it may hold rows of cancelled requests."""

@@ -21,6 +21,7 @@ def classify_answer(classified: Classified, top_k: int, *, abstain: bool = True)
     return {
         "task": lease.task,
         "version": lease.version,
+        "label": lease.label,
         "digest": lease.config.tensors_sha256,
         "predictions": [_prediction(top_classes(row, labels, top_k), acceptance) for row in classified.rows],
         "timing": {

@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
+from adapters.errors import StoreError
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
-from service.errors import AdapterLoading, DeadlineExceeded, DeviceLost
+from service.errors import AdapterLoading, AdapterUnavailable, DeadlineExceeded, DeviceLost, InferenceFailed
 from service.http.decoding.decoder import Decoder, Picture
 from service.http.statistics import Statistics
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.residents.registry import Lease, Registry
+from service.traffic.traffic import Traffic
 
 
 class Upload(Protocol):
@@ -65,6 +67,13 @@ class Classified:
     timing: Timing
 
 
+class Until(NamedTuple):
+    """When an answer is to be there, in the event loop's time, and what is called once all is decoded."""
+
+    deadline_s: float
+    decoded: Callable[[], None]
+
+
 @dataclass(frozen=True)
 class Classifier:
     """Classifies with the parts that the application wires together: admit, lease, decode, batch."""
@@ -74,10 +83,15 @@ class Classifier:
     decoder: Decoder
     batcher: Batcher[Payload, Probabilities]
     metrics: Metrics
+    traffic: Traffic
     statistics: Statistics = field(default_factory=Statistics)
 
-    async def classify(self, task: str, query: ClassifyQuery, read: Read) -> Classified:
+    async def classify(
+        self, task: str, query: ClassifyQuery, read: Read, key: bytes | None = None
+    ) -> Classified:
         """Classify the pictures that `read` gives, which is called only for a known task.
+
+        Where a label has a share of the plain requests, those with the same `key` are answered alike.
 
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
         PictureRefused, AdapterLoading, DeadlineExceeded, InferenceFailed, and what `read` raises.
@@ -92,7 +106,8 @@ class Classifier:
                 pictures = await upload.pictures()
                 self.lifecycle.require_admitting()
                 with self.batcher.admit(task, len(pictures)):
-                    answer = await self._classify(task, query, upload, pictures, deadline.when() or 0.0)
+                    until = Until(deadline.when() or 0.0, upload.release)
+                    answer = await self._classify(task, query, key, pictures, until)
         except TimeoutError as error:
             if self.registry.loading(task, query.version, query.label):
                 raise AdapterLoading(
@@ -107,20 +122,39 @@ class Classifier:
         return answer
 
     async def _classify(
-        self, task: str, query: ClassifyQuery, upload: Upload, pictures: Sequence[Picture], deadline_s: float
+        self, task: str, query: ClassifyQuery, key: bytes | None, pictures: Sequence[Picture], until: Until
     ) -> Classified:
+        plain = query.version is None and query.label is None
+        canary = self.traffic.canary(task, key) if plain else None
+        if canary is not None:
+            kept = until._replace(decoded=_keep)  # `stable` may have to decode them too
+            try:
+                answer, _ = await self._answer(task, None, canary.label, pictures, kept)
+            except (InferenceFailed, AdapterUnavailable, StoreError) as error:
+                self.traffic.failed(canary, error)
+            else:
+                self.traffic.answered(canary, answer.lease)
+                return answer
+        answer, images = await self._answer(task, query.version, query.label, pictures, until)
+        if plain:
+            self.traffic.offer(answer.lease, images, answer.rows)
+        return answer
+
+    async def _answer(
+        self, task: str, version: int | None, label: str | None, pictures: Sequence[Picture], until: Until
+    ) -> tuple[Classified, list[Tensor]]:
         async with (
-            self.registry.lease(task, query.version, query.label) as lease,
+            self.registry.lease(task, version, label) as lease,
             self.statistics.failures(task, lease.version),
         ):
             started_s = monotonic()
             images = await self._decode(task, pictures, lease.config.preprocess)
             decode_s = monotonic() - started_s
-            upload.release()
+            until.decoded()
             payloads = [(image, lease.slot) for image in images]
-            answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
-        label = self.metrics.task_label(task, self.registry.tasks)
-        self.metrics.pictures.labels(label).inc(len(images))
+            answered = await self.batcher.submit(lease.slot.layout, task, payloads, until.deadline_s)
+        task_label = self.metrics.task_label(task, self.registry.tasks)
+        self.metrics.pictures.labels(task_label).inc(len(images))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
@@ -132,7 +166,7 @@ class Classifier:
             queue_s=answered.queue_s,
             inference_s=answered.inference_s,
         )
-        return Classified(lease, answered.results, timing)
+        return Classified(lease, answered.results, timing), images
 
     async def _decode(self, task: str, pictures: Sequence[Picture], config: PreprocessConfig) -> list[Tensor]:
         try:
@@ -141,3 +175,7 @@ class Classifier:
             self.lifecycle.fail(str(error))
             self.batcher.close(error)
             raise
+
+
+def _keep() -> None:
+    """The pictures stay encoded too."""

@@ -1,11 +1,26 @@
 """What `GET /v1/tasks` tells of the registry."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from adapters.config import STABLE
 from adapters.kinds.adapter_config import AdapterConfig
-from service.http.wire import Replicas, TaskDetail, TaskSummary
+from adapters.store.label_rules import LabelTraffic
+from adapters.store.task_record import TaskRecord
+from service.http.wire import (
+    Replicas,
+    TaskDetail,
+    TaskSummary,
+    TrafficBody,
+    TrafficDetail,
+    VersionDetail,
+)
 from service.peers.peers import Readiness
 from service.peers.question import Serving
 from service.residents.task_state import TaskState
+from service.residents.version_state import VersionState
+from service.traffic.tally import Tally
+from service.traffic.traffic import Traffic
 
 
 def summarize(state: TaskState) -> TaskSummary:
@@ -30,7 +45,14 @@ def answering(state: TaskState) -> dict[str, int]:
     return dict(sorted(serving.items()))
 
 
-def detail(state: TaskState, stable: AdapterConfig | None, replicas: Readiness) -> TaskDetail:
+def detail(
+    state: TaskState,
+    stable: AdapterConfig | None,
+    replicas: Readiness,
+    *,
+    versions: Sequence[VersionState],
+    traffic: dict[str, TrafficDetail],
+) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures.
 
     `stable` is the configuration of what answers for that label, None where it cannot be had.
@@ -42,7 +64,7 @@ def detail(state: TaskState, stable: AdapterConfig | None, replicas: Readiness) 
     return {
         "task": record.name,
         "labels": dict(record.labels),
-        "versions": [{"version": n, "place": _place(state, n)} for n in record.versions],
+        "versions": [_version(each) for each in versions],
         "serving": {
             label: {"version": version, "digest": digests[label]}
             for label, version in answering(state).items()
@@ -53,6 +75,7 @@ def detail(state: TaskState, stable: AdapterConfig | None, replicas: Readiness) 
             for n, refusal in sorted(state.refusals.items())
         ],
         "problems": list(record.problems),
+        "traffic": traffic,
         "method": stable.method if stable else None,
         "layout": _layout(state),
         "classes": list(stable.classes) if stable else [],
@@ -79,8 +102,48 @@ def _replicas(replicas: Readiness) -> Replicas:
     return {"all": replicas.all, "ready": replicas.ready, "serving": serving}
 
 
-def _place(state: TaskState, version: int) -> str:
-    resident = state.residents.get(version)
-    if resident is not None:
-        return "slot" if resident.slot else "host"
-    return "refused" if version in state.refusals else "store"
+def _version(version: VersionState) -> VersionDetail:
+    resident, refusal = version.resident, version.refusal
+    return {
+        "version": version.version,
+        "state": version.state,
+        "place": version.place,
+        "last_used": _iso(version.last_used),
+        "load_ms": round(1000 * resident.load_s, 3) if resident else None,
+        "requests": resident.requests if resident else 0,
+        "error": refusal.error if refusal else None,
+        "next_try": _iso(version.next_try),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+
+
+def traffic_detail(record: TaskRecord, traffic: Traffic) -> dict[str, TrafficDetail]:
+    """What is ruled for each label of a task, and what was counted of it."""
+    return {
+        label: _label_traffic(rules.traffic, traffic.tally(record, label))
+        for label, rules in sorted(record.rules.items())
+        if rules.traffic is not None
+    }
+
+
+def _label_traffic(rules: LabelTraffic, tally: Tally | None) -> TrafficDetail:
+    pictures, agreed = (tally.pictures, tally.agreed) if tally else (0, 0)
+    return {
+        "rules": traffic_body(rules),
+        "agreement": {"share": round(agreed / pictures, 6) if pictures else None, "pictures": pictures},
+        "canary": {"requests": tally.requests if tally else 0, "errors": tally.errors if tally else 0},
+    }
+
+
+def traffic_body(rules: LabelTraffic) -> TrafficBody:
+    """The rules as JSON."""
+    promote, roll_back = rules.promote, rules.roll_back
+    return {
+        "canary_share": rules.canary_share,
+        "shadow_share": rules.shadow_share,
+        "promote": {"agreement": promote.agreement, "over": promote.over} if promote else None,
+        "roll_back": {"errors": roll_back.errors, "over": roll_back.over} if roll_back else None,
+    }

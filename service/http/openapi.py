@@ -125,6 +125,14 @@ PUBLISH_PARAMETERS: list[dict[str, Any]] = [
     _parameter("upload", "the SHA-256 of an upload, instead of a body", {"type": "string"}),
 ]
 
+REQUEST_KEY: dict[str, Any] = {
+    "name": "X-Request-Key",
+    "in": "header",
+    "required": False,
+    "description": "while labels share the traffic, requests of one key go to one label",
+    "schema": {"type": "string"},
+}
+
 NAME_PART: dict[str, Any] = {"type": "string", "pattern": "^[a-z0-9._-]*$"}
 PAGE_PARAMETERS: list[dict[str, Any]] = [
     _parameter(

@@ -89,3 +89,8 @@ def problem_of(error: BaseException) -> Problem:
     if isinstance(error, errors.PictureRefused):
         return problem_of(error.cause)
     return next((PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS), INTERNAL)
+
+
+def code_of(error: BaseException) -> str:
+    """The code of an error."""
+    return problem_of(error).code

@@ -36,10 +36,14 @@ class TimingMs(TypedDict):
 
 
 class ClassifyAnswer(TypedDict):
-    """The answer to a classify request; every picture was answered by this one version."""
+    """The answer to a classify request; every picture was answered by this one version.
+
+    `label`: for which label it answered, null where the version was asked for by its number.
+    """
 
     task: str
     version: int
+    label: str | None
     digest: str
     predictions: list[Prediction]
     timing: TimingMs
@@ -80,10 +84,74 @@ class TaskList(TypedDict):
 
 
 class VersionDetail(TypedDict):
-    """One version: where it is (`slot`, `host`, `store` or `refused`)."""
+    """One version: how it stands and where it is, in the process that answers.
+
+    `last_used` and `next_try` are ISO 8601 in UTC. `requests` counts those since it was read, which took
+    `load_ms`; `error` and `next_try` say why it was refused and when it is tried again.
+    """
 
     version: int
-    place: str
+    state: Literal["loading", "ready", "refused", "draining", "evicted", "stored"]
+    place: Literal["slot", "host", "store"]
+    last_used: str | None
+    load_ms: float | None
+    requests: int
+    error: str | None
+    next_try: str | None
+
+
+class Agreement(TypedDict):
+    """Of so many pictures, the share that got from a label the class that `stable` gave; null of none."""
+
+    share: float | None
+    pictures: int
+
+
+class CanaryCounts(TypedDict):
+    """Requests that a label answered, seen or unseen, and those that failed for its version's own fault."""
+
+    requests: int
+    errors: int
+
+
+class PromoteBody(TypedDict):
+    """`stable` moves here once so much of so many pictures agreed."""
+
+    agreement: float
+    over: int
+
+
+class RollBackBody(TypedDict):
+    """The label leaves the traffic once so much of so many requests failed."""
+
+    errors: float
+    over: int
+
+
+class TrafficBody(TypedDict):
+    """What is ruled for the traffic of a label."""
+
+    canary_share: NotRequired[float]
+    shadow_share: NotRequired[float]
+    promote: NotRequired[PromoteBody | None]
+    roll_back: NotRequired[RollBackBody | None]
+
+
+class TrafficAnswer(TypedDict):
+    """What is ruled for the traffic of a label from now on; null where nothing is."""
+
+    task: str
+    label: str
+    version: int
+    traffic: TrafficBody | None
+
+
+class TrafficDetail(TypedDict):
+    """What is ruled for a label, and what this process has counted since that, or a version, changed."""
+
+    rules: TrafficBody
+    agreement: Agreement
+    canary: CanaryCounts
 
 
 class Replicas(TypedDict):
@@ -107,6 +175,7 @@ class TaskDetail(TypedDict):
     serving: dict[str, ServingVersion]
     refused: list[RefusedVersion]
     problems: list[str]
+    traffic: dict[str, TrafficDetail]
     method: str | None
     layout: str | None
     classes: list[str]

@@ -22,6 +22,7 @@ from service.residents.resident import Resident
 from service.residents.task_state import TaskState
 from service.residents.task_table import TaskTable
 from service.residents.version_reads import LOADS_AT_ONCE, Cause, VersionReads
+from service.residents.version_state import Evicted, VersionState
 
 logger = logging.getLogger("service.registry")
 
@@ -30,7 +31,8 @@ logger = logging.getLogger("service.registry")
 class Lease:
     """A request's hold on one version of a task: every picture of the request is answered by it.
 
-    `cold`: it had to be read from the store first.
+    `label`: for which label it answers, None where the version was asked for by number. `cold`: it had to be
+    read from the store first.
     """
 
     task: str
@@ -38,6 +40,7 @@ class Lease:
     config: AdapterConfig
     slot: Slot
     cold: bool = False
+    label: str | None = STABLE
 
 
 class Registry:
@@ -62,6 +65,7 @@ class Registry:
         self._states: dict[str, TaskState] = {}
         self._behind: set[str] = set()
         self._refused: set[str] = set()
+        self._evicted = Evicted()
         self._reads = VersionReads(store, residency, loader=loader, metrics=metrics, accept=self._accept)
         metrics.tasks.set_function(lambda: len(self.tasks))
         metrics.adapters.set_function(lambda: self.tasks.versions)
@@ -81,6 +85,27 @@ class Registry:
         """The configuration of a version, in memory or not; None where it cannot be had now."""
         resident = state.residents.get(version)
         return resident.config if resident else await self._reads.config(state.record.name, version)
+
+    def versions(self, state: TaskState) -> list[VersionState]:
+        """How each version stands that the store has of a task, or that requests under way still hold."""
+        task = state.record.name
+        draining = {each.version: each for each in self._residency.draining if each.task == task}
+        return [
+            self._version_state(state, version, draining.get(version))
+            for version in sorted({*state.record.versions, *draining})
+        ]
+
+    def _version_state(self, state: TaskState, version: int, draining: Resident | None) -> VersionState:
+        task, refusal = state.record.name, state.refusals.get(version)
+        if resident := state.residents.get(version):
+            return VersionState(version, "ready", resident, refusal)
+        if self._reads.reading(task, version):
+            return VersionState(version, "loading", refusal=refusal)
+        if refusal:
+            return VersionState(version, "refused", refusal=refusal)
+        if draining:
+            return VersionState(version, "draining", draining)
+        return VersionState(version, "evicted" if (task, version) in self._evicted else "stored")
 
     def loading(self, task: str, version: int | None, label: str | None) -> bool:
         """Whether what a request asks for is still on its way from the store."""
@@ -103,7 +128,24 @@ class Registry:
             resident = await self._asked_for(self.state(task), version, label or STABLE)
         async with self._residency.lease(resident) as slot:
             self._make_room()
-            yield Lease(task, resident.version, resident.config, slot, cold)
+            resident.requests += 1
+            asked = (label or STABLE) if version is None else None
+            yield Lease(task, resident.version, resident.config, slot, cold, asked)
+
+    async def load(self, task: str, label: str) -> None:
+        """Read what a label names into memory, for a request that comes later. Raises what `lease` raises."""
+        await self._asked_for(self.state(task), None, label)
+        self._make_room()
+
+    @property
+    def host_full(self) -> bool:
+        """Whether one more adapter in host memory would drive another out."""
+        return self._residency.host.full
+
+    def has_room(self, task: str, version: int) -> bool:
+        """Whether a version that is in memory can be leased without driving another out of its slot."""
+        resident = self.state(task).residents.get(version)
+        return resident is not None and self._residency.has_room(resident)
 
     def _in_memory(self, state: TaskState, version: int | None, label: str) -> bool:
         if version is None and label in state.serving:
@@ -237,6 +279,7 @@ class Registry:
             self._metrics.eviction_age_seconds.labels("host").observe(resident.idle_s())
             state.serving = {label: each for label, each in state.serving.items() if each is not resident}
             state.wanted = frozenset()
+            self._evicted.add(resident.task, resident.version)
             self._retire(state, [resident])
             self._tidy(state)
 
@@ -301,6 +344,8 @@ class Registry:
             raise _no_task(resident.task)
         before = state.residents.get(resident.version)
         state.residents[resident.version] = resident
+        resident.load_s = seconds
+        self._evicted.discard(resident.task, resident.version)
         if before is not None:
             self._replace(state, before, resident)
         self._metrics.loads.labels("ok", cause).inc()

@@ -37,6 +37,7 @@ class Residency:
     ) -> None:
         self._bank = bank
         self.host = host
+        self.draining: set[Resident] = set()
         self._loader = loader
         self._warm_layout = warm
         self._settled = settled
@@ -68,6 +69,10 @@ class Residency:
             raise
         return resident
 
+    def has_room(self, resident: Resident) -> bool:
+        """Whether it is in a slot, or one is free for it."""
+        return resident.slot is not None or self._bank.has_room(resident.layout)
+
     @asynccontextmanager
     async def lease(self, resident: Resident) -> AsyncIterator[Slot]:
         """Hold an adapter in its slot, after bringing it back from host memory if need be."""
@@ -98,7 +103,9 @@ class Residency:
         """Let an adapter go for good: now, or once its last lease has ended."""
         resident.retired = True
         if resident.leases:
+            self.draining.add(resident)
             return
+        self.draining.discard(resident)
         self.host.discard(resident)
         slot, resident.slot = resident.slot, None
         if slot is not None:

@@ -246,7 +246,9 @@ def test_a_store_out_of_sight_takes_nothing_away(
     client.post("/v1/tasks/steady/classify", content=picture).raise_for_status()
     module_store.publish("cold", make_artifact(2))
     shown = until(client, "/v1/tasks/cold", serves(1)).json()
-    assert (shown["versions"], len(shown["classes"])) == ([{"version": 1, "place": "store"}], 5)
+    (version,) = shown["versions"]
+    assert (version["version"], version["state"], version["place"]) == (1, "stored", "store")
+    assert len(shown["classes"]) == 5
     away = module_folder.with_name("away")
     module_folder.rename(away)
     server.wait_logged("store_unreadable")

@@ -7,6 +7,7 @@ EXCEPTIONS = {
     "test_service_process.py": PROCESS,
     "test_service_shutdown.py": PROCESS,
     "test_workers.py": "about dvpt-serve --workers",
+    "test_of_two_workers_both_follow": "about dvpt-serve --workers",
     "test_bytes_that_are_no_http_get_a_problem": "the proxy answers as text what it cannot read",
     "test_paths_and_methods[BREW": "the proxy's HTTP server knows no other methods",
     "test_a_client_that_leaves_is_not_answered": "what no replica has yet ends in the proxy, uncounted",

@@ -10,10 +10,11 @@ from service.http.answers import classify_answer
 from service.http.classifier import Classifier
 from service.http.connection import CancelOnDisconnect
 from service.http.guard import Guard
-from service.http.openapi import CLASSIFY_BODY, CLASSIFY_PARAMETERS, problem_responses
+from service.http.openapi import CLASSIFY_BODY, CLASSIFY_PARAMETERS, REQUEST_KEY, problem_responses
 from service.http.request.bodies import Body
 from service.http.request.body_reader import BodyReader
 from service.http.request.query import parse_query
+from service.http.request.request_key import request_key
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.lean import add_route
 from service.http.wire import ClassifyAnswer
@@ -67,7 +68,7 @@ def add_classify_route(
                     client.listen()
                     return body
 
-                classified = await classifier.classify(task, query, read)
+                classified = await classifier.classify(task, query, read, request_key(request.scope))
             return JSONResponse(classify_answer(classified, query.top_k, abstain=query.abstain))
 
     add_route(
@@ -79,6 +80,6 @@ def add_classify_route(
         needs=Scope.CLASSIFY,
         response_model=ClassifyAnswer,
         responses=problem_responses(*CLASSIFY_ERRORS),
-        openapi_extra={**CLASSIFY_BODY, "parameters": CLASSIFY_PARAMETERS},
+        openapi_extra={**CLASSIFY_BODY, "parameters": [*CLASSIFY_PARAMETERS, REQUEST_KEY]},
         tags=["tasks"],
     )

@@ -9,7 +9,7 @@ from adapters import errors as domain
 from adapters.config import STABLE
 from service import errors
 from service.access.scope import Scope
-from service.http.describe import answering, detail, summarize, would_answer
+from service.http.describe import answering, detail, summarize, traffic_detail, would_answer
 from service.http.guard import Guard
 from service.http.key_guard import may_see
 from service.http.openapi import PAGE_PARAMETERS, TASK_PARAMETER, problem_responses
@@ -18,9 +18,10 @@ from service.http.routes.lean import add_route
 from service.http.wire import TaskDetail, TaskList
 from service.peers.peers import Peers, readiness
 from service.residents.registry import Registry
+from service.traffic.traffic import Traffic
 
 
-def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers) -> None:
+def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers, traffic: Traffic) -> None:
     """Add `/v1/tasks` and the page of one task below it."""
 
     async def list_tasks(request: Request) -> Response:
@@ -41,7 +42,14 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers
         version = answering(state).get(STABLE)
         stable = await registry.config(state, version) if version is not None else None
         ready = readiness(state.record.labels, [would_answer(state), *others])
-        return JSONResponse(detail(state, stable, ready))
+        told = detail(
+            state,
+            stable,
+            ready,
+            versions=registry.versions(state),
+            traffic=traffic_detail(state.record, traffic),
+        )
+        return JSONResponse(told)
 
     add_route(
         app,

@@ -141,3 +141,26 @@ def test_every_request_is_answered_exactly_once_or_cancelled(
         else:
             assert isinstance(answer, InferenceFailed)
             assert set(payloads) != {"fine"}
+
+
+async def test_idle_is_when_nothing_runs_or_waits() -> None:
+    engine = GatedEngine()
+    async with running(engine) as batcher:
+        await batcher.idle()
+        first = submit(batcher, ["first"])
+        await tick()
+        idle = asyncio.create_task(batcher.idle())
+        await engine.wait_entered()
+        second = submit(batcher, ["second"])
+        engine.release()
+        await first
+        await engine.wait_entered()
+        assert not idle.done()
+        engine.release()
+        await second
+        await asyncio.wait_for(idle, 20)
+        left = submit(batcher, ["left"])
+        await tick()
+        left.cancel()
+        engine.release()
+        await asyncio.wait_for(batcher.idle(), 20)

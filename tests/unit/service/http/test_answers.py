@@ -53,6 +53,7 @@ def test_an_answer_has_every_member_in_milliseconds(lease: Lease) -> None:
     assert answer == {
         "task": "digits",
         "version": 4,
+        "label": "stable",
         "digest": lease.config.tensors_sha256,
         "predictions": [{"classes": [{"index": 0, "label": "class 0", "probability": 0.5}]}] * 2,
         "timing": {"decode_ms": 1.0, "queue_ms": 2.0, "inference_ms": 250.0},

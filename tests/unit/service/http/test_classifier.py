@@ -19,6 +19,7 @@ from adapters.errors import TaskNotFound, VersionNotFound
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import TENSORS_FILE
 from adapters.store.store import Store
+from service.audit import Audit
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Probabilities
@@ -41,6 +42,7 @@ from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
 from service.residents.storage_threads import StorageThreads
+from service.traffic.wiring import make_traffic
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import plain_png
 
@@ -122,7 +124,8 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
         )
         lifecycle.become_ready()
         running = asyncio.create_task(batcher.run())
-        yield Classifier(lifecycle, registry, decoder, batcher, metrics)
+        traffic = make_traffic(store, registry, batcher, loader, Audit(None, loader), metrics, str)
+        yield Classifier(lifecycle, registry, decoder, batcher, metrics, traffic)
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
@@ -156,7 +159,12 @@ async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:
 async def test_a_service_that_is_not_ready_reads_nothing(classifier: Classifier) -> None:
     reader = Reader(plain_png(1))
     starting = Classifier(
-        Lifecycle(), classifier.registry, classifier.decoder, classifier.batcher, classifier.metrics
+        Lifecycle(),
+        classifier.registry,
+        classifier.decoder,
+        classifier.batcher,
+        classifier.metrics,
+        classifier.traffic,
     )
 
     with pytest.raises(Starting):

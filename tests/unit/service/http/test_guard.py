@@ -35,6 +35,8 @@ NEEDS = {
     f"PUT {TASK}/labels/{{label}}": Scope.ADMIN,
     f"DELETE {TASK}/labels/{{label}}": Scope.ADMIN,
     f"POST {TASK}/labels/{{label}}/rollback": Scope.ADMIN,
+    f"PUT {TASK}/labels/{{label}}/traffic": Scope.ADMIN,
+    f"DELETE {TASK}/labels/{{label}}/traffic": Scope.ADMIN,
     f"PUT {TASK}/pin": Scope.ADMIN,
     f"DELETE {TASK}/pin": Scope.ADMIN,
     f"DELETE {TASK}": Scope.ADMIN,

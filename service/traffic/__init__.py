@@ -1,0 +1,1 @@
+"""Which label answers a plain request, what others answer unseen beside it, and what follows from that."""
