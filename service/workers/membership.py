@@ -57,8 +57,9 @@ class Membership:
         reader, writer = await asyncio.open_unix_connection(sock=self._line.dup())
         beats = asyncio.create_task(self._beat())
         try:
-            while line := await reader.readline():
-                self._heard(Group.model_validate_json(line), lifecycle)
+            with suppress(ConnectionError):  # it was killed with something unread
+                while line := await reader.readline():
+                    self._heard(Group.model_validate_json(line), lifecycle)
             os.kill(os.getpid(), signal.SIGTERM)
         finally:
             beats.cancel()

@@ -424,6 +424,7 @@ def test_all_workers_answer_with_what_one_published(
 ) -> None:
     flags = ("--workers=2", f"--uploads={tmp_path / 'up'}", "--watch-interval-s=0.05")
     with serve(empty_store, *flags) as server:
+        server.wait_logged(r" ready workers=2")
         name, half = hashlib.sha256(tars[0]).hexdigest(), len(tars[0]) // 2
         path = f"{server.url}/v1/tasks/pets/uploads/{name}"
         for first, last in ((0, half - 1), (half, len(tars[0]) - 1)):  # each on a connection of its own

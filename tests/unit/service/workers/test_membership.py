@@ -88,3 +88,18 @@ async def test_without_its_supervisor_it_ends_as_by_a_signal(
             await living
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
+
+
+async def test_a_supervisor_that_was_killed_with_something_unread_is_gone_too(
+    membership: Membership, line: tuple[Line, socket.socket]
+) -> None:
+    """The system tells that as a reset, not as an end."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    membership.tell(Report())
+    line[0].end.close()
+    try:
+        await membership.run(Lifecycle())
+        await asyncio.wait_for(ended.wait(), 60)
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
