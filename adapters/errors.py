@@ -16,6 +16,7 @@ DvptError
 │   ├── TaskNotFound
 │   ├── VersionNotFound
 │   ├── LabelNotFound
+│   ├── ClassNotFound         a name that is none of a version's classes
 │   └── StoreConflict         the state of the store forbids it
 │       └── ClassesDiffer        a label would move to another list of classes
 ├── PictureError           bytes that are no usable picture
@@ -89,6 +90,10 @@ class VersionNotFound(StoreError):
 
 class LabelNotFound(StoreError):
     """The task has no such label."""
+
+
+class ClassNotFound(StoreError):
+    """A name that is none of a version's classes."""
 
 
 class StoreConflict(StoreError):

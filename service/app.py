@@ -16,6 +16,7 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.store import Store
 from service.access.key_file import KeyFile
 from service.access.keyring import Keyring
+from service.audit import AuditFile, log_audit
 from service.batching.batcher import Batcher
 from service.descriptors import connection_limit
 from service.engine.choice import EngineChoice, choose_engine, largest_batch, make_engine
@@ -41,6 +42,7 @@ from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
+from service.http.routes.thresholds import LabelChanges, add_threshold_routes
 from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
 from service.metrics import BatchMetrics, Metrics, distribution_version
@@ -138,12 +140,6 @@ def create_service(
         metrics=metrics,
     )
     decode_threads = FairThreads(settings.decode_threads)
-    decoder = Decoder(
-        decode_threads,
-        image_size=store.backbone.image_size,
-        max_pixels=settings.max_pixels,
-        stage=engine.stage,
-    )
     startup = Startup(lifecycle, engine, threads.engine, batcher, watch)
 
     @asynccontextmanager
@@ -178,11 +174,12 @@ def create_service(
         redirect_slashes=False,
         lifespan=lifespan,
     )
+    decoder = _decoder(settings, store, engine, decode_threads)
     classifier = Classifier(lifecycle, registry, decoder, batcher, metrics)
-    requests = RequestMetrics(metrics, registry)
     bodies = _body_reader(settings, decode_threads, metrics)
-    add_classify_route(app, guard, classifier, requests, bodies)
+    add_classify_route(app, guard, classifier, RequestMetrics(metrics, registry), bodies)
     add_task_routes(app, guard, registry, peers)
+    add_threshold_routes(app, guard, _label_changes(settings, store, threads, metrics, watch))
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
@@ -230,6 +227,13 @@ def request_limits(settings: Settings) -> RequestLimits:
         default_timeout_ms=settings.default_timeout_ms,
         max_timeout_ms=settings.max_timeout_ms,
     )
+
+
+def _label_changes(
+    settings: Settings, store: Store, threads: Threads, metrics: Metrics, watch: Watch
+) -> LabelChanges:
+    audit = log_audit if settings.audit is None else AuditFile(settings.audit)
+    return LabelChanges(store, threads.loader, metrics, audit, partial(watch.look_at, loader=threads.loader))
 
 
 def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> BodyReader:
@@ -285,6 +289,15 @@ def _batcher(
     metrics.admitted_pictures.set_function(lambda: batcher.admitted)
     metrics.queue_pictures.set_function(lambda: batcher.waiting)
     return batcher
+
+
+def _decoder(settings: Settings, store: Store, engine: Engine, threads: FairThreads) -> Decoder:
+    return Decoder(
+        threads,
+        image_size=store.backbone.image_size,
+        max_pixels=settings.max_pixels,
+        stage=engine.stage,
+    )
 
 
 def _residency(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from adapters.errors import DvptError
 from service.http.problem_json import MEDIA_TYPE
@@ -61,6 +61,7 @@ TASK_PARAMETER: dict[str, Any] = {
     "required": True,
     "schema": {"type": "string"},
 }
+LABEL_PARAMETER: dict[str, Any] = {**TASK_PARAMETER, "name": "label"}
 CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
     TASK_PARAMETER,
     _parameter("top_k", "how many classes per picture", {"type": "integer", "minimum": 1, "default": 5}),
@@ -85,6 +86,12 @@ PAGE_PARAMETERS: list[dict[str, Any]] = [
     _parameter("prefix", "only tasks whose names begin so", NAME_PART),
     _parameter("search", "only tasks with this in their names", NAME_PART),
 ]
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI's description of a body that is this model."""
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]]:

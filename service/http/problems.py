@@ -42,6 +42,7 @@ PROBLEMS: dict[type[BaseException], Problem] = {
     domain.PictureFormat: Problem(415, "picture_format", "The picture format is not read"),
     domain.PictureDamaged: Problem(422, "picture_damaged", "The picture does not decode"),
     domain.PictureError: Problem(422, "picture_unusable", "The picture cannot be used"),
+    domain.ClassNotFound: Problem(422, "class_not_found", "The version has no such class"),
     domain.ArtifactError: Problem(422, "artifact_unusable", "The adapter cannot be used"),
     domain.ArtifactDamaged: Problem(422, "artifact_damaged", "The adapter is damaged"),
     domain.ArtifactFormat: Problem(422, "artifact_format", "The adapter's format is not read"),

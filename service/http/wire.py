@@ -19,7 +19,7 @@ class ClassProbability(TypedDict):
 class Prediction(TypedDict):
     """The likeliest classes of one picture, likeliest first, and whether to act on the first.
 
-    `accepted` is there where the version has thresholds; `reason` says why not.
+    `accepted` is there where the version or its label has thresholds; `reason` says why not.
     """
 
     classes: list[ClassProbability]
@@ -111,6 +111,22 @@ class TaskDetail(TypedDict):
     layout: str | None
     classes: list[str]
     replicas: Replicas
+
+
+class Thresholds(TypedDict):
+    """From which probability on answers are accepted: by class, for the others, and for none of them."""
+
+    classes: dict[str, float] | None
+    default: float | None
+    none_of_these: float | None
+
+
+class RuledThresholds(TypedDict):
+    """A label with what is ruled for it; null where the version's own thresholds hold."""
+
+    label: str
+    version: int
+    thresholds: Thresholds | None
 
 
 class Health(TypedDict):

@@ -10,8 +10,10 @@ from time import monotonic
 
 from adapters.config import STABLE
 from adapters.errors import DvptError, TaskNotFound
+from adapters.kinds.acceptance import Verdict
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
+from adapters.store.label_rules import LabelThresholds
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from service.logs import log_event
@@ -30,7 +32,8 @@ logger = logging.getLogger("service.registry")
 class Lease:
     """A request's hold on one version of a task: every picture of the request is answered by it.
 
-    `cold`: it had to be read from the store first.
+    `cold`: it had to be read from the store first. `label`: by which it was taken, None where it was asked
+    for by its number. `thresholds` are what is ruled for that label.
     """
 
     task: str
@@ -38,6 +41,15 @@ class Lease:
     config: AdapterConfig
     slot: Slot
     cold: bool = False
+    label: str | None = None
+    thresholds: LabelThresholds | None = None
+
+    def verdict(self, index: int, probability: float) -> Verdict | None:
+        """What becomes of a picture whose likeliest class is `index`; None where there are no thresholds."""
+        own = self.config.acceptance
+        if self.thresholds is not None:
+            return self.thresholds.verdict(own, index, self.config.classes[index], probability)
+        return own.verdict(index, probability) if own else None
 
 
 class Registry:
@@ -103,7 +115,14 @@ class Registry:
             resident = await self._asked_for(self.state(task), version, label or STABLE)
         async with self._residency.lease(resident) as slot:
             self._make_room()
-            yield Lease(task, resident.version, resident.config, slot, cold)
+            name = (label or STABLE) if version is None else None
+            thresholds = self._thresholds(task, name) if name else None
+            yield Lease(task, resident.version, resident.config, slot, cold, name, thresholds)
+
+    def _thresholds(self, task: str, label: str) -> LabelThresholds | None:
+        record = self.tasks.get(task)
+        rules = record.rules.get(label) if record else None
+        return rules.thresholds if rules else None
 
     def _in_memory(self, state: TaskState, version: int | None, label: str) -> bool:
         if version is None and label in state.serving:

@@ -46,6 +46,7 @@ class Watch:
         metrics: Metrics,
         whole_interval_s: float = 0.0,
     ) -> None:
+        self._store = store
         self._reader = StoreReader(store, whole_interval_s)
         self._registry = registry
         self._interval_s = interval_s
@@ -80,6 +81,15 @@ class Watch:
         await self._registry.follow_some(records)
         self._followed_s = looked_s
         return pause_s(self._interval_s, looked.took_s, more=looked.more)
+
+    async def look_at(self, task: str, loader: Executor) -> None:
+        """Look at one task beside the other looks, and follow: it was changed by this process.
+
+        Raises what `Store.look` raises.
+        """
+        read = partial(self._store.look, [task])
+        records = self._absences.update(await read_store(loader, self._metrics, "look", read))
+        await self._registry.follow_some(records)
 
     async def run(self) -> None:
         """Look until cancelled, spending little of the time on looking however large the store is."""

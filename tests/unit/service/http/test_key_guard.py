@@ -43,11 +43,19 @@ async def closed_routes(client: httpx.AsyncClient) -> list[tuple[str, str, Scope
     document = (await client.get("/openapi.json")).json()
     open_paths = {"/healthz", "/readyz"}
     return [
-        (method.upper(), path, Scope.METRICS if path == "/metrics" else Scope.CLASSIFY)
+        (method.upper(), path, _needs(method, path))
         for path, methods in document["paths"].items()
         for method in methods
         if path not in open_paths
     ]
+
+
+def _needs(method: str, path: str) -> Scope:
+    """Who looks and asks needs `classify`, who changes something `admin`."""
+    if path == "/metrics":
+        return Scope.METRICS
+    asks = method == "get" or path.endswith(("/classify", "/feedback"))
+    return Scope.CLASSIFY if asks else Scope.ADMIN
 
 
 async def test_every_route_of_the_document_needs_a_valid_key_with_its_scope(
@@ -60,8 +68,9 @@ async def test_every_route_of_the_document_needs_a_valid_key_with_its_scope(
     async with asking(app) as client:
         routes = await closed_routes(client)
         assert {path for _, path, _ in routes} >= {"/metrics", "/v1/tasks", "/v1/tasks/{task}/classify"}
+        assert ("PUT", "/v1/tasks/{task}/labels/{label}/thresholds", Scope.ADMIN) in routes
         for method, path, needs in routes:
-            url = path.format(task="made-up")
+            url = path.format(task="made-up", label="made-up")
             without = await client.request(method, url)
             assert (without.status_code, without.json()["code"]) == (401, "unauthenticated"), path
             assert without.headers["www-authenticate"] == 'Bearer realm="dvpt"'

@@ -242,3 +242,14 @@ async def test_a_version_that_was_refused_is_tried_again_without_an_entry(
     await journal_watch.look()
     assert registry.state("digits").serving["stable"].version == 2
     assert registry.state("digits").refusals == {}
+
+
+async def test_a_task_that_was_changed_here_is_looked_at_beside_the_other_looks(
+    watch: Watch, registry: Registry, loader: Executor, store: Store, make_artifact: MakeArtifact
+) -> None:
+    for task in ("digits", "other"):
+        store.publish(task, make_artifact(1))
+
+    await watch.look_at("digits", loader)
+
+    assert set(registry.tasks) == {"digits"}
