@@ -13,9 +13,16 @@ from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout
 from adapters.pictures.decode import silence_pillow
+from adapters.store.files import open_files
 from adapters.store.store import Store
 from service.access.key_file import KeyFile
 from service.access.keyring import Keyring
+from service.answers.drift import Drift
+from service.answers.feedback import Feedback
+from service.answers.observer import AnswerObserver
+from service.answers.recent_answers import RecentAnswers
+from service.answers.samples import SampleLimits, Samples
+from service.answers.tallies import Tallies
 from service.audit import AuditFile, log_audit
 from service.batching.batcher import Batcher
 from service.descriptors import connection_limit
@@ -39,6 +46,7 @@ from service.http.request.limits import RequestLimits
 from service.http.request_metrics import RequestMetrics
 from service.http.root_path import check_root_path
 from service.http.routes.classify import add_classify_route
+from service.http.routes.feedback import add_feedback_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.tasks import add_task_routes
@@ -82,9 +90,9 @@ class Service:
 
 @dataclass(frozen=True)
 class Threads:
-    """The engine's one thread, those that write the bank, and those that load from the store and look at it.
+    """The engine's one thread, those that write the bank, that load from the store, look at it, keep samples.
 
-    Storage that hangs holds the last two for ever, and nobody else.
+    Storage that hangs holds the last three for ever, and nobody else.
     """
 
     engine: ThreadPoolExecutor = field(
@@ -93,9 +101,11 @@ class Threads:
     bank: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="bank"))
     loader: StorageThreads = field(default_factory=lambda: StorageThreads(LOADER_THREADS, "loader"))
     look: StorageThreads = field(default_factory=lambda: StorageThreads(1, "look"))
+    samples: StorageThreads = field(default_factory=lambda: StorageThreads(1, "samples"))
 
     def close(self) -> None:
         """Drop what has not begun. Nothing waits for what runs: it may be a load from storage that hangs."""
+        self.samples.shutdown()
         self.look.shutdown()
         self.loader.shutdown()
         self.bank.shutdown(wait=False, cancel_futures=True)
@@ -139,6 +149,8 @@ def create_service(
         loader=threads.look,
         metrics=metrics,
     )
+    observer = _observer(settings, registry, threads, metrics)
+    feedback = Feedback(observer.recent, Tallies(metrics), registry, peers, metrics)
     decode_threads = FairThreads(settings.decode_threads)
     startup = Startup(lifecycle, engine, threads.engine, batcher, watch)
 
@@ -147,7 +159,7 @@ def create_service(
         background = asyncio.create_task(startup.run())
         watching = _watching(metrics, lifecycle, keyring, membership)
         try:
-            async with peers.answering(partial(_answering, registry)):
+            async with peers.answering(partial(_answering, registry), feedback.routes()):
                 if membership and membership.replaces:
                     await lifecycle.started()
                 yield
@@ -174,11 +186,23 @@ def create_service(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    decoder = _decoder(settings, store, engine, decode_threads)
-    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics)
-    bodies = _body_reader(settings, decode_threads, metrics)
-    add_classify_route(app, guard, classifier, RequestMetrics(metrics, registry), bodies)
-    add_task_routes(app, guard, registry, peers)
+    classifier = Classifier(
+        lifecycle,
+        registry,
+        _decoder(settings, store, engine, decode_threads),
+        batcher,
+        metrics,
+        observer,
+    )
+    add_classify_route(
+        app,
+        guard,
+        classifier,
+        RequestMetrics(metrics, registry),
+        _body_reader(settings, decode_threads, metrics),
+    )
+    add_task_routes(app, guard, registry, peers, feedback)
+    add_feedback_route(app, guard, feedback)
     add_threshold_routes(app, guard, _label_changes(settings, store, threads, metrics, watch))
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
@@ -227,6 +251,17 @@ def request_limits(settings: Settings) -> RequestLimits:
         default_timeout_ms=settings.default_timeout_ms,
         max_timeout_ms=settings.max_timeout_ms,
     )
+
+
+def _observer(settings: Settings, registry: Registry, threads: Threads, metrics: Metrics) -> AnswerObserver:
+    samples = None
+    if settings.sample_to is not None:
+        limits = SampleLimits(
+            settings.sample_share, settings.sample_margin, settings.sample_per_hour, settings.sample_most
+        )
+        samples = Samples(open_files(settings.sample_to), limits, threads.samples, metrics)
+    recent = RecentAnswers(settings.feedback_answers)
+    return AnswerObserver(Drift(metrics, registry.tasks), recent, samples)
 
 
 def _label_changes(

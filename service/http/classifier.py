@@ -9,6 +9,8 @@ from typing import Protocol
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
+from service.answers.observer import AnswerObserver
+from service.answers.recent_answers import Asked
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
@@ -29,6 +31,7 @@ class Upload(Protocol):
         """The pictures are not needed any more; more than once is no matter."""
 
 
+ANYBODY = Asked()
 Read = Callable[[], Awaitable[Upload]]
 """Reads the upload of a request; awaited once at most."""
 
@@ -69,9 +72,14 @@ class Classifier:
     decoder: Decoder
     batcher: Batcher[Payload, Probabilities]
     metrics: Metrics
+    observer: AnswerObserver
 
-    async def classify(self, task: str, query: ClassifyQuery, read: Read) -> Classified:
+    async def classify(
+        self, task: str, query: ClassifyQuery, read: Read, asked: Asked = ANYBODY
+    ) -> Classified:
         """Classify the pictures that `read` gives, which is called only for a known task.
+
+        What is told later about the request that `asked` names finds this answer.
 
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
         PictureRefused, AdapterLoading, DeadlineExceeded, InferenceFailed, and what `read` raises.
@@ -84,8 +92,12 @@ class Classifier:
             async with asyncio.timeout(query.timeout_ms / 1000) as deadline:
                 pictures = await upload.pictures()
                 self.lifecycle.require_admitting()
-                with self.batcher.admit(task, len(pictures)):
+                with (
+                    self.batcher.admit(task, len(pictures)),
+                    self.observer.keeping(task, pictures) as kept,
+                ):
                     answer = await self._classify(task, query, upload, pictures, deadline.when() or 0.0)
+                    self.observer.answered(asked, answer.lease, answer.rows, kept)
         except TimeoutError as error:
             if self.registry.loading(task, query.version, query.label):
                 raise AdapterLoading(

@@ -1,7 +1,10 @@
 """What `GET /v1/tasks` tells of the registry."""
 
+from collections.abc import Mapping
+
 from adapters.config import STABLE
 from adapters.kinds.adapter_config import AdapterConfig
+from service.answers.tallies import Tally
 from service.http.wire import Replicas, TaskDetail, TaskSummary
 from service.peers.peers import Readiness
 from service.peers.question import Serving
@@ -30,10 +33,13 @@ def answering(state: TaskState) -> dict[str, int]:
     return dict(sorted(serving.items()))
 
 
-def detail(state: TaskState, stable: AdapterConfig | None, replicas: Readiness) -> TaskDetail:
+def detail(
+    state: TaskState, stable: AdapterConfig | None, replicas: Readiness, feedback: Mapping[int, Tally]
+) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures.
 
-    `stable` is the configuration of what answers for that label, None where it cannot be had.
+    `stable` is the configuration of what answers for that label, None where it cannot be had; `feedback` is
+    how often each version was right.
     """
     record = state.record
     digests = {label: resident.config.tensors_sha256 for label, resident in state.serving.items()}
@@ -57,6 +63,10 @@ def detail(state: TaskState, stable: AdapterConfig | None, replicas: Readiness) 
         "layout": _layout(state),
         "classes": list(stable.classes) if stable else [],
         "replicas": _replicas(replicas),
+        "feedback": {
+            str(version): {"answers": tally.answers, "correct": tally.correct}
+            for version, tally in feedback.items()
+        },
     }
 
 

@@ -98,6 +98,13 @@ class Replicas(TypedDict):
     serving: dict[str, dict[str, int]]
 
 
+class FeedbackCount(TypedDict):
+    """Pictures whose true class was told, and of these the rightly answered."""
+
+    answers: int
+    correct: int
+
+
 class TaskDetail(TypedDict):
     """One task with what answers for it."""
 
@@ -111,6 +118,14 @@ class TaskDetail(TypedDict):
     layout: str | None
     classes: list[str]
     replicas: Replicas
+    feedback: dict[str, FeedbackCount]
+
+
+class FeedbackTaken(TypedDict):
+    """The version that had answered, and whether rightly."""
+
+    version: int
+    correct: bool
 
 
 class Thresholds(TypedDict):

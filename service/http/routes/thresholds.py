@@ -117,12 +117,15 @@ def add_threshold_routes(app: FastAPI, guard: Guard, changes: LabelChanges) -> N
 
 def _ruled(label: str, file: LabelFile) -> RuledThresholds:
     now = file.rules.thresholds if file.rules else None
-    shown: Thresholds | None = now and {
-        "classes": dict(now.classes) if now.classes else None,
-        "default": now.default,
-        "none_of_these": now.none_of_these,
+    return {"label": label, "version": file.version, "thresholds": _shown(now) if now else None}
+
+
+def _shown(thresholds: LabelThresholds) -> Thresholds:
+    return {
+        "classes": dict(thresholds.classes) if thresholds.classes else None,
+        "default": thresholds.default,
+        "none_of_these": thresholds.none_of_these,
     }
-    return {"label": label, "version": file.version, "thresholds": shown}
 
 
 def _told(error: Exception) -> domain.DvptError:

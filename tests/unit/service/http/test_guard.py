@@ -21,6 +21,8 @@ NEEDS = {
     "/v1/tasks": Scope.CLASSIFY,
     "/v1/tasks/{task}": Scope.CLASSIFY,
     "/v1/tasks/{task}/classify": Scope.CLASSIFY,
+    "/v1/tasks/{task}/feedback": Scope.CLASSIFY,
+    "/v1/tasks/{task}/labels/{label}/thresholds": Scope.ADMIN,
     "/metrics": Scope.METRICS,
 }
 
@@ -46,7 +48,7 @@ def requests(app: FastAPI) -> Iterator[tuple[str, str]]:
 async def ask(app: FastAPI, method: str, path: str) -> httpx.Response:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.request(method, path.format(task="made-up"))
+        return await client.request(method, path.format(task="made-up", label="made-up"))
 
 
 async def test_a_guard_that_refuses_closes_every_route_that_needs_a_scope(store: Store) -> None:
