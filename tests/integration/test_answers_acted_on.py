@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from adapters.store.label_thresholds import rule_thresholds
 from adapters.store.store import Store
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import encoded, noise
-from tests.support.server import Serve, Server
+from tests.support.server import START_TIMEOUT_S, Serve, Server
 from tests.support.waiting import wait_until
 
 PICTURES = [encoded(noise(seed, (80, 60)), "PNG") for seed in range(4)]
@@ -30,7 +31,7 @@ def judged(artifact: Artifact, count: int = 5) -> Artifact:
         thresholds=(0.0,) * count, none_below=0.0, precision=0.95, pictures=20 * count, accepted=1.0,
         accepted_precision=1.0, false_alarms=0.0, predicted=(20,) * count,
     )  # fmt: skip
-    return Artifact(artifact.config.model_copy(update={"acceptance": own}), artifact.tensors, artifact.card)
+    return replace(artifact, config=artifact.config.model_copy(update={"acceptance": own}))
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +202,7 @@ def test_without_a_place_no_picture_is_kept_and_two_processes_know_each_others_a
     rule_thresholds(empty_store, "digits", "stable", LabelThresholds(default=1.0))
     before = set(Path(empty_store.url).parent.rglob("*"))
     with serve(empty_store, "--workers=2", ready=False) as server:
-        server.wait_logged(r"INFO service.workers ready workers=2")
+        server.wait_logged(r"INFO service.workers ready workers=2", START_TIMEOUT_S)
         answered: dict[str, str] = {}
         for number in range(8):  # a connection each: the system spreads them over both
             with httpx.Client(base_url=server.url, timeout=60) as client:
