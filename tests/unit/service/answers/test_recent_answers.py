@@ -1,6 +1,6 @@
 """Answers by request id: bounded, and never another client's."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.answers.recent_answers import Asked, RecentAnswers, the_answer
@@ -11,6 +11,7 @@ REQUESTS = st.tuples(
 
 
 @given(st.lists(REQUESTS), st.integers(0, 4))
+@example([("pets", each, "") for each in "abac"], 2)
 def test_no_more_than_the_limit_are_kept_and_the_latest_of_them(
     requests: list[tuple[str, str, str]], limit: int
 ) -> None:

@@ -119,7 +119,7 @@ def test_what_waits_is_bounded_and_the_rest_dropped_and_counted(
 ) -> None:
     monkeypatch.setattr(module, "MOST_HELD_BYTES", 10)
     samples, gate = make(tmp_path, threads), threading.Event()
-    threads.submit(gate.wait)
+    threads.submit(gate.wait, 10)
     for _ in range(4):
         samples.offer("digits", b"1234", {})
     with samples.keeping("digits", [b"123"]) as kept:
