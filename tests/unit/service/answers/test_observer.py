@@ -44,7 +44,7 @@ def test_uncertain_pictures_alone_are_kept_with_what_was_answered(
 ) -> None:
     metrics, lease, pictures = Metrics(), make_lease(label="canary"), [b"\xff\xd8\xff1", b"2", b"3", b"4"]
     with ThreadPoolExecutor(1) as threads:
-        observer = observed(tmp_path, metrics, threads)
+        observer = observed(tmp_path, metrics, threads, margin=0.05)
         with observer.keeping("digits", pictures) as kept:
             observer.answered(Asked("a", "k"), lease, [SURE, CLOSE, UNSURE, UNKNOWN], kept)
             observer.answered(Asked("b", "k"), lease, [UNKNOWN])

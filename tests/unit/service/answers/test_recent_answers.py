@@ -20,12 +20,13 @@ def test_no_more_than_the_limit_are_kept_and_the_latest_of_them(
         recent.remember(task, Asked(request_id, key), 1, [0])
     ids = {(task, request_id) for task, request_id, _ in requests}
     assert sum(len(recent.of(*each)) for each in ids) <= limit
-    if (
-        limit
-        and requests
-        and len({key for *each, key in requests if tuple(each) == requests[-1][:2]}) <= limit
-    ):
-        assert recent.of(*requests[-1][:2])
+    latest = {request[:2]: None for request in reversed(requests)}
+    keys = {each: len({request for request in requests if request[:2] == each}) for each in latest}
+    for each in latest:  # an id leaves with all its keys' answers, and the oldest first
+        limit -= keys[each]
+        if limit < 0:
+            break
+        assert recent.of(*each)
 
 
 def test_a_request_without_an_id_is_not_remembered() -> None:
