@@ -18,6 +18,7 @@ DvptError
 │   ├── VersionNotFound
 │   ├── LabelNotFound
 │   ├── StoreReadOnly         nothing can be written there
+│   ├── ClassNotFound         a name that is none of a version's classes
 │   └── StoreConflict         the state of the store forbids it
 │       ├── ClassesDiffer        a label would move to another list of classes
 │       └── LabelMoved           a label is not what it was thought to be
@@ -100,6 +101,10 @@ class LabelNotFound(StoreError):
 
 class StoreReadOnly(StoreError):
     """The store's place does not let this process write."""
+
+
+class ClassNotFound(StoreError):
+    """A name that is none of a version's classes."""
 
 
 class StoreConflict(StoreError):

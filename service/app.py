@@ -14,9 +14,16 @@ from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout
 from adapters.pictures.decode import silence_pillow
+from adapters.store.files import open_files
 from adapters.store.store import Store
 from service.access.key_file import KeyFile
 from service.access.keyring import Keyring
+from service.answers.drift import Drift
+from service.answers.feedback import Feedback
+from service.answers.observer import AnswerObserver
+from service.answers.recent_answers import RecentAnswers
+from service.answers.samples import SampleLimits, Samples
+from service.answers.tallies import Tallies
 from service.audit import Audit
 from service.batching.batcher import Batcher
 from service.descriptors import connection_limit
@@ -43,10 +50,12 @@ from service.http.request.limits import RequestLimits
 from service.http.request_metrics import RequestMetrics
 from service.http.root_path import check_root_path
 from service.http.routes.classify import add_classify_route
+from service.http.routes.feedback import add_feedback_route
 from service.http.routes.health import add_health_routes
 from service.http.routes.home import add_home_route
 from service.http.routes.management import add_management_routes
 from service.http.routes.tasks import add_task_routes
+from service.http.routes.thresholds import add_threshold_routes
 from service.http.routes.traffic import add_traffic_routes
 from service.http.uploads import Uploads
 from service.lifecycle import Lifecycle
@@ -94,8 +103,8 @@ class Service:
 class Threads:
     """The engine's one thread, those that write the bank, and those that wait for storage.
 
-    These load from the store, look at it, do there what requests ask for, and write the audit trail. Storage
-    that hangs holds them for ever, and nobody else.
+    These load from the store, look at it, do there what requests ask for, write the audit trail and keep
+    samples. Storage that hangs holds them for ever, and nobody else.
     """
 
     engine: ThreadPoolExecutor = field(
@@ -106,9 +115,11 @@ class Threads:
     look: StorageThreads = field(default_factory=lambda: StorageThreads(1, "look"))
     work: StorageThreads = field(default_factory=lambda: StorageThreads(WORK_THREADS, "work"))
     audit: StorageThreads = field(default_factory=lambda: StorageThreads(1, "audit"))
+    samples: StorageThreads = field(default_factory=lambda: StorageThreads(1, "samples"))
 
     def close(self) -> None:
         """Drop what has not begun. Nothing waits for what runs: it may be a load from storage that hangs."""
+        self.samples.shutdown()
         self.look.shutdown()
         self.work.shutdown()
         self.audit.shutdown()
@@ -156,13 +167,9 @@ def create_service(
     )
     audit, decode_threads = Audit(settings.audit, threads.audit), FairThreads(settings.decode_threads)
     traffic = make_traffic(store, registry, batcher, threads.loader, audit, metrics, code_of)
-    decoder = Decoder(
-        decode_threads,
-        image_size=store.backbone.image_size,
-        max_pixels=settings.max_pixels,
-        stage=engine.stage,
-        stage_waits=choice.device.type != "cpu",
-    )
+    observer = _observer(settings, registry, threads, metrics)
+    feedback = Feedback(observer.recent, Tallies(metrics), registry, peers, metrics)
+    decoder = _decoder(settings, store, engine, decode_threads, stage_waits=choice.device.type != "cpu")
     startup = Startup(lifecycle, engine, threads.engine, batcher, watch)
 
     @asynccontextmanager
@@ -170,7 +177,7 @@ def create_service(
         background = asyncio.create_task(startup.run())
         watching = _watching(metrics, lifecycle, keyring, membership, traffic)
         try:
-            async with peers.answering(partial(_answering, registry)):
+            async with peers.answering(partial(_answering, registry), feedback.routes()):
                 if membership and membership.replaces:
                     await lifecycle.started()
                 yield
@@ -198,16 +205,18 @@ def create_service(
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics, traffic)
+    classifier = Classifier(lifecycle, registry, decoder, batcher, metrics, traffic, observer)
     requests = RequestMetrics(metrics, registry)
     bodies = _body_reader(settings, decode_threads, metrics)
     add_classify_route(app, guard, classifier, requests, bodies)
-    add_task_routes(app, guard, registry, peers, traffic)
+    add_task_routes(app, guard, registry, peers, traffic, feedback)
+    add_feedback_route(app, guard, feedback, settings.upload_timeout_ms)
     add_protocol_v2_routes(app, guard, classifier, requests, bodies, store.backbone)
     work = StoreWork(store, watch, lifecycle, metrics, threads.work)
     uploads = Uploads(settings.uploads, settings.max_artifact_bytes)
     add_management_routes(app, guard, registry, work, uploads, settings.upload_timeout_ms)
     add_traffic_routes(app, guard, work, settings.upload_timeout_ms)
+    add_threshold_routes(app, guard, work, settings.upload_timeout_ms)
     add_health_routes(app, guard, lifecycle, metrics)
     add_home_route(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
@@ -262,6 +271,17 @@ def request_limits(settings: Settings) -> RequestLimits:
         default_timeout_ms=settings.default_timeout_ms,
         max_timeout_ms=settings.max_timeout_ms,
     )
+
+
+def _observer(settings: Settings, registry: Registry, threads: Threads, metrics: Metrics) -> AnswerObserver:
+    samples = None
+    if settings.sample_to is not None:
+        limits = SampleLimits(
+            settings.sample_share, settings.sample_margin, settings.sample_per_hour, settings.sample_most
+        )
+        samples = Samples(open_files(settings.sample_to), limits, threads.samples, metrics)
+    recent = RecentAnswers(settings.feedback_answers)
+    return AnswerObserver(Drift(metrics, registry.tasks), recent, samples)
 
 
 def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> BodyReader:
@@ -323,6 +343,18 @@ def _batcher(
     metrics.admitted_pictures.set_function(lambda: batcher.admitted)
     metrics.queue_pictures.set_function(lambda: batcher.waiting)
     return batcher
+
+
+def _decoder(
+    settings: Settings, store: Store, engine: Engine, threads: FairThreads, *, stage_waits: bool
+) -> Decoder:
+    return Decoder(
+        threads,
+        image_size=store.backbone.image_size,
+        max_pixels=settings.max_pixels,
+        stage=engine.stage,
+        stage_waits=stage_waits,
+    )
 
 
 def _residency(

@@ -26,6 +26,7 @@ METAVARS: dict[object, str] = {
     int: "N",
     float: "SECONDS",
     Location: "DIR",
+    Location | None: "DIR",
     Path: "DIR",
     Path | None: "FILE",
     str | None: "NAME",

@@ -22,6 +22,8 @@ ServiceError
 ├── Overloaded             more pictures wait, or bytes are held, than the service admits
 │   └── KeyOverLimit          one key asks for more than it may
 ├── DeadlineExceeded       no answer within the request's timeout
+├── AnswerNotKnown         no answer to a request of that id is remembered
+├── AnswerAmbiguous        several requests had that id and got different answers
 ├── AdapterUnavailable     the version exists but was refused
 ├── AdapterLoading         the version is still on its way from the store
 ├── NotReady               the service does not answer now
@@ -145,6 +147,14 @@ class KeyOverLimit(Overloaded):
 
 class DeadlineExceeded(ServiceError):
     """No answer within the request's timeout."""
+
+
+class AnswerNotKnown(ServiceError):
+    """No answer to a request of that id is remembered: there was none, or too many came after it."""
+
+
+class AnswerAmbiguous(ServiceError):
+    """Several requests had that id and got different answers."""
 
 
 class AdapterUnavailable(ServiceError):

@@ -20,6 +20,7 @@ ENGINE_LABELS = ("engine", "device", "precision")
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 AGES = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0, 7 * 24 * 3600.0)
 LAGS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+PROBABILITIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 PICTURES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -86,16 +87,11 @@ class Metrics:
         )
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
         self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
-        self.engine_info = self._gauge(
-            "engine_info",
-            "Always 1; what runs the forward pass stands in the labels",
-            *ENGINE_LABELS,
-            mode="livemax",
-        )
         self._of_store()
         self._of_traffic()
+        self._of_answers()
         self._of_workers()
-        self._build_info()
+        self._infos()
         if workers is None:
             ProcessCollector(registry=self.registry)
             GCCollector(registry=self.registry)
@@ -122,6 +118,32 @@ class Metrics:
         )
         self.traffic_changes = self._counter(
             "traffic_changes", "Labels moved or taken out of the traffic by rule", "change", "result"
+        )
+
+    def _of_answers(self) -> None:
+        self.top_probability = self._histogram(
+            "top_probability", "Probability of each picture's likeliest class", PROBABILITIES, "task"
+        )
+        self.judged_pictures = self._counter(
+            "judged_pictures",
+            "Pictures answered where there are thresholds, by what they say",
+            "task",
+            "verdict",
+        )
+        self.class_divergence = self._gauge(
+            "class_divergence",
+            "How far the classes of the last answers by stable are from those of val, 0 to 1",
+            "task",
+            mode="livemax",
+        )
+        self.feedback_answers = self._gauge(
+            "feedback_answers", "Pictures whose true class was told", "task", "version"
+        )
+        self.feedback_correct = self._gauge(
+            "feedback_correct", "Of these, answered rightly", "task", "version"
+        )
+        self.samples = self._counter(
+            "samples", "Uncertain pictures that were to be kept for labelling", "outcome"
         )
 
     def _of_workers(self) -> None:
@@ -153,11 +175,18 @@ class Metrics:
         if self._shared:
             return
         self._labelled.discard(task)
-        self.request_seconds.remove_by_labels({"task": task})
-        self.requests.remove_by_labels({"task": task})
-        self.pictures.remove_by_labels({"task": task})
-        self.canary_requests.remove_by_labels({"task": task})
-        self.shadow_pictures.remove_by_labels({"task": task})
+        for metric in (
+            self.request_seconds, self.requests, self.pictures, self.canary_requests, self.shadow_pictures,
+            self.top_probability, self.judged_pictures, self.class_divergence, self.feedback_answers,
+            self.feedback_correct,
+        ):  # fmt: skip
+            metric.remove_by_labels({"task": task})
+
+    def forget_feedback(self, task: str, version: int) -> None:
+        """Drop the series of an old version, where series can be dropped."""
+        if not self._shared:
+            self.feedback_answers.remove_by_labels({"task": task, "version": str(version)})
+            self.feedback_correct.remove_by_labels({"task": task, "version": str(version)})
 
     async def sample(self, interval_s: float = SAMPLE_S) -> None:
         """Write down again and again what functions tell the gauges, for whichever worker shows the page."""
@@ -178,7 +207,13 @@ class Metrics:
     ) -> Histogram:
         return Histogram(f"dvpt_{name}", text, labels, buckets=buckets, registry=self.registry)
 
-    def _build_info(self) -> None:
+    def _infos(self) -> None:
+        self.engine_info = self._gauge(
+            "engine_info",
+            "Always 1; what runs the forward pass stands in the labels",
+            *ENGINE_LABELS,
+            mode="livemax",
+        )
         info = self._gauge(
             "build_info", "Always 1; the versions stand in the labels", *_VERSIONS, mode="livemax"
         )

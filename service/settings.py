@@ -258,6 +258,35 @@ class Settings(BaseSettings):
         default=30, ge=1, le=3600, description="longest time admitted requests may take at shutdown"
     )
 
+    feedback_answers: int = Field(
+        default=10_000,
+        ge=0,
+        le=10_000_000,
+        description="most answers remembered for feedback, the latest, of all workers: about 600 bytes each, "
+        "and 8 more for each further picture of a request; 0 remembers none",
+    )
+    sample_to: Location | None = Field(
+        default=None,
+        description="folder to which uncertain pictures are written for labelling, each with its answer; "
+        "without it no picture is ever kept",
+    )
+    sample_share: float = Field(
+        default=0.1, gt=0, le=1, description="part of the requests whose pictures may be kept, at random"
+    )
+    sample_margin: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="a picture is uncertain that is not accepted, or whose likeliest class is likelier than "
+        "the next by less than this",
+    )
+    sample_per_hour: int = Field(
+        default=20, ge=1, le=100_000, description="most pictures kept of one task in an hour of the clock"
+    )
+    sample_most: int = Field(
+        default=1000, ge=1, le=1_000_000, description="most pictures of one task that lie there at a time"
+    )
+
     config_file: ClassVar[Path | None] = None
 
     @classmethod
@@ -275,7 +304,7 @@ class Settings(BaseSettings):
         variables = InitSettingsSource(settings_cls, dict(given(settings_cls.model_fields, os.environ)))
         return init_settings, variables, TomlConfigSettingsSource(settings_cls, cls.config_file)
 
-    @field_validator("store", mode="before")
+    @field_validator("store", "sample_to", mode="before")
     @classmethod
     def _path_or_url(cls, store: object) -> object:
         return as_location(store) if isinstance(store, str) else store
@@ -298,6 +327,12 @@ class Settings(BaseSettings):
                 f"host {self.host} can be reached from elsewhere, and without keys anybody may use it: give "
                 "--keys FILE (dvpt-keys create makes one), or --insecure where that is meant"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _samples_are_no_adapters(self) -> Self:
+        if self.sample_to is not None and _is_within(self.sample_to, self.store):
+            raise ValueError(f"sample_to ({self.sample_to}) must not be in the store ({self.store})")
         return self
 
     @model_validator(mode="after")
@@ -328,6 +363,16 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_within(place: Location, store: Location) -> bool:
+    """Whether a place is a store's or in it, as far as their names tell."""
+    inner, outer = (_local(each).resolve() for each in (place, store))
+    return inner == outer or outer in inner.parents
+
+
+def _local(place: Location) -> Path:
+    return Path(str(place).removeprefix("file://"))
 
 
 def _require_at_most(low: str, high: str, settings: Settings, *, share: int = 1) -> None:

@@ -31,6 +31,8 @@ from adapters.pictures.decode import silence_pillow
 from adapters.store.artifact_folder import read_folder, write_files
 from adapters.store.artifact_tar import read_tar
 from adapters.store.journal import JOURNAL_FOLDER
+from adapters.store.label_rules import LabelThresholds
+from adapters.store.label_thresholds import rule_thresholds
 from adapters.store.page import Page
 from adapters.store.signature import Signer, Trust
 from adapters.store.store import Store
@@ -151,6 +153,21 @@ def _pin(store: Store, options: Namespace) -> int:
 def _unpin(store: Store, options: Namespace) -> int:
     store.remove_label(options.task, PIN_LABEL)
     print(f"unpinned {options.task}")
+    return 0
+
+
+def _thresholds(store: Store, options: Namespace) -> int:
+    given = LabelThresholds(
+        classes=dict(options.classes) or None, default=options.default, none_of_these=options.none_of_these
+    )
+    if options.off and given != LabelThresholds():
+        return complain(PROGRAM, "--off takes all thresholds away, so it goes with no other", 2)
+    if options.off or given != LabelThresholds():
+        label = rule_thresholds(store, options.task, options.label, None if options.off else given)
+    else:
+        label = store.label(options.task, options.label)
+    ruled = label.rules.thresholds if label.rules else None
+    print(_json(ruled.model_dump()) if ruled else "none but those of the version")
     return 0
 
 
@@ -319,6 +336,7 @@ def _add_changing(command: AddCommand) -> None:
     unpin = command("unpin", _unpin, "let services drop a task from memory", "unpin_task")
     unpin.add_argument("task")
     traffic.add_arguments(command("traffic", _traffic, traffic.ABOUT, "set_traffic"))
+    _add_thresholds(command)
     sign = command("sign", _sign, "sign versions that are there, by default all", "sign")
     sign.add_argument("task", nargs="?", help="only this task")
     sign.add_argument("--version", type=_positive, metavar="N", help="only this version of the task")
@@ -336,6 +354,26 @@ def _add_changing(command: AddCommand) -> None:
         help="keep the newest N versions, and those a label names or a rollback would reach",
     )  # fmt: skip
     command("index", _index, "look at everything and write the index that a service starts from")
+
+
+def _add_thresholds(command: AddCommand) -> None:
+    thresholds = command(
+        "thresholds",
+        _thresholds,
+        "say from which probability on answers by a label are accepted, or show it",
+        "set_thresholds",
+    )
+    thresholds.add_argument("task")
+    thresholds.add_argument("label")
+    thresholds.add_argument(
+        "--class", dest="classes", action="append", type=_class_part, default=[], metavar="NAME=P",
+        help="for answers with this class; several may be given",
+    )  # fmt: skip
+    thresholds.add_argument("--default", type=_part, metavar="P", help="for the other classes")
+    thresholds.add_argument(
+        "--none-of-these", type=_part, metavar="P", help="below it a picture is taken for none of the classes"
+    )
+    thresholds.add_argument("--off", action="store_true", help="take them away: the version's own hold again")
 
 
 def _add_carrying(command: AddCommand) -> None:
@@ -393,6 +431,23 @@ def _positive(text: str) -> int:
     if (number := _count(text)) < 1:
         raise ArgumentTypeError("must be at least 1")
     return number
+
+
+def _part(text: str) -> float:
+    try:
+        part = float(text)
+    except ValueError:
+        part = -1.0
+    if not 0 <= part <= 1:
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return part
+
+
+def _class_part(text: str) -> tuple[str, float]:
+    name, equals, part = text.rpartition("=")
+    if not (name and equals):
+        raise ArgumentTypeError(f"{text!r} is not NAME=P")
+    return name, _part(part)
 
 
 def _count(text: str) -> int:

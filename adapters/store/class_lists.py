@@ -1,10 +1,11 @@
 """What clients of a label rely on: the classes it answers with, in their order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from adapters.errors import ClassesDiffer
+from adapters.errors import ClassesDiffer, ClassNotFound
 
 SHOWN = 5
+NAMED = 100
 
 
 def require_same_classes(label: str, version: int, before: Sequence[str], after: Sequence[str]) -> None:
@@ -18,6 +19,15 @@ def require_same_classes(label: str, version: int, before: Sequence[str], after:
         f"label {label!r} names version {version}, which has other classes: "
         f"{' and '.join(changes) or _moved(before, after)}; --replace-classes moves it all the same"
     )
+
+
+def require_known_classes(names: Iterable[str], classes: Sequence[str]) -> None:
+    """Raise ClassNotFound, with the classes there are, unless every name is one of them."""
+    known = set(classes)
+    unknown = sorted(name for name in names if name not in known)
+    if unknown:
+        there = ", ".join(map(repr, classes[:NAMED])) + (", …" if len(classes) > NAMED else "")
+        raise ClassNotFound(f"there is no class {_listed(unknown)}; there are: {there}")
 
 
 def _moved(before: Sequence[str], after: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from adapters.config import StrictModel
-from adapters.kinds.acceptance import Part
+from adapters.kinds.acceptance import Acceptance, Part, Verdict
 
 Window = Annotated[int, Field(ge=1, le=1_000_000)]
 """How many of the last pictures or requests a rule goes by; whoever counts keeps a byte for each."""
@@ -38,9 +38,24 @@ class LabelTraffic(StrictModel):
 class LabelThresholds(StrictModel):
     """Thresholds in place of the version's own: by class, for the other classes, and for none of them."""
 
-    classes: Mapping[str, Part] = Field(default_factory=dict)
+    classes: Mapping[str, Part] | None = None
     default: Part | None = None
     none_of_these: Part | None = None
+
+    def verdict(self, own: Acceptance | None, index: int, label: str, probability: float) -> Verdict:
+        """What becomes of a picture whose likeliest class is `index`, called `label`.
+
+        What is not ruled here is as the version's `own` thresholds have it, or accepted where it has none.
+        """
+        none_below = self.none_of_these
+        if none_below is None:
+            none_below = own.none_below if own else 0.0
+        least = (self.classes or {}).get(label, self.default)
+        if least is None:
+            least = own.thresholds[index] if own else 0.0
+        if probability < none_below:
+            return "none_of_these"
+        return "accepted" if probability >= least else "below_threshold"
 
 
 class LabelRules(StrictModel):

@@ -4,26 +4,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adapters.kinds.acceptance import Acceptance
 from service.engine.protocol import Probabilities
 from service.http.classifier import Classified
 from service.http.wire import ClassifyAnswer, ClassProbability, Prediction
+from service.residents.registry import Lease
 
 
 def classify_answer(classified: Classified, top_k: int, *, abstain: bool = True) -> ClassifyAnswer:
     """Each picture's `top_k` classes, likeliest first, with the version that answered.
 
-    With `abstain` each says whether it is accepted, where the version has thresholds.
+    With `abstain` each says whether it is accepted, where the version or the label has thresholds.
     """
     lease, timing = classified.lease, classified.timing
     labels = lease.config.classes
-    acceptance = lease.config.acceptance if abstain else None
+    judge = lease if abstain else None
     return {
         "task": lease.task,
         "version": lease.version,
         "label": lease.label,
         "digest": lease.config.tensors_sha256,
-        "predictions": [_prediction(top_classes(row, labels, top_k), acceptance) for row in classified.rows],
+        "predictions": [_prediction(top_classes(row, labels, top_k), judge) for row in classified.rows],
         "timing": {
             "decode_ms": round(1000 * timing.decode_s, 3),
             "queue_ms": round(1000 * timing.queue_s, 3),
@@ -32,10 +32,10 @@ def classify_answer(classified: Classified, top_k: int, *, abstain: bool = True)
     }
 
 
-def _prediction(classes: list[ClassProbability], acceptance: Acceptance | None) -> Prediction:
-    if acceptance is None:
+def _prediction(classes: list[ClassProbability], judge: Lease | None) -> Prediction:
+    verdict = judge.verdict(classes[0]["index"], classes[0]["probability"]) if judge else None
+    if verdict is None:
         return {"classes": classes}
-    verdict = acceptance.verdict(classes[0]["index"], classes[0]["probability"])
     if verdict == "accepted":
         return {"classes": classes, "accepted": True}
     return {"classes": classes, "accepted": False, "reason": verdict}

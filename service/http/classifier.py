@@ -10,6 +10,8 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.errors import StoreError
+from service.answers.observer import AnswerObserver
+from service.answers.recent_answers import Asked
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
@@ -36,6 +38,7 @@ class Upload(Protocol):
         """The pictures are not needed any more; more than once is no matter."""
 
 
+ANYBODY = Asked()
 Read = Callable[[], Awaitable[Upload]]
 """Reads the upload of a request; awaited once at most."""
 
@@ -84,14 +87,16 @@ class Classifier:
     batcher: Batcher[Payload, Probabilities]
     metrics: Metrics
     traffic: Traffic
+    observer: AnswerObserver
     statistics: Statistics = field(default_factory=Statistics)
 
     async def classify(
-        self, task: str, query: ClassifyQuery, read: Read, key: bytes | None = None
+        self, task: str, query: ClassifyQuery, read: Read, asked: Asked = ANYBODY, key: bytes | None = None
     ) -> Classified:
         """Classify the pictures that `read` gives, which is called only for a known task.
 
-        Where a label has a share of the plain requests, those with the same `key` are answered alike.
+        What is told later about the request that `asked` names finds this answer. Where a label has a share
+        of the plain requests, those with the same `key` are answered alike.
 
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
         PictureRefused, AdapterLoading, DeadlineExceeded, InferenceFailed, and what `read` raises.
@@ -105,9 +110,13 @@ class Classifier:
             async with asyncio.timeout(timeout_ms / 1000) as deadline:
                 pictures = await upload.pictures()
                 self.lifecycle.require_admitting()
-                with self.batcher.admit(task, len(pictures)):
+                with (
+                    self.batcher.admit(task, len(pictures)),
+                    self.observer.keeping(task, pictures) as kept,
+                ):
                     until = Until(deadline.when() or 0.0, upload.release)
                     answer = await self._classify(task, query, key, pictures, until)
+                    self.observer.answered(asked, answer.lease, answer.rows, kept)
         except TimeoutError as error:
             if self.registry.loading(task, query.version, query.label):
                 raise AdapterLoading(

@@ -1,12 +1,13 @@
 """What `GET /v1/tasks` tells of the registry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters.config import STABLE
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.label_rules import LabelTraffic
 from adapters.store.task_record import TaskRecord
+from service.answers.tallies import Tally as FeedbackTally
 from service.http.wire import (
     Replicas,
     TaskDetail,
@@ -52,10 +53,12 @@ def detail(
     *,
     versions: Sequence[VersionState],
     traffic: dict[str, TrafficDetail],
+    feedback: Mapping[int, FeedbackTally],
 ) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures.
 
-    `stable` is the configuration of what answers for that label, None where it cannot be had.
+    `stable` is the configuration of what answers for that label, None where it cannot be had; `feedback` is
+    how often each version was right.
     """
     record = state.record
     digests = {label: resident.config.tensors_sha256 for label, resident in state.serving.items()}
@@ -80,6 +83,10 @@ def detail(
         "layout": _layout(state),
         "classes": list(stable.classes) if stable else [],
         "replicas": _replicas(replicas),
+        "feedback": {
+            str(version): {"answers": tally.answers, "correct": tally.correct}
+            for version, tally in feedback.items()
+        },
     }
 
 

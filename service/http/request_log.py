@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.answers.recent_answers import Asked
 from service.errors import Draining
 from service.http.problem_json import problem_response
 from service.http.problems import INTERNAL
@@ -45,6 +46,12 @@ def note_of(scope: Scope) -> Note:
     if note is None:  # an application that is not wrapped, in a test say
         note = scope[NOTE] = Note(new_request_id())
     return note
+
+
+def asked_by(scope: Scope) -> Asked:
+    """Who asked, for what is told later about the answer."""
+    note = note_of(scope)
+    return Asked(note.request_id, note.key)
 
 
 class RequestLog:

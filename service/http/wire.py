@@ -19,7 +19,7 @@ class ClassProbability(TypedDict):
 class Prediction(TypedDict):
     """The likeliest classes of one picture, likeliest first, and whether to act on the first.
 
-    `accepted` is there where the version has thresholds; `reason` says why not.
+    `accepted` is there where the version or its label has thresholds; `reason` says why not.
     """
 
     classes: list[ClassProbability]
@@ -166,6 +166,13 @@ class Replicas(TypedDict):
     serving: dict[str, dict[str, int]]
 
 
+class FeedbackCount(TypedDict):
+    """Pictures whose true class was told, and of these the rightly answered."""
+
+    answers: int
+    correct: int
+
+
 class TaskDetail(TypedDict):
     """One task with what answers for it."""
 
@@ -180,6 +187,30 @@ class TaskDetail(TypedDict):
     layout: str | None
     classes: list[str]
     replicas: Replicas
+    feedback: dict[str, FeedbackCount]
+
+
+class FeedbackTaken(TypedDict):
+    """The version that had answered, and whether rightly."""
+
+    version: int
+    correct: bool
+
+
+class Thresholds(TypedDict):
+    """From which probability on answers are accepted: by class, for the others, and for none of them."""
+
+    classes: dict[str, float] | None
+    default: float | None
+    none_of_these: float | None
+
+
+class RuledThresholds(TypedDict):
+    """A label with what is ruled for it; null where the version's own thresholds hold."""
+
+    label: str
+    version: int
+    thresholds: Thresholds | None
 
 
 class Health(TypedDict):

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -29,13 +29,15 @@ class PeerServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def answering_peers(listener: socket.socket, answer: Answer) -> AsyncIterator[None]:
-    """Answer on `listener` within the block, and close it in the end."""
+async def answering_peers(
+    listener: socket.socket, answer: Answer, routes: Sequence[Route] = ()
+) -> AsyncIterator[None]:
+    """Answer on `listener` within the block, other questions by `routes`, and close it in the end."""
 
     async def serving(request: Request) -> Response:
         return JSONResponse({"serving": answer(request.path_params["task"])})
 
-    app = Starlette(routes=[Route(f"{TASK_PATH}{{task:path}}", serving)])
+    app = Starlette(routes=[Route(f"{TASK_PATH}{{task:path}}", serving), *routes])
     config = uvicorn.Config(
         app,
         lifespan="off",

@@ -3,13 +3,16 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import Route
 
 from service.peers.addresses import Address, Addresses, Alone
 from service.peers.listener import Answer, answering_peers
-from service.peers.question import Serving, ask_serving
+from service.peers.question import Serving, ask, ask_serving
 
 TIMEOUT_S = 0.5
 
@@ -27,10 +30,24 @@ class Peers:
         others = await self.addresses.others()
         return list(await asyncio.gather(*(self._ask(other, task) for other in others)))
 
+    async def told(self, path: str) -> list[tuple[Address, Any]]:
+        """The JSON that each other process answers, all asked at once, of those that do."""
+        others = [other for other in await self.addresses.others() if other is not None]
+        told = await asyncio.gather(*(self.tell(other, path, "GET") for other in others))
+        return [(other, answer) for other, answer in zip(others, told, strict=True) if answer is not None]
+
+    async def tell(self, address: Address, path: str, method: str) -> Any | None:
+        """The JSON that one of them answers; None where it does not."""
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await ask(address, path, method)
+        except (OSError, ValueError):
+            return None
+
     @asynccontextmanager
-    async def answering(self, answer: Answer) -> AsyncIterator[None]:
-        """Answer their questions within the block."""
-        async with answering_peers(self.listener, answer) if self.listener else nullcontext():
+    async def answering(self, answer: Answer, routes: Sequence[Route] = ()) -> AsyncIterator[None]:
+        """Answer their questions within the block, those of `routes` too."""
+        async with answering_peers(self.listener, answer, routes) if self.listener else nullcontext():
             yield
 
     async def _ask(self, address: Address | None, task: str) -> Serving | None:

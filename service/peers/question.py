@@ -16,23 +16,28 @@ Serving = dict[str, int]
 
 
 async def ask_serving(address: Address, task: str) -> Serving:
-    """What a peer serves of a task; nothing where it knows no such task.
+    """What a peer serves of a task; nothing where it knows no such task. Raises what `ask` raises."""
+    return _parse(await ask(address, TASK_PATH + quote(task, safe="")))
+
+
+async def ask(address: Address, path: str, method: str = "GET") -> Any:
+    """The JSON that a peer answers.
 
     Raises OSError where the peer cannot be reached, ValueError where its answer is none of ours.
     """
-    status, body = await _get(address, TASK_PATH + quote(task, safe=""))
+    status, body = await _exchange(address, path, method)
     if status != HTTPStatus.OK:
         raise ValueError(f"the peer answered {status}")
-    return _parse(json.loads(body))
+    return json.loads(body)
 
 
-async def _get(address: Address, path: str) -> tuple[int, bytes]:
+async def _exchange(address: Address, path: str, method: str) -> tuple[int, bytes]:
     if address.path:
         reader, writer = await asyncio.open_unix_connection(address.path)
     else:
         reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
-        writer.write(f"GET {path} HTTP/1.0\r\nHost: peer\r\n\r\n".encode())
+        writer.write(f"{method} {path} HTTP/1.0\r\nHost: peer\r\n\r\n".encode())
         answer = await reader.read(MOST_ANSWER_BYTES)
         while answer and (more := await reader.read(MOST_ANSWER_BYTES)):
             answer += more

@@ -10,8 +10,10 @@ from time import monotonic
 
 from adapters.config import STABLE
 from adapters.errors import DvptError, StoreConflict, TaskNotFound
+from adapters.kinds.acceptance import Verdict
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.kinds.layout import Slot
+from adapters.store.label_rules import LabelThresholds
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from service.logs import log_event
@@ -32,7 +34,7 @@ class Lease:
     """A request's hold on one version of a task: every picture of the request is answered by it.
 
     `label`: for which label it answers, None where the version was asked for by number. `cold`: it had to be
-    read from the store first.
+    read from the store first. `thresholds` are what is ruled for that label.
     """
 
     task: str
@@ -41,6 +43,14 @@ class Lease:
     slot: Slot
     cold: bool = False
     label: str | None = STABLE
+    thresholds: LabelThresholds | None = None
+
+    def verdict(self, index: int, probability: float) -> Verdict | None:
+        """What becomes of a picture whose likeliest class is `index`; None where there are no thresholds."""
+        own = self.config.acceptance
+        if self.thresholds is not None:
+            return self.thresholds.verdict(own, index, self.config.classes[index], probability)
+        return own.verdict(index, probability) if own else None
 
 
 class Registry:
@@ -130,7 +140,13 @@ class Registry:
             self._make_room()
             resident.requests += 1
             asked = (label or STABLE) if version is None else None
-            yield Lease(task, resident.version, resident.config, slot, cold, asked)
+            thresholds = self._thresholds(task, asked) if asked else None
+            yield Lease(task, resident.version, resident.config, slot, cold, asked, thresholds)
+
+    def _thresholds(self, task: str, label: str) -> LabelThresholds | None:
+        record = self.tasks.get(task)
+        rules = record.rules.get(label) if record else None
+        return rules.thresholds if rules else None
 
     async def load(self, task: str, label: str) -> None:
         """Read what a label names into memory, for a request that comes later. Raises what `lease` raises."""

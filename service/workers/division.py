@@ -25,6 +25,8 @@ def divided(settings: Settings) -> dict[str, Any]:
         "host_bytes": settings.host_bytes,
         "decode_threads": settings.decode_threads,
     }
+    if settings.feedback_answers:
+        whole["feedback_answers"] = settings.feedback_answers
     if settings.torch_threads:
         whole["torch_threads"] = settings.torch_threads
     return {name: max(1, amount // workers) for name, amount in whole.items()}

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,13 @@ import pytest
 import yaml
 from PIL import Image
 
+from adapters.kinds.acceptance import Acceptance
 from adapters.kinds.dvpt.options import DvptOptions
+from adapters.pictures.preprocess import to_pixels
+from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
-from adapters.vit.backbone import random_backbone
+from adapters.vit.backbone import Backbone, random_backbone
+from service.answers.drift import FEWEST
 from tests.support.artifacts import random_artifact
 from tests.support.backbones import save_weights
 from tests.support.pictures import encoded
@@ -35,6 +39,7 @@ from tests.support.waiting import wait_until
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 DASHBOARD: dict[str, Any] = json.loads((DOCKER / "grafana/dashboards/dvpt.json").read_text())
 TASKS = ("first", "second")
+PICTURE = encoded(Image.new("RGB", (40, 30), "teal"))
 RATE_INTERVAL = "1m"  # what Grafana would put in: long enough to hold the whole test
 LIMIT_S = 120.0
 
@@ -83,15 +88,27 @@ class Scraped:
 
     def send_traffic(self) -> None:
         """Every outcome that costs little: answers of both tasks, an unknown task, a damaged picture."""
-        picture = encoded(Image.new("RGB", (40, 30), "teal"))
         for task, body, status in [
-            *((task, picture, 200) for task in TASKS),
-            ("nothing", picture, 404),
-            (TASKS[0], picture[:50], 422),
+            *((task, PICTURE, 200) for task in TASKS),
+            ("nothing", PICTURE, 404),
+            (TASKS[0], PICTURE[:50], 422),
         ]:
             headers = {"content-type": "image/png"}
             answer = self.service.post(f"/v1/tasks/{task}/classify", content=body, headers=headers)
             assert answer.status_code == status, answer.text
+            if answer.status_code == httpx.codes.OK:
+                self.tell_the_truth(task, answer.headers["x-request-id"])
+
+    def tell_the_truth(self, task: str, request_id: str) -> None:
+        told = {"request_id": request_id, "label": "class 0"}
+        self.service.post(f"/v1/tasks/{task}/feedback", json=told).raise_for_status()
+
+    def send_enough_for_a_divergence(self) -> None:
+        files = [("images", PICTURE)] * 50
+        for _ in range(FEWEST // len(files)):
+            for task in TASKS:
+                answer = self.service.post(f"/v1/tasks/{task}/classify", files=files)
+                assert answer.status_code == httpx.codes.OK, answer.text
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +134,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
 def test_every_query_of_the_dashboard_has_an_answer(scraped: Scraped) -> None:
     unanswered: list[Question] = questions()
     assert unanswered
+    scraped.send_enough_for_a_divergence()
     deadline = time.monotonic() + LIMIT_S
     while unanswered and time.monotonic() < deadline:
         scraped.send_traffic()
@@ -158,6 +176,19 @@ def test_every_alert_evaluates_and_none_fires(scraped: Scraped) -> None:
     }
 
 
+def _judged(artifact: Artifact, backbone: Backbone) -> Artifact:
+    """With thresholds that accept nothing, and val's pictures of the class that `PICTURE` is taken for."""
+    count = len(artifact.config.classes)
+    pixels = to_pixels(PICTURE, artifact.config.preprocess, backbone.config.image_size)
+    best = int(adapter_of(artifact, backbone.config)(backbone, pixels[None]).argmax())
+    own = Acceptance(
+        thresholds=(1.0,) * count, none_below=0.0, precision=0.95, pictures=100, accepted=0.0,
+        accepted_precision=None, false_alarms=0.0,
+        predicted=tuple(100 * (index == best) for index in range(count)),
+    )  # fmt: skip
+    return replace(artifact, config=artifact.config.model_copy(update={"acceptance": own}))
+
+
 @contextmanager
 def _service(folder: Path) -> Iterator[str]:
     """Run the program `dvpt-serve` until the block ends; yields host and port."""
@@ -165,7 +196,8 @@ def _service(folder: Path) -> Iterator[str]:
     weights = save_weights(backbone, folder / "weights.safetensors")
     store = Store.create(folder / "store", backbone.config)
     for seed, task in enumerate(TASKS):
-        store.publish(task, random_artifact(backbone.config, DvptOptions(count=2), seed=seed))
+        artifact = random_artifact(backbone.config, DvptOptions(count=2), seed=seed)
+        store.publish(task, _judged(artifact, backbone))
     program = Path(sys.executable).with_name("dvpt-serve")
     started = start_server([f"--store={store.url}", f"--weights={weights}"], command=[str(program)])
     with running(started) as server:

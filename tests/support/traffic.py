@@ -93,7 +93,7 @@ class World:
 
     async def ask(self, *shades: int, key: bytes | None = None) -> Classified:
         """A plain request."""
-        return await self.classifier.classify("digits", PLAIN, Upload(shades or (1,)).read, key)
+        return await self.classifier.classify("digits", PLAIN, Upload(shades or (1,)).read, key=key)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Let everything else go on until it holds."""

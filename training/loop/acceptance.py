@@ -24,7 +24,8 @@ def measured_acceptance(
     right = predicted == labels.numpy()
     common = _least_threshold(sure, right, precision)
     thresholds = [common] * logits.shape[1]
-    for label in np.flatnonzero(np.bincount(predicted, minlength=logits.shape[1]) >= FEWEST):
+    counts = np.bincount(predicted, minlength=logits.shape[1])
+    for label in np.flatnonzero(counts >= FEWEST):
         own = predicted == label
         thresholds[label] = _least_threshold(sure[own], right[own], precision)
     none_below = _rounded_down(float(np.quantile(sure, false_alarms, method="lower")))
@@ -37,6 +38,7 @@ def measured_acceptance(
         accepted=round(float(accepted.mean()), DIGITS),
         accepted_precision=round(float(right[accepted].mean()), DIGITS) if accepted.any() else None,
         false_alarms=round(float((sure < none_below).mean()), DIGITS),
+        predicted=tuple(counts.tolist()),
     )
 
 

@@ -16,6 +16,7 @@ from service.http.protocol_v2.upload import InferenceUpload, read_inference
 from service.http.protocol_v2.wire import InferenceAnswer, ProtocolError
 from service.http.request.body_reader import BodyReader
 from service.http.request.request_key import request_key
+from service.http.request_log import asked_by
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.lean import add_route
 
@@ -69,7 +70,9 @@ def add_infer_routes(
                     client.listen()
                     return upload
 
-                classified = await classifier.classify(task, query, read, request_key(request.scope))
+                classified = await classifier.classify(
+                    task, query, read, asked_by(request.scope), request_key(request.scope)
+                )
             assert upload is not None  # noqa: S101 - `classify` has awaited it
             return inference_response(classified, upload.asked)
 

@@ -55,12 +55,11 @@ def _labels(classified: Classified) -> Values:
 
 
 def _accepted(classified: Classified) -> Values:
-    acceptance = classified.lease.config.acceptance
-    if acceptance is None:
-        version = classified.lease.version
-        raise BadBody(f"version {version} has no thresholds, and so no output {ACCEPTED!r}")
-    best = [(int(row.argmax()), float(row.max())) for row in classified.rows]
-    return "BOOL", np.array([acceptance.verdict(*each) == "accepted" for each in best])
+    lease = classified.lease
+    verdicts = [lease.verdict(int(row.argmax()), float(row.max())) for row in classified.rows]
+    if None in verdicts:
+        raise BadBody(f"version {lease.version} has no thresholds, and so no output {ACCEPTED!r}")
+    return "BOOL", np.array([verdict == "accepted" for verdict in verdicts])
 
 
 _OUTPUTS: dict[str, Callable[[Classified], Values]] = {

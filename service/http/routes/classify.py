@@ -15,6 +15,7 @@ from service.http.request.bodies import Body
 from service.http.request.body_reader import BodyReader
 from service.http.request.query import parse_query
 from service.http.request.request_key import request_key
+from service.http.request_log import asked_by
 from service.http.request_metrics import RequestMetrics
 from service.http.routes.lean import add_route
 from service.http.wire import ClassifyAnswer
@@ -68,7 +69,9 @@ def add_classify_route(
                     client.listen()
                     return body
 
-                classified = await classifier.classify(task, query, read, request_key(request.scope))
+                classified = await classifier.classify(
+                    task, query, read, asked_by(request.scope), request_key(request.scope)
+                )
             return JSONResponse(classify_answer(classified, query.top_k, abstain=query.abstain))
 
     add_route(

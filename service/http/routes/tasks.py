@@ -1,5 +1,6 @@
 """What tasks there are."""
 
+import asyncio
 from dataclasses import replace
 
 from fastapi import FastAPI, Request, Response
@@ -9,6 +10,7 @@ from adapters import errors as domain
 from adapters.config import STABLE
 from service import errors
 from service.access.scope import Scope
+from service.answers.feedback import Feedback
 from service.http.describe import answering, detail, summarize, traffic_detail, would_answer
 from service.http.guard import Guard
 from service.http.key_guard import may_see
@@ -21,7 +23,9 @@ from service.residents.registry import Registry
 from service.traffic.traffic import Traffic
 
 
-def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers, traffic: Traffic) -> None:
+def add_task_routes(
+    app: FastAPI, guard: Guard, registry: Registry, peers: Peers, traffic: Traffic, feedback: Feedback
+) -> None:
     """Add `/v1/tasks` and the page of one task below it."""
 
     async def list_tasks(request: Request) -> Response:
@@ -37,7 +41,7 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers
         """One task: what answers for it and on how many processes, its classes, what was refused and why."""
         task = request.path_params["task"]
         registry.state(task)
-        others = await peers.serving(task)
+        others, counts = await asyncio.gather(peers.serving(task), feedback.counts(task))
         state = registry.state(task)
         version = answering(state).get(STABLE)
         stable = await registry.config(state, version) if version is not None else None
@@ -48,6 +52,7 @@ def add_task_routes(app: FastAPI, guard: Guard, registry: Registry, peers: Peers
             ready,
             versions=registry.versions(state),
             traffic=traffic_detail(state.record, traffic),
+            feedback=counts,
         )
         return JSONResponse(told)
 

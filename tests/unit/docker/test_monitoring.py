@@ -46,7 +46,9 @@ def test_the_dashboard_shows_what_operators_ask_for() -> None:
     for name in ("requests_total", "request_seconds_bucket", "queue_pictures", "batch_pictures_sum",
                  "batch_tasks_sum", "decode_seconds_sum", "queue_seconds_sum", "inference_seconds_sum",
                  "slots_used", "refused_adapters", "adapter_evictions_total", "ready",
-                 "store_last_look_timestamp_seconds", "event_loop_lag_seconds_bucket"):  # fmt: skip
+                 "store_last_look_timestamp_seconds", "event_loop_lag_seconds_bucket",
+                 "top_probability_bucket", "judged_pictures_total", "class_divergence",
+                 "feedback_correct"):  # fmt: skip
         assert f"dvpt_{name}" in shown
     for name in ("cpu_seconds_total", "resident_memory_bytes", "open_fds"):
         assert f"process_{name}" in shown

@@ -49,6 +49,11 @@ def test_a_task_that_is_gone_leaves_no_series() -> None:
         metrics.requests.labels(task, "overloaded").inc()
         metrics.pictures.labels(task).inc()
         metrics.request_seconds.labels(task).observe(0.1)
+        metrics.top_probability.labels(task).observe(0.5)
+        metrics.judged_pictures.labels(task, "accepted").inc()
+        metrics.class_divergence.labels(task).set(0.1)
+        metrics.feedback_answers.labels(task, 1).set(1)
+        metrics.feedback_correct.labels(task, 1).set(1)
 
     metrics.forget_task("digits")
 

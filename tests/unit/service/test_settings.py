@@ -128,3 +128,15 @@ def test_an_address_that_others_reach_needs_keys_or_a_word(tmp_path: Path, host:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST", "::1"])
 def test_an_address_of_this_machine_alone_needs_none(tmp_path: Path, host: str) -> None:
     assert settings_from({"store": str(tmp_path), "host": host}).keys is None
+
+
+@pytest.mark.parametrize("place", ["stores/a", "stores/a/samples", "stores/b/../a/x", "file:///srv/a/x"])
+def test_samples_do_not_lie_in_the_store(place: str) -> None:
+    store = "/srv/a" if place.startswith("file") else "stores/a"
+    with pytest.raises(ValidationError, match="must not be in the store"):
+        settings_from({"store": store, "sample_to": place})
+    assert settings_from({"store": store, "sample_to": "stores/ab"}).sample_to == Path("stores/ab")
+
+
+def test_by_default_no_picture_is_kept() -> None:
+    assert settings_from({"store": "s"}).sample_to is None

@@ -35,6 +35,15 @@ def test_a_configuration_with_thresholds_is_read_as_it_was_written(make_artifact
     assert parse_config(config.model_dump_json().encode()) == config
 
 
+def test_counts_of_predicted_classes_may_be_absent(make_artifact: MakeArtifact) -> None:
+    counted = FOUND.model_copy(update={"predicted": (40, 30, 20, 10, 0)})
+    for found in (FOUND, counted):
+        config = make_artifact().config.model_copy(update={"acceptance": found})
+        text = config.model_dump_json()
+        assert ("predicted" in text) is (found is counted)
+        assert parse_config(text.encode()).acceptance == found
+
+
 def test_a_configuration_from_before_there_were_thresholds_has_none(make_artifact: MakeArtifact) -> None:
     text = make_artifact().config.model_dump_json(exclude={"acceptance"})
     assert parse_config(text.encode()).acceptance is None
@@ -44,7 +53,15 @@ def test_a_configuration_from_before_there_were_thresholds_has_none(make_artifac
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"thresholds": [0.5]}, {"thresholds": [0.5, 0.5, 0.5, 0.5, 1.5]}, {"none_below": -0.1}, {"more": 1}],
+    [
+        {"thresholds": [0.5]},
+        {"thresholds": [0.5, 0.5, 0.5, 0.5, 1.5]},
+        {"none_below": -0.1},
+        {"more": 1},
+        {"predicted": [100]},
+        {"predicted": [20, 20, 20, 20, 21]},
+        {"predicted": [101, -1, 0, 0, 0]},
+    ],
 )
 def test_thresholds_that_make_no_sense_are_refused(
     make_artifact: MakeArtifact, wrong: dict[str, object]

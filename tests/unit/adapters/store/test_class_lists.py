@@ -1,7 +1,7 @@
 import pytest
 
-from adapters.errors import ClassesDiffer
-from adapters.store.class_lists import require_same_classes
+from adapters.errors import ClassesDiffer, ClassNotFound
+from adapters.store.class_lists import require_known_classes, require_same_classes
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,10 @@ def test_what_differs_is_named(after: tuple[str, ...], said: str) -> None:
     with pytest.raises(ClassesDiffer) as caught:
         require_same_classes("stable", 3, ("cat", "dog"), after)
     assert said in str(caught.value)
+
+
+def test_an_unknown_name_is_told_with_the_first_that_there_are() -> None:
+    classes = [f"class {index}" for index in range(101)]
+    require_known_classes(["class 100", "class 0"], classes)
+    with pytest.raises(ClassNotFound, match=r"no class 'x', 'y'; there are: 'class 0', .*'class 99', …$"):
+        require_known_classes(["y", "class 3", "x"], classes)

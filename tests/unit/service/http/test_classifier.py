@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from adapters.errors import TaskNotFound, VersionNotFound
 from adapters.kinds.layout import Layout, Slot
 from adapters.store.artifact import TENSORS_FILE
 from adapters.store.store import Store
+from service.answers.drift import Drift
+from service.answers.observer import AnswerObserver
+from service.answers.recent_answers import Asked, RecentAnswers
 from service.audit import Audit
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload, infer_payloads
@@ -125,7 +129,8 @@ async def classifier(store: Store, make_artifact: MakeArtifact) -> AsyncIterator
         lifecycle.become_ready()
         running = asyncio.create_task(batcher.run())
         traffic = make_traffic(store, registry, batcher, loader, Audit(None, loader), metrics, str)
-        yield Classifier(lifecycle, registry, decoder, batcher, metrics, traffic)
+        observer = AnswerObserver(Drift(metrics, registry.tasks), RecentAnswers(10))
+        yield Classifier(lifecycle, registry, decoder, batcher, metrics, traffic, observer)
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
@@ -158,14 +163,7 @@ async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:
 
 async def test_a_service_that_is_not_ready_reads_nothing(classifier: Classifier) -> None:
     reader = Reader(plain_png(1))
-    starting = Classifier(
-        Lifecycle(),
-        classifier.registry,
-        classifier.decoder,
-        classifier.batcher,
-        classifier.metrics,
-        classifier.traffic,
-    )
+    starting = replace(classifier, lifecycle=Lifecycle())
 
     with pytest.raises(Starting):
         await starting.classify("shades", QUERY, reader.read)
@@ -241,6 +239,17 @@ async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> Non
     value = classifier.metrics.registry.get_sample_value
     assert value("dvpt_pictures_total", {"task": "shades"}) == 2
     assert value("dvpt_decode_seconds_count") == value("dvpt_queue_seconds_count") == 1
+
+
+async def test_an_answer_is_remembered_by_who_asked(classifier: Classifier) -> None:
+    asked = Asked("one", "key")
+    await classifier.classify("shades", QUERY, Reader(plain_png(1), plain_png(2)).read, asked)
+    with suppress(ServiceError):
+        await classifier.classify("shades", QUERY, Reader(b"none").read, Asked("two"))
+
+    (answer,) = classifier.observer.recent.of("shades", "one")
+    assert (answer.key, answer.version, answer.predicted.tolist()) == ("key", 1, [0, 0])
+    assert not classifier.observer.recent.of("shades", "two")
 
 
 async def test_encoded_bytes_go_when_they_are_decoded_and_not_with_the_answer(

@@ -63,6 +63,7 @@ async def test_every_route_of_the_document_needs_a_valid_key_with_its_scope(
     async with asking(app) as client:
         routes = await closed_routes(client)
         assert {path for _, path, _ in routes} >= {"/metrics", "/v1/tasks", "/v1/tasks/{task}/classify"}
+        assert ("PUT", "/v1/tasks/{task}/labels/{label}/thresholds", Scope.ADMIN) in routes
         for method, path, needs in routes:
             url = path.format(task="made-up", version=1, label="stable", sha256="0" * 64)
             if method in ("PUT", "DELETE"):

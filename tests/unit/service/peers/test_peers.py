@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from service.peers.addresses import Address
 from service.peers.peers import Peers, readiness
@@ -75,6 +78,22 @@ async def test_a_fault_or_a_stranger_is_no_answer(tmp_path: Path) -> None:
     async with Peers(listener=listener).answering(broken):
         peers = Peers(Fixed(address))
         assert [await peers.serving(task) for task in ("fault", "other")] == [[None], [None]]
+
+
+async def test_other_questions_have_routes_of_their_own(tmp_path: Path) -> None:
+    async def shown(request: Request) -> Response:
+        return JSONResponse([request.method, request.query_params["a"]])
+
+    listener, address = unix_listener(tmp_path / "peer")
+    gone = Address(path=str(tmp_path / "gone"))
+    routes = [Route("/shown", shown, methods=["GET", "PUT"])]
+    async with Peers(listener=listener).answering(answer, routes):
+        peers = Peers(Fixed(gone, None, address), timeout_s=5)
+        assert await peers.told("/shown?a=%2Fb%20c") == [(address, ["GET", "/b c"])]
+        assert await peers.tell(address, "/shown?a=1", "PUT") == ["PUT", "1"]
+        assert await peers.told("/other") == []
+        assert await peers.tell(gone, "/shown?a=1", "PUT") is None
+        assert await peers.serving("digits") == [None, None, {"stable": 4}]
 
 
 async def test_alone_there_is_nobody_to_ask() -> None:

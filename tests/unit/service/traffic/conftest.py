@@ -13,6 +13,9 @@ import torch
 from adapters.bank.bank import AdapterBank
 from adapters.kinds.layout import Layout
 from adapters.store.store import Store
+from service.answers.drift import Drift
+from service.answers.observer import AnswerObserver
+from service.answers.recent_answers import RecentAnswers
 from service.batching.batcher import Batcher
 from service.engine.payloads import infer_payloads
 from service.http.classifier import Classifier
@@ -74,7 +77,13 @@ async def world(store: Store, make_artifact: MakeArtifact) -> AsyncIterator[Worl
             threads, image_size=store.backbone.image_size, max_pixels=10_000, stage=lambda image: image
         )
         world.classifier = Classifier(
-            lifecycle, world.registry, decoder, world.batcher, world.metrics, world.traffic
+            lifecycle,
+            world.registry,
+            decoder,
+            world.batcher,
+            world.metrics,
+            world.traffic,
+            AnswerObserver(Drift(world.metrics, world.registry.tasks), RecentAnswers(10)),
         )
         lifecycle.become_ready()
         await world.follow()

@@ -69,7 +69,7 @@ async def test_who_names_a_version_or_label_gets_it(world: World) -> None:
         (ClassifyQuery(None, "stable", 60_000), 1, "stable"),
         (ClassifyQuery(None, "canary", 60_000), 2, "canary"),
     ):
-        answer = await world.classifier.classify("digits", query, Upload([1]).read, b"user-1")
+        answer = await world.classifier.classify("digits", query, Upload([1]).read, key=b"user-1")
         assert (answer.lease.version, answer.lease.label) == (version, label)
     await asyncio.sleep(0.05)
     assert len(world.batches) == 3

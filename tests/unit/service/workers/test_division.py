@@ -21,8 +21,10 @@ def test_what_bounds_memory_and_threads_is_divided() -> None:
         "max_connections": 2,
         "host_bytes": 3,
         "decode_threads": 2,
+        "feedback_answers": 3333,
         "torch_threads": 1,
     }
+    assert "feedback_answers" not in divided(settings(workers=3, feedback_answers=0))
 
 
 def test_defaults_are_divided_too_and_what_bounds_one_request_is_not() -> None:

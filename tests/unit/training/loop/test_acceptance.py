@@ -42,6 +42,7 @@ def test_accepted_answers_of_a_class_are_right_as_often_as_asked(
     accepted = np.array([verdict == "accepted" for verdict in verdicts])
     assert found.accepted == pytest.approx(accepted.mean(), abs=1e-4)
     assert found.pictures == pictures
+    assert found.predicted == tuple(int((predicted == label).sum()) for label in range(classes))
     assert len(found.thresholds) == classes
 
 

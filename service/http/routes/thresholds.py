@@ -1,0 +1,88 @@
+"""Thresholds of a label, set and taken away while it answers."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request, Response
+from starlette.responses import JSONResponse
+
+from adapters import errors as domain
+from adapters.store.label_rules import LabelThresholds
+from adapters.store.label_thresholds import rule_thresholds
+from adapters.store.labels import LabelFile
+from service import errors
+from service.access.scope import Scope
+from service.http.guard import Guard
+from service.http.key_guard import require_still
+from service.http.openapi import LABEL_PARAMETER, TASK_PARAMETER, json_body, problem_responses
+from service.http.request.chunks import read_json
+from service.http.request.management_query import no_query
+from service.http.request_log import note_of
+from service.http.routes.labels import LABEL_ERRORS
+from service.http.routes.lean import add_route
+from service.http.wire import RuledThresholds, Thresholds
+from service.residents.store_work import StoreWork
+
+PATH = "/v1/tasks/{task}/labels/{label}/thresholds"
+THRESHOLD_ERRORS = (*LABEL_ERRORS, domain.ClassNotFound, domain.ArtifactError, domain.StoreReadOnly)
+BODY_ERRORS = (errors.BadBody, errors.RequestTooLarge, errors.UploadTooSlow)
+
+
+@dataclass(frozen=True)
+class ThresholdEndpoints:
+    """What is ruled for the thresholds of labels; `silence_ms`: how long a body may pause."""
+
+    work: StoreWork
+    silence_ms: int
+
+    async def set_thresholds(self, request: Request) -> Response:
+        """Accept answers by this label from these probabilities on, instead of the version's own."""
+        no_query(request.scope["query_string"])
+        thresholds = await read_json(request, LabelThresholds, self.silence_ms)
+        note_of(request.scope).facts["thresholds"] = thresholds.model_dump()
+        await require_still(request.scope)
+        return await self._set(request, thresholds)
+
+    async def remove_thresholds(self, request: Request) -> Response:
+        """Let the version's own thresholds hold again."""
+        no_query(request.scope["query_string"])
+        return await self._set(request, None)
+
+    async def _set(self, request: Request, thresholds: LabelThresholds | None) -> Response:
+        task, label = request.path_params["task"], request.path_params["label"]
+        file = await self.work.change(task, lambda store: rule_thresholds(store, task, label, thresholds))
+        note_of(request.scope).facts["version"] = file.version
+        return JSONResponse(_ruled(label, file))
+
+
+def add_threshold_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms: int) -> None:
+    """Add `PUT` and `DELETE` of a label's thresholds."""
+    thresholds, parameters = ThresholdEndpoints(work, silence_ms), [TASK_PARAMETER, LABEL_PARAMETER]
+    add_route(
+        app, guard, "PUT", PATH, thresholds.set_thresholds,
+        needs=Scope.ADMIN,
+        response_model=RuledThresholds,
+        responses=problem_responses(*BODY_ERRORS, *THRESHOLD_ERRORS),
+        openapi_extra={**json_body(LabelThresholds), "parameters": parameters},
+        tags=["labels"],
+    )  # fmt: skip
+    add_route(
+        app, guard, "DELETE", PATH, thresholds.remove_thresholds,
+        needs=Scope.ADMIN,
+        response_model=RuledThresholds,
+        responses=problem_responses(*THRESHOLD_ERRORS),
+        openapi_extra={"parameters": parameters},
+        tags=["labels"],
+    )  # fmt: skip
+
+
+def _ruled(label: str, file: LabelFile) -> RuledThresholds:
+    now = file.rules.thresholds if file.rules else None
+    return {"label": label, "version": file.version, "thresholds": _shown(now) if now else None}
+
+
+def _shown(thresholds: LabelThresholds) -> Thresholds:
+    return {
+        "classes": dict(thresholds.classes) if thresholds.classes else None,
+        "default": thresholds.default,
+        "none_of_these": thresholds.none_of_these,
+    }

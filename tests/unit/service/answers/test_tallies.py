@@ -1,0 +1,40 @@
+"""Counts of told answers, as told and as metrics."""
+
+import pytest
+
+from service.answers import tallies as module
+from service.answers.tallies import MOST_VERSIONS, Tallies
+from service.metrics import Metrics
+
+
+def values(metrics: Metrics, version: int) -> list[float | None]:
+    labels = {"task": "digits", "version": str(version)}
+    return [
+        metrics.registry.get_sample_value(f"dvpt_feedback_{name}", labels) for name in ("answers", "correct")
+    ]
+
+
+def test_counts_are_of_a_version_and_in_the_metrics() -> None:
+    metrics = Metrics()
+    tallies = Tallies(metrics)
+    tallies.add("digits", 3, "digits", answers=1, correct=1)
+    tallies.add("digits", 3, "digits", answers=1, correct=0)
+    tallies.add("digits", 4, None, answers=1, correct=1)
+
+    counts = {version: (tally.answers, tally.correct) for version, tally in tallies.of("digits").items()}
+    assert counts == {3: (2, 1), 4: (1, 1)}
+    assert values(metrics, 3) == [2, 1]
+    assert values(metrics, 4) == [None, None]
+    assert tallies.of("pets") == {}
+
+
+def test_old_versions_and_tasks_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics()
+    tallies = Tallies(metrics)
+    for version in range(1, MOST_VERSIONS + 2):
+        tallies.add("digits", version, "digits", answers=1, correct=1)
+    assert len(tallies.of("digits")) == MOST_VERSIONS
+    assert (values(metrics, 1), values(metrics, 2)) == ([None, None], [1, 1])
+    monkeypatch.setattr(module, "MOST_TASKS", 1)
+    tallies.add("pets", 1, None, answers=1, correct=1)
+    assert tallies.of("digits") == {}
