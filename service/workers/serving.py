@@ -2,10 +2,11 @@
 
 import socket
 
-from service.app import NewEngine, create_service
+from service.app import create_service
 from service.engine.choice import make_engine
 from service.served_store import open_served_store
 from service.server import serve
+from service.wiring.parts import NewEngine
 from service.workers.division import share_of
 from service.workers.membership import Membership
 from service.workers.messages import Assignment

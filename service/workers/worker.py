@@ -12,7 +12,7 @@ from service.logs import configure_logging
 from service.shutdown import exit_now, exit_on_signals
 
 if TYPE_CHECKING:
-    from service.app import NewEngine
+    from service.wiring.parts import NewEngine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""How a service is put together from its settings."""
