@@ -39,7 +39,7 @@ from service.http.request_metrics import RequestMetrics
 from service.http.root_path import check_root_path
 from service.http.routes.classify import add_classify_route
 from service.http.routes.health import add_health_routes
-from service.http.routes.home import add_home_route
+from service.http.routes.page import add_page_routes
 from service.http.routes.tasks import add_task_routes
 from service.lifecycle import Lifecycle
 from service.loop_lag import watch_lag
@@ -184,7 +184,7 @@ def create_service(
     add_classify_route(app, guard, classifier, requests, bodies)
     add_task_routes(app, guard, registry, peers)
     add_health_routes(app, guard, lifecycle, metrics)
-    add_home_route(app, guard)
+    add_page_routes(app, guard)
     complete_openapi(app, with_keys=keyring is not None)
     if settings.root_path:
         check_root_path(settings.root_path, app.routes)

@@ -15,7 +15,7 @@ class Application(FastAPI):
     """FastAPI that answers lean routes before its own middleware, whose layers they do not need."""
 
     def __init__(self, answer_error: AnswerError, *, prefix: str, access_log: bool, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(docs_url=None, redoc_url=None, **options)  # FastAPI's load scripts from elsewhere
         add_problem_handlers(self, answer_error)
         self._answer_error = answer_error
         self._prefix = prefix

@@ -99,7 +99,7 @@ class Replicas(TypedDict):
 
 
 class TaskDetail(TypedDict):
-    """One task with what answers for it."""
+    """One task with what answers for it; `accuracy` on test pictures, where its card has one."""
 
     task: str
     labels: dict[str, int]
@@ -108,6 +108,7 @@ class TaskDetail(TypedDict):
     refused: list[RefusedVersion]
     problems: list[str]
     method: str | None
+    accuracy: float | None
     layout: str | None
     classes: list[str]
     replicas: Replicas
