@@ -16,6 +16,19 @@ class ClassProbability(TypedDict):
     probability: float
 
 
+class Explanation(TypedDict):
+    """What each part of the picture, as the model saw it, weighs in its likeliest class: 0 to 1, row by row.
+
+    `fit` and `resize_ratio` tell which part of the picture that is, as the adapter's configuration does.
+    """
+
+    rows: int
+    columns: int
+    weights: list[list[float]]
+    fit: Literal["squash", "crop"]
+    resize_ratio: float
+
+
 class Prediction(TypedDict):
     """The likeliest classes of one picture, likeliest first, and whether to act on the first.
 
@@ -25,6 +38,7 @@ class Prediction(TypedDict):
     classes: list[ClassProbability]
     accepted: NotRequired[bool]
     reason: NotRequired[Literal["below_threshold", "none_of_these"]]
+    explanation: NotRequired[Explanation]
 
 
 class TimingMs(TypedDict):

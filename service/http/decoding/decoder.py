@@ -8,6 +8,7 @@ from adapters.config import PreprocessConfig
 from adapters.errors import PictureError
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
+from service.explain.occlusion import covered
 from service.http.decoding.fair_threads import FairThreads
 
 
@@ -34,13 +35,25 @@ class Decoder:
 
         def fit(picture: tuple[int, bytes]) -> Tensor:
             index, data = picture
-            return self._fit(data, index, config)
+            return self._stage(self._fit(data, index, config))
 
         return await self._threads.map(task, fit, list(enumerate(pictures)))
 
+    async def decode_covered(self, task: str, picture: bytes, config: PreprocessConfig) -> list[Tensor]:
+        """One encoded picture → its staged pixels and those of each copy that an explanation needs.
+
+        Raises PictureRefused, and what `stage` raises.
+        """
+
+        def fit(data: bytes) -> list[Tensor]:
+            pixels = self._fit(data, 0, config)
+            return [self._stage(each) for each in (pixels, *covered(pixels))]
+
+        (staged,) = await self._threads.map(task, fit, [picture])
+        return staged
+
     def _fit(self, data: bytes, index: int, config: PreprocessConfig) -> Tensor:
         try:
-            pixels = to_pixels(data, config, self._image_size, max_pixels=self._max_pixels)
+            return to_pixels(data, config, self._image_size, max_pixels=self._max_pixels)
         except PictureError as error:
             raise PictureRefused(index, error) from error
-        return self._stage(pixels)

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Probabilities
 from service.errors import (
     AdapterLoading,
+    BadQuery,
     DeadlineExceeded,
     Draining,
     InferenceFailed,
@@ -141,6 +143,23 @@ async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave
     assert (classified.lease.task, classified.lease.version) == ("shades", 1)
     assert classified.timing.decode_s > 0
     assert reader.reads == 1
+
+
+async def test_the_copies_of_an_explanation_need_their_places_in_the_queue(classifier: Classifier) -> None:
+    reader = Reader(plain_png(7))
+
+    with pytest.raises(Overloaded, match=r"this request has 50$"):
+        await classifier.classify("shades", replace(QUERY, explain=True), reader.read)
+
+    assert reader.releases
+    assert classifier.batcher.admitted == 0
+
+
+async def test_only_one_picture_is_explained_at_a_time(classifier: Classifier) -> None:
+    with pytest.raises(BadQuery, match=r"^explain takes one picture a request, not 2$"):
+        await classifier.classify(
+            "shades", replace(QUERY, explain=True), Reader(plain_png(7), plain_png(8)).read
+        )
 
 
 async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:
