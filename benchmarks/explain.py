@@ -165,7 +165,8 @@ def _occlusion(fill: str, window: float, value: str, grid: int = 7) -> Explain:
         answers = model.probabilities(copies).astype(np.float64)
         column = answers[:, int(answers[0].argmax())]
         told = np.log(column / np.maximum(1 - column, 1e-7)) if value == "log-odds" else column
-        return np.maximum(told[0] - told[1:], 0).reshape(grid, grid).astype(np.float32)
+        taken: Weights = np.maximum(told[0] - told[1:], 0).reshape(grid, grid).astype(np.float32)
+        return taken
 
     return explain
 
@@ -198,7 +199,7 @@ def rollout(model: Model, picture: Tensor) -> Weights:
     for attention in maps:
         whole[prefix : prefix + prompts] = 0
         whole = (attention + torch.eye(len(attention))) / 2 @ whole
-    return cast("Weights", whole[0, prefix + prompts :].reshape(side, side).numpy())
+    return whole[0, prefix + prompts :].reshape(side, side).numpy()
 
 
 def deletion_and_insertion(model: Model, picture: Tensor, weights: Weights) -> tuple[float, float]:

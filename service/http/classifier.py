@@ -122,7 +122,7 @@ class Classifier:
             payloads = [(image, lease.slot) for image in images]
             answered = await self.batcher.submit(lease.slot.layout, task, payloads, deadline_s)
         label = self.metrics.task_label(task, self.registry.tasks)
-        self.metrics.pictures.labels(label).inc(len(pictures))
+        self.metrics.pictures.labels(label).inc(1 if query.explain else len(images))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)

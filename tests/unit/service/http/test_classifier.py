@@ -73,7 +73,7 @@ class Reader:
     """Reads an upload, and counts how often it is asked and what became of it."""
 
     def __init__(self, *pictures: bytes) -> None:
-        self.sent = pictures
+        self.sent = list(pictures)
         self.reads = self.releases = 0
 
     async def read(self) -> "Reader":
@@ -85,6 +85,7 @@ class Reader:
 
     def release(self) -> None:
         self.releases += 1
+        self.sent.clear()
 
 
 @pytest.fixture
@@ -142,6 +143,7 @@ async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave
     assert [row.tolist() for row in classified.rows] == [[7.0] * 3, [9.0] * 3, [8.0] * 3]
     assert (classified.lease.task, classified.lease.version) == ("shades", 1)
     assert classified.timing.decode_s > 0
+    assert classifier.metrics.registry.get_sample_value("dvpt_pictures_total", {"task": "shades"}) == 3
     assert reader.reads == 1
 
 
