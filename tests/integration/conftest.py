@@ -123,9 +123,9 @@ def serve(start: Start) -> Serve:
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of other modules' own
 def browser() -> Iterator[Any]:
-    """One Chromium for all tests of the page."""
+    """A Chromium for the tests of a module."""
     from tests.support.browsing import chromium  # noqa: PLC0415 - skips where there is none
 
     with chromium() as started:

@@ -32,7 +32,7 @@ export async function ask(method, path, { body, headers = {}, signal } = {}) {
   const shown = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
   let response;
   try {
-    response = await fetch(path, { method, body, headers: shown, signal, credentials: "omit", cache: "no-store" });
+    response = await fetch(path, { method, body, headers: shown, signal, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "unreachable", "The service did not answer", "It cannot be reached from here, or it closed the connection.");

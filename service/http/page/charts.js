@@ -29,10 +29,13 @@ export function startCharts() {
 function follow() {
   clearTimeout(timer);
   before = null;
-  if (byId("live").open && document.visibilityState === "visible") read();
+  read();
 }
 
+const isSeen = () => byId("live").open && document.visibilityState === "visible";
+
 async function read() {
+  if (!isSeen()) return;
   try {
     const text = await (await ask("GET", "metrics")).text();
     const now = { values: parseMetrics(text), at: performance.now() };
@@ -48,7 +51,7 @@ async function read() {
     if (error.wantsKey) return; // until there is another key
   }
   clearTimeout(timer);
-  if (byId("live").open && document.visibilityState === "visible") timer = setTimeout(read, EVERY_MS);
+  if (isSeen()) timer = setTimeout(read, EVERY_MS);
 }
 
 function explained(error) {

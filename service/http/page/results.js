@@ -56,7 +56,12 @@ export const lastPicture = () => cards.at(-1)?.file.name ?? "picture.jpg";
 
 function newCard(file) {
   const url = URL.createObjectURL(file);
-  const image = make("img", { src: url, alt: file.name, error: () => frame.replaceChildren("no preview") });
+  const image = make("img", {
+    alt: file.name,
+    load: () => image.classList.add(image.naturalWidth >= image.naturalHeight ? "wide" : "high"),
+    error: () => frame.replaceChildren("no preview"),
+    src: url,
+  });
   const frame = make("div", { class: "picture" }, image);
   const answers = make("div", { class: "answers" });
   const element = make(
@@ -94,7 +99,7 @@ async function fillColumn(card, column, which, signal) {
   const query = { top_k: byId("top-k").value, ...which };
   try {
     const answer = await classify(task, card.file, query, signal);
-    column.replaceChildren(answerView(answer, (button) => explain(card, column, button, task, query, signal)));
+    column.replaceChildren(answerView(answer, (button) => explain(card, column, button, answer, signal)));
     return true;
   } catch (error) {
     if (error.name === "AbortError") return true;
@@ -103,18 +108,17 @@ async function fillColumn(card, column, which, signal) {
   }
 }
 
-/** Show which parts carried the answer, or hide them again. */
-async function explain(card, column, button, task, query, signal) {
-  const here = card.frame.querySelector(".overlay");
+/** Show which parts carried an answer, of the version that gave it; or hide them again. */
+async function explain(card, column, button, { task, version }, signal) {
   const shown = button.getAttribute("aria-pressed") === "true";
   card.answers.querySelectorAll(".why").forEach((each) => each.setAttribute("aria-pressed", "false"));
-  here?.remove();
+  card.frame.querySelector(".overlay")?.remove();
   if (shown) return;
   button.disabled = true;
   button.textContent = "Looking…";
   column.querySelector(".problem")?.remove();
   try {
-    const answer = await classify(task, card.file, { ...query, explain: "true" }, signal);
+    const answer = await classify(task, card.file, { version, explain: "true" }, signal);
     card.frame.append(overlay(card.image, answer.predictions[0].explanation));
     button.setAttribute("aria-pressed", "true");
   } catch (error) {

@@ -6,6 +6,7 @@ import { problemBox } from "./problem.js";
 
 const changed = [];
 let shown = null;
+let asked = new AbortController();
 
 /** The task as `GET /v1/tasks/{task}` tells it, or null. */
 export const shownTask = () => shown;
@@ -15,10 +16,13 @@ export const onTask = (listener) => changed.push(listener);
 
 /** Read a task and show it. */
 export async function showTask(name) {
+  asked.abort();
+  asked = new AbortController();
+  const { signal } = asked;
   byId("welcome").hidden = false;
   byId("welcome").replaceChildren("Reading the task…");
   try {
-    const told = await askJson("GET", taskPath(name));
+    const told = await askJson("GET", taskPath(name), { signal });
     const another = shown?.task !== told.task;
     shown = told;
     byId("welcome").hidden = true;
@@ -26,6 +30,7 @@ export async function showTask(name) {
     render();
     changed.forEach((listener) => listener(another));
   } catch (error) {
+    if (error.name === "AbortError") return;
     shown = null;
     byId("task").hidden = true;
     byId("welcome").replaceChildren(problemBox(error, () => showTask(name)));
