@@ -1,6 +1,6 @@
 """Attention rollout, or one of several occlusions: what tells best what carried an answer.
 
-    python -m benchmarks.explain --store STORE --task eurosat [--weights FILE] [--pictures N]
+    python -m benchmarks.explain --store STORE --task eurosat [--weights FILE] [--pictures N] [--sides …]
 
 `--store` holds a trained adapter of the task, on a ViT whose weights are embedded, given, or below
 $DVPT_DATA_ROOT; pictures are test pictures of EuroSAT ($DVPT_DATA_ROOT) or of an embedded task.
@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--task", required=True)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--sides", nargs="*", help="only these beside the service's own")
     options = parser.parse_args()
     store = Store.open(options.store)
     version = store.resolve(options.task)
@@ -78,7 +79,9 @@ def main() -> None:
         to_pixels(data, artifact.config.preprocess, size)
         for data in test_pictures(options.task, options.pictures)
     ]
-    scores = measure(model, pictures)
+    chosen = {*(options.sides or explanations()), SERVICE}
+    sides = {name: explain for name, explain in explanations().items() if name in chosen}
+    scores = measure(model, pictures, sides)
     figures = {name: summary(each, scores[SERVICE]) for name, each in scores.items()}
     for name, figure in sorted(figures.items(), key=lambda item: -item[1]["score"]):
         print(f"{name}: {figure}")
@@ -103,9 +106,10 @@ def test_pictures(task: str, count: int) -> list[bytes]:
     return [(root / lines[index].rsplit(" ", 1)[0]).read_bytes() for index in chosen]
 
 
-def measure(model: Model, pictures: list[Tensor]) -> dict[str, NDArray[np.float64]]:
+def measure(
+    model: Model, pictures: list[Tensor], sides: dict[str, Explain]
+) -> dict[str, NDArray[np.float64]]:
     """Deletion and insertion [pictures, 2] of each explanation."""
-    sides = explanations()
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for number, picture in enumerate(pictures):
         for name, explain in sides.items():
