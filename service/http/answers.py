@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from adapters.config import PreprocessConfig
 from service.engine.protocol import Probabilities
 from service.http.classifier import Classified
-from service.http.wire import ClassifyAnswer, ClassProbability, Prediction
+from service.http.wire import ClassifyAnswer, ClassProbability, Explanation, Prediction
 from service.residents.registry import Lease
 
 
@@ -18,12 +20,15 @@ def classify_answer(classified: Classified, top_k: int, *, abstain: bool = True)
     lease, timing = classified.lease, classified.timing
     labels = lease.config.classes
     judge = lease if abstain else None
+    predictions = [_prediction(top_classes(row, labels, top_k), judge) for row in classified.rows]
+    if classified.explanation is not None:
+        predictions[0]["explanation"] = _explanation(classified.explanation, lease.config.preprocess)
     return {
         "task": lease.task,
         "version": lease.version,
         "label": lease.label,
         "digest": lease.config.tensors_sha256,
-        "predictions": [_prediction(top_classes(row, labels, top_k), judge) for row in classified.rows],
+        "predictions": predictions,
         "timing": {
             "decode_ms": round(1000 * timing.decode_s, 3),
             "queue_ms": round(1000 * timing.queue_s, 3),
@@ -39,6 +44,17 @@ def _prediction(classes: list[ClassProbability], judge: Lease | None) -> Predict
     if verdict == "accepted":
         return {"classes": classes, "accepted": True}
     return {"classes": classes, "accepted": False, "reason": verdict}
+
+
+def _explanation(weights: NDArray[np.float32], preprocess: PreprocessConfig) -> Explanation:
+    rows, columns = weights.shape
+    return {
+        "rows": rows,
+        "columns": columns,
+        "weights": [[round(float(weight), 4) for weight in line] for line in weights],
+        "fit": preprocess.fit,
+        "resize_ratio": preprocess.resize_ratio,
+    }
 
 
 def top_classes(row: Probabilities, labels: Sequence[str], top_k: int) -> list[ClassProbability]:

@@ -24,7 +24,7 @@ class Application(FastAPI):
         audited: Callable[[ASGIApp], ASGIApp],
         **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(docs_url=None, redoc_url=None, **options)  # FastAPI's load scripts from elsewhere
         add_problem_handlers(self, answer_error)
         self._answer_error = answer_error
         self._prefix = prefix

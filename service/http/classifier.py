@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from adapters.config import PreprocessConfig
@@ -15,7 +17,15 @@ from service.answers.recent_answers import Asked
 from service.batching.batcher import Batcher
 from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
-from service.errors import AdapterLoading, AdapterUnavailable, DeadlineExceeded, DeviceLost, InferenceFailed
+from service.errors import (
+    AdapterLoading,
+    AdapterUnavailable,
+    BadQuery,
+    DeadlineExceeded,
+    DeviceLost,
+    InferenceFailed,
+)
+from service.explain.occlusion import COPIES, weights
 from service.http.decoding.decoder import Decoder, Picture
 from service.http.statistics import Statistics
 from service.lifecycle import Lifecycle
@@ -45,11 +55,15 @@ Read = Callable[[], Awaitable[Upload]]
 
 @dataclass(frozen=True)
 class ClassifyQuery:
-    """Which version or label is asked (`stable` if neither), and how long its answer may take."""
+    """Which version or label is asked (`stable` if neither), and how long its answer may take.
+
+    `explain` asks which parts of the picture carried the answer, of one picture.
+    """
 
     version: int | None
     label: str | None
     timeout_ms: int
+    explain: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -63,11 +77,15 @@ class Timing:
 
 @dataclass(frozen=True)
 class Classified:
-    """Each picture's probabilities [C] in the order of the pictures, and the version that gave them."""
+    """Each picture's probabilities [C] in the order of the pictures, and the version that gave them.
+
+    `explanation`: where it was asked for, what each part of the one picture weighs.
+    """
 
     lease: Lease
     rows: Sequence[Probabilities]
     timing: Timing
+    explanation: NDArray[np.float32] | None = None
 
 
 class Until(NamedTuple):
@@ -99,7 +117,8 @@ class Classifier:
         of the plain requests, those with the same `key` are answered alike.
 
         Raises NotReady, TaskNotFound, VersionNotFound, LabelNotFound, AdapterUnavailable, Overloaded,
-        PictureRefused, AdapterLoading, DeadlineExceeded, InferenceFailed, and what `read` raises.
+        PictureRefused, AdapterLoading, DeadlineExceeded, InferenceFailed, BadQuery where more than one is to
+        be explained, and what `read` raises.
         """
         began_s = monotonic()
         self.lifecycle.require_admitting()
@@ -111,7 +130,7 @@ class Classifier:
                 pictures = await upload.pictures()
                 self.lifecycle.require_admitting()
                 with (
-                    self.batcher.admit(task, len(pictures)),
+                    self.batcher.admit(task, _rows(query, len(pictures))),
                     self.observer.keeping(task, pictures) as kept,
                 ):
                     until = Until(deadline.when() or 0.0, upload.release)
@@ -138,47 +157,53 @@ class Classifier:
         if canary is not None:
             kept = until._replace(decoded=_keep)  # `stable` may have to decode them too
             try:
-                answer, _ = await self._answer(task, None, canary.label, pictures, kept)
+                answer, _ = await self._answer(task, replace(query, label=canary.label), pictures, kept)
             except (InferenceFailed, AdapterUnavailable, StoreError) as error:
                 self.traffic.failed(canary, error)
             else:
                 self.traffic.answered(canary, answer.lease)
                 return answer
-        answer, images = await self._answer(task, query.version, query.label, pictures, until)
+        answer, images = await self._answer(task, query, pictures, until)
         if plain:
             self.traffic.offer(answer.lease, images, answer.rows)
         return answer
 
     async def _answer(
-        self, task: str, version: int | None, label: str | None, pictures: Sequence[Picture], until: Until
+        self, task: str, query: ClassifyQuery, pictures: Sequence[Picture], until: Until
     ) -> tuple[Classified, list[Tensor]]:
         async with (
-            self.registry.lease(task, version, label) as lease,
+            self.registry.lease(task, query.version, query.label) as lease,
             self.statistics.failures(task, lease.version),
         ):
             started_s = monotonic()
-            images = await self._decode(task, pictures, lease.config.preprocess)
+            images = await self._decode(task, pictures, lease.config.preprocess, covered=query.explain)
             decode_s = monotonic() - started_s
             until.decoded()
             payloads = [(image, lease.slot) for image in images]
             answered = await self.batcher.submit(lease.slot.layout, task, payloads, until.deadline_s)
+        rows = answered.results[:1] if query.explain else answered.results
         task_label = self.metrics.task_label(task, self.registry.tasks)
-        self.metrics.pictures.labels(task_label).inc(len(images))
+        self.metrics.pictures.labels(task_label).inc(len(rows))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
         self.statistics.answered(
             task,
             lease.version,
-            len(images),
+            len(rows),
             decode_s=decode_s,
             queue_s=answered.queue_s,
             inference_s=answered.inference_s,
         )
-        return Classified(lease, answered.results, timing), images
+        why = weights(rows[0], answered.results[1:]) if query.explain else None
+        return Classified(lease, rows, timing, why), images[: len(rows)]
 
-    async def _decode(self, task: str, pictures: Sequence[Picture], config: PreprocessConfig) -> list[Tensor]:
+    async def _decode(
+        self, task: str, pictures: Sequence[Picture], config: PreprocessConfig, *, covered: bool
+    ) -> list[Tensor]:
         try:
+            if covered:
+                return await self.decoder.decode_covered(task, pictures[0], config)
             return await self.decoder.decode(task, pictures, config)
         except DeviceLost as error:  # on the way to the device; no batch may ever run again to find out
             self.lifecycle.fail(str(error))
@@ -188,3 +213,12 @@ class Classifier:
 
 def _keep() -> None:
     """The pictures stay encoded too."""
+
+
+def _rows(query: ClassifyQuery, pictures: int) -> int:
+    """How many rows of batches a request needs. Raises BadQuery."""
+    if not query.explain:
+        return pictures
+    if pictures != 1:
+        raise BadQuery(f"explain takes one picture a request, not {pictures}")
+    return 1 + COPIES

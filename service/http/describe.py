@@ -80,6 +80,7 @@ def detail(
         "problems": list(record.problems),
         "traffic": traffic,
         "method": stable.method if stable else None,
+        "accuracy": _accuracy(stable) if stable else None,
         "layout": _layout(state),
         "classes": list(stable.classes) if stable else [],
         "replicas": _replicas(replicas),
@@ -94,6 +95,13 @@ def would_answer(state: TaskState) -> Serving:
     """By label, the version with which this process answers, be it that the first request loads it."""
     would = {label: n for label, n in state.record.labels.items() if n not in state.refusals}
     return would | {label: resident.version for label, resident in state.serving.items()}
+
+
+def _accuracy(config: AdapterConfig) -> float | None:
+    """What training found on test pictures; the block is free, so anything may stand there."""
+    metrics = config.provenance.get("metrics")
+    accuracy = metrics.get("accuracy") if isinstance(metrics, dict) else None
+    return float(accuracy) if isinstance(accuracy, int | float) and 0 <= accuracy <= 1 else None
 
 
 def _layout(state: TaskState) -> str | None:

@@ -73,6 +73,11 @@ CLASSIFY_PARAMETERS: list[dict[str, Any]] = [
         "off leaves out whether an answer is accepted",
         {"type": "string", "enum": ["on", "off"], "default": "on"},
     ),
+    _parameter(
+        "explain",
+        "true tells which parts of the picture carried the answer, of one picture",
+        {"type": "string", "enum": ["true", "false"], "default": "false"},
+    ),
     _parameter("timeout_ms", "how long the answer may take", {"type": "integer", "minimum": 1}),
 ]
 

@@ -16,6 +16,19 @@ class ClassProbability(TypedDict):
     probability: float
 
 
+class Explanation(TypedDict):
+    """What each part of the picture, as the model saw it, weighs in its likeliest class: 0 to 1, row by row.
+
+    `fit` and `resize_ratio` tell which part of the picture that is, as the adapter's configuration does.
+    """
+
+    rows: int
+    columns: int
+    weights: list[list[float]]
+    fit: Literal["squash", "crop"]
+    resize_ratio: float
+
+
 class Prediction(TypedDict):
     """The likeliest classes of one picture, likeliest first, and whether to act on the first.
 
@@ -25,6 +38,7 @@ class Prediction(TypedDict):
     classes: list[ClassProbability]
     accepted: NotRequired[bool]
     reason: NotRequired[Literal["below_threshold", "none_of_these"]]
+    explanation: NotRequired[Explanation]
 
 
 class TimingMs(TypedDict):
@@ -174,7 +188,7 @@ class FeedbackCount(TypedDict):
 
 
 class TaskDetail(TypedDict):
-    """One task with what answers for it."""
+    """One task with what answers for it; `accuracy` on test pictures, where its card has one."""
 
     task: str
     labels: dict[str, int]
@@ -184,6 +198,7 @@ class TaskDetail(TypedDict):
     problems: list[str]
     traffic: dict[str, TrafficDetail]
     method: str | None
+    accuracy: float | None
     layout: str | None
     classes: list[str]
     replicas: Replicas

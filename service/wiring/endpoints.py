@@ -13,8 +13,8 @@ from service.http.request_metrics import RequestMetrics
 from service.http.routes.classify import add_classify_route
 from service.http.routes.feedback import add_feedback_route
 from service.http.routes.health import add_health_routes
-from service.http.routes.home import add_home_route
 from service.http.routes.management import add_management_routes
+from service.http.routes.page import add_page_routes
 from service.http.routes.tasks import add_task_routes
 from service.http.routes.thresholds import add_threshold_routes
 from service.http.routes.traffic import add_traffic_routes
@@ -47,7 +47,7 @@ def add_endpoints(
     add_traffic_routes(app, guard, work, silence_ms)
     add_threshold_routes(app, guard, work, silence_ms)
     add_health_routes(app, guard, parts.lifecycle, metrics)
-    add_home_route(app, guard)
+    add_page_routes(app, guard)
 
 
 def _body_reader(settings: Settings, threads: FairThreads, metrics: Metrics) -> BodyReader:

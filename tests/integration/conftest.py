@@ -1,8 +1,9 @@
 """A real `dvpt-serve` process on a free loopback port, over a store of random adapters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,21 @@ def serve(start: Start) -> Serve:
         return running(start(store, *flags, command=command, open_files=open_files), ready=ready)
 
     return run
+
+
+@pytest.fixture(scope="module")  # its event loop would be in the way of other modules' own
+def browser() -> Iterator[Any]:
+    """A Chromium for the tests of a module."""
+    from tests.support.browsing import chromium  # noqa: PLC0415 - skips where there is none
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Any]:
+    """`visit(url, …)` opens a page, which is watched until the test ends."""
+    from tests.support.browsing import visiting  # noqa: PLC0415 - skips where there is none
+
+    with visiting(browser) as opened:
+        yield opened

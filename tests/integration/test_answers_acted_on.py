@@ -95,7 +95,7 @@ def test_thresholds_hold_at_once_for_whoever_asks_by_the_label(client: httpx.Cli
     assert client.delete(THRESHOLDS).json()["thresholds"] is None
     assert ask(client)["accepted"] is True
     lines = [json.loads(line) for line in audit.read_text().splitlines()]
-    done = [line for line in lines if line["action"] == "thresholds" and line["result"] == "done"]
+    done = [line for line in lines if line["action"] == "set_thresholds" and line["result"] == "done"]
     assert (done[0]["who"], done[0]["task"], done[0]["label"]) == ("insecure", "digits", "stable")
     assert done[0]["thresholds"]["classes"] == {name: above}
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 
 from adapters.config import PreprocessConfig
 from adapters.kinds.dvpt.options import DvptOptions
@@ -15,6 +16,7 @@ from adapters.pictures.preprocess import to_pixels
 from adapters.store.artifact import Artifact, adapter_of
 from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
+from service.explain.occlusion import covered, weights
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import encoded, noise
 from tests.support.server import Serve
@@ -100,6 +102,27 @@ def test_the_three_forms_of_a_request_give_the_same_answer(client: httpx.Client)
     np.testing.assert_allclose(rows(form), rows(*raw), atol=1e-4)
     np.testing.assert_allclose(rows(json), rows(*raw), atol=1e-4)
     np.testing.assert_allclose(rows(untyped), rows(raw[0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("task", ["deep", "cropped"])
+def test_an_explanation_is_what_covering_parts_of_the_picture_takes_from_the_answer(
+    task: str, client: httpx.Client, artifacts: dict[str, Artifact], served_backbone: Backbone
+) -> None:
+    picture, artifact = jpeg(4), artifacts[task]
+    pixels = to_pixels(picture, artifact.config.preprocess, served_backbone.config.image_size)
+    adapter = adapter_of(artifact, served_backbone.config)
+    with torch.inference_mode():
+        rows = adapter(served_backbone, torch.stack([pixels, *covered(pixels)])).softmax(-1).numpy()
+
+    plain = client.post(f"/v1/tasks/{task}/classify?top_k=1000", content=picture).raise_for_status().json()
+    answer = client.post(f"/v1/tasks/{task}/classify?explain=true&top_k=1000", content=picture).json()
+
+    (told,) = answer["predictions"]
+    expected = weights(rows[0], list(rows[1:]))
+    assert "explanation" not in plain["predictions"][0]
+    np.testing.assert_allclose(probabilities(told), probabilities(plain["predictions"][0]), atol=1e-4)
+    np.testing.assert_allclose(told["explanation"]["weights"], expected, atol=2e-3)
+    assert told["explanation"]["fit"] == artifact.config.preprocess.fit
 
 
 def test_a_large_json_body_answers_too(client: httpx.Client) -> None:

@@ -640,7 +640,8 @@ def test_a_prefix_that_begins_routes_may_be_stripped_or_left(
     assert httpx.post(f"{url}{CLASSIFY}", content=picture).status_code == 200
     for path in ("/v1/tasks", "/v1/tasks/digits", "/healthz", "/docs", "/openapi.json"):
         assert httpx.get(f"{url}{path}").status_code == 200, path
-    assert "/v1/openapi.json" in httpx.get(f"{url}/docs").text
+    assert 'src="static/docs.js"' in httpx.get(f"{url}/docs").text
+    assert 'url: "openapi.json"' in httpx.get(f"{url}/static/docs.js").text
     assert httpx.get(f"{url}/openapi.json").json()["servers"] == [{"url": "/v1"}]
     assert httpx.get(f"{url}/v1").status_code == 404
 

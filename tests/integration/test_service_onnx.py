@@ -72,6 +72,13 @@ def assert_answers(
         np.testing.assert_allclose(row, adapter(backbone, pixels[None]).softmax(-1)[0].numpy(), atol=1e-4)
 
 
+def test_an_answer_is_explained_here_too(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/v1/tasks/deep/classify?explain=true", content=png(1), timeout=60)
+
+    told = answer.raise_for_status().json()["predictions"][0]["explanation"]
+    assert max(map(max, told["weights"])) == 1.0
+
+
 def test_mixed_batches_are_answered_as_torch_would(
     server: Server, artifacts: dict[str, Artifact], served_backbone: Backbone
 ) -> None:

@@ -174,6 +174,13 @@ def test_an_installed_user_has_every_recipe() -> None:
     assert {*RECIPES.values()} <= {*shipped}
 
 
+def test_an_installed_service_has_every_file_of_its_page() -> None:
+    shipped = {
+        path for pattern in SETUPTOOLS["package-data"]["service"] for path in (ROOT / "service").glob(pattern)
+    }
+    assert {path for path in (ROOT / "service/http/page").rglob("*") if path.is_file()} <= shipped
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_pins_every_requirement(lock: str) -> None:
     pinned = pins(lock)

@@ -8,6 +8,7 @@ from adapters.config import PreprocessConfig
 from adapters.errors import PictureError, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
+from service.explain.occlusion import covered
 from service.http.decoding.fair_threads import FairThreads
 
 Picture = bytes | Tensor
@@ -52,28 +53,38 @@ class Decoder:
 
         def fit(picture: tuple[int, Picture]) -> Tensor:
             index, data = picture
-            return self._fit(data, index, config, self._max_pixels)
+            return self._stage(self._pixels(data, index, config, self._max_pixels))
 
         return await self._threads.map(task, fit, list(enumerate(pictures)))
 
+    async def decode_covered(self, task: str, picture: Picture, config: PreprocessConfig) -> list[Tensor]:
+        """One picture → its staged pixels and those of each copy that an explanation needs.
+
+        Raises PictureRefused, and what `stage` raises.
+        """
+
+        def fit(data: Picture) -> list[Tensor]:
+            pixels = self._pixels(data, 0, config, self._max_pixels)
+            return [self._stage(each) for each in (pixels, *covered(pixels))]
+
+        (staged,) = await self._threads.map(task, fit, [picture])
+        return staged
+
     def _small(self, data: Picture, config: PreprocessConfig) -> Tensor | None:
-        """The pixels of a small picture; None of one that might take longer."""
-        if isinstance(data, Tensor):
-            return self._stage(data)
-        if len(data) > SMALL_BYTES:
+        """The staged pixels of a small picture; None of one that might take longer."""
+        if isinstance(data, bytes) and len(data) > SMALL_BYTES:
             return None
         try:
-            return self._fit(data, 0, config, min(self._max_pixels, SMALL_PIXELS))
+            return self._stage(self._pixels(data, 0, config, min(self._max_pixels, SMALL_PIXELS)))
         except PictureRefused as refused:
             if isinstance(refused.cause, PictureTooLarge):
                 return None
             raise
 
-    def _fit(self, data: Picture, index: int, config: PreprocessConfig, max_pixels: int) -> Tensor:
+    def _pixels(self, data: Picture, index: int, config: PreprocessConfig, max_pixels: int) -> Tensor:
         if isinstance(data, Tensor):
-            return self._stage(data)
+            return data
         try:
-            pixels = to_pixels(data, config, self._image_size, max_pixels=max_pixels)
+            return to_pixels(data, config, self._image_size, max_pixels=max_pixels)
         except PictureError as error:
             raise PictureRefused(index, error) from error
-        return self._stage(pixels)

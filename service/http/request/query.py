@@ -13,7 +13,7 @@ from service.http.classifier import ClassifyQuery
 DEFAULT_TOP_K = 5
 MAX_TOP_K = 65_536
 MAX_VERSION = 999_999_999
-PARAMETERS = ("top_k", "version", "label", "timeout_ms", "abstain")
+PARAMETERS = ("top_k", "version", "label", "timeout_ms", "abstain", "explain")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ def parse_query(query: bytes, default_timeout_ms: int, max_timeout_ms: int) -> V
         label=_label(given.get("label")),
         timeout_ms=integer(given, "timeout_ms", max_timeout_ms) or default_timeout_ms,
         top_k=integer(given, "top_k", MAX_TOP_K) or DEFAULT_TOP_K,
-        abstain=_switch(given, "abstain"),
+        abstain=_switch(given, "abstain", ("on", "off")) != "off",
+        explain=_switch(given, "explain", ("true", "false")) == "true",
     )
 
 
@@ -66,11 +67,11 @@ def integer(given: dict[str, str], name: str, highest: int) -> int | None:
     return int(text)
 
 
-def _switch(given: dict[str, str], name: str) -> bool:
-    text = given.get(name, "on")
-    if text not in ("on", "off"):
-        raise BadQuery(f"{name} must be on or off, not {text!r}")
-    return text == "on"
+def _switch(given: dict[str, str], name: str, words: tuple[str, str]) -> str | None:
+    text = given.get(name)
+    if text is not None and text not in words:
+        raise BadQuery(f"{name} must be {words[0]} or {words[1]}, not {text!r}")
+    return text
 
 
 def _label(text: str | None) -> str | None:

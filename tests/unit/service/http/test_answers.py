@@ -81,3 +81,18 @@ def test_an_answer_with_thresholds_says_whether_to_act_on_it(lease: Lease) -> No
     ]
     plain = classify_answer(classified, 1, abstain=False)["predictions"]
     assert [each.keys() for each in plain] == [{"classes"}] * 3
+
+
+def test_an_explanation_says_what_part_of_the_picture_the_model_saw(lease: Lease) -> None:
+    row = np.array([0.5, 0.5], dtype=np.float32)
+    found = np.array([[0.12344, 1.0], [0.0, 0.5]], dtype=np.float32)
+
+    answer = classify_answer(Classified(lease, [row], Timing(0.0, 0.0, 0.0), found), 1)
+
+    assert answer["predictions"][0]["explanation"] == {
+        "rows": 2,
+        "columns": 2,
+        "weights": [[0.1234, 1.0], [0.0, 0.5]],
+        "fit": "squash",
+        "resize_ratio": 1.143,
+    }

@@ -29,6 +29,7 @@ from service.engine.payloads import Payload, infer_payloads
 from service.engine.protocol import Probabilities
 from service.errors import (
     AdapterLoading,
+    BadQuery,
     DeadlineExceeded,
     Draining,
     InferenceFailed,
@@ -79,7 +80,7 @@ class Reader:
     timeout_ms: int | None = None
 
     def __init__(self, *pictures: bytes) -> None:
-        self.sent = pictures
+        self.sent = list(pictures)
         self.reads = self.releases = 0
 
     async def read(self) -> "Reader":
@@ -91,6 +92,7 @@ class Reader:
 
     def release(self) -> None:
         self.releases += 1
+        self.sent.clear()
 
 
 @pytest.fixture
@@ -150,7 +152,25 @@ async def test_rows_come_in_the_order_of_the_pictures_with_the_version_that_gave
     assert [row.tolist() for row in classified.rows] == [[7.0] * 3, [9.0] * 3, [8.0] * 3]
     assert (classified.lease.task, classified.lease.version) == ("shades", 1)
     assert classified.timing.decode_s > 0
+    assert classifier.metrics.registry.get_sample_value("dvpt_pictures_total", {"task": "shades"}) == 3
     assert reader.reads == 1
+
+
+async def test_the_copies_of_an_explanation_need_their_places_in_the_queue(classifier: Classifier) -> None:
+    reader = Reader(plain_png(7))
+
+    with pytest.raises(Overloaded, match=r"this request has 50$"):
+        await classifier.classify("shades", replace(QUERY, explain=True), reader.read)
+
+    assert reader.releases
+    assert classifier.batcher.admitted == 0
+
+
+async def test_only_one_picture_is_explained_at_a_time(classifier: Classifier) -> None:
+    with pytest.raises(BadQuery, match=r"^explain takes one picture a request, not 2$"):
+        await classifier.classify(
+            "shades", replace(QUERY, explain=True), Reader(plain_png(7), plain_png(8)).read
+        )
 
 
 async def test_an_unknown_task_costs_no_upload(classifier: Classifier) -> None:

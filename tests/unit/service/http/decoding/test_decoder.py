@@ -11,8 +11,10 @@ from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from service.errors import PictureRefused
+from service.explain.occlusion import covered
 from service.http.decoding.decoder import SMALL_BYTES, Decoder
 from service.http.decoding.fair_threads import FairThreads
+from tests.support.pictures import encoded, noise
 
 pytestmark = pytest.mark.anyio
 CONFIG = PreprocessConfig()
@@ -40,6 +42,17 @@ async def test_pixels_come_back_in_order_as_training_sees_them(decoder: Decoder,
     assert len(pixels) == count
     for data, each in zip(pictures, pixels, strict=True):
         assert torch.equal(each, to_pixels(data, CONFIG, 32))
+
+
+async def test_a_picture_to_be_explained_comes_before_its_copies(decoder: Decoder) -> None:
+    data = encoded(noise(3, (40, 30)))
+
+    pixels, *copies = await decoder.decode_covered("task", data, CONFIG)
+
+    assert torch.equal(pixels, to_pixels(data, CONFIG, 32))
+    assert all(map(torch.equal, copies, covered(pixels)))
+    with pytest.raises(PictureRefused, match=r"^picture 0: "):
+        await decoder.decode_covered("task", b"no picture", CONFIG)
 
 
 async def test_the_first_unusable_picture_is_named_by_its_index(decoder: Decoder) -> None:

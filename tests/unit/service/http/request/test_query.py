@@ -16,6 +16,7 @@ def test_everything_given() -> None:
     assert parse("top_k=3&label=canary&timeout_ms=5000") == V1Query(None, "canary", 5000, top_k=3)
     assert parse("").abstain
     assert not parse("abstain=off").abstain
+    assert [parse(query).explain for query in ("", "explain=false", "explain=true")] == [False, False, True]
     assert parse("version=12").version == 12
     assert parse("version=1&top_k=1") == V1Query(1, None, 1000, top_k=1)
     assert parse("version=999999999&top_k=65536") == V1Query(999_999_999, None, 1000, top_k=65_536)
@@ -32,6 +33,7 @@ def test_everything_given() -> None:
         ("top_k=99999999999999999999", "top_k must be"),
         ("version=0", "version must be"),
         ("version=latest", "^version must be a whole number from 1 to 999999999, not 'latest'$"),
+        ("explain=on", "^explain must be true or false, not 'on'$"),
         ("timeout_ms=5001", "timeout_ms must be a whole number from 1 to 5000"),
         ("label=Canary", "not allowed"),
         ("label=7", "is a number"),
@@ -41,7 +43,8 @@ def test_everything_given() -> None:
         ("abstain=no", "^abstain must be on or off, not 'no'$"),
         (
             "topk=3",
-            "^there is no query parameter 'topk'; there are top_k, version, label, timeout_ms, abstain$",
+            "^there is no query parameter 'topk'; "
+            "there are top_k, version, label, timeout_ms, abstain, explain$",
         ),
         ("top_k=3&top_k=4", "^a query parameter is given twice$"),
         ("top_k", "malformed"),
