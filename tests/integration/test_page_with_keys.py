@@ -16,7 +16,6 @@ from tests.support.browsing import Visit, needs_chromium, sync_api, violations
 from tests.support.keys import key_file, new_key
 from tests.support.pictures import plain_png
 from tests.support.server import Serve, Server
-from tests.support.versions_api import VersionsApi
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 expect = sync_api.expect
@@ -132,7 +131,6 @@ def admin(server: Server, visit: Visit, module_store: Store) -> Any:
     """The page of `birds` with an admin key, its versions open: two, stable the second."""
     module_store.set_label("birds", "stable", 2)
     page = visit(f"{server.url}/vision/healthz")
-    VersionsApi(module_store, str(ADMIN)).answer_where_missing(page, f"{server.url}/vision")
     page.goto(f"{server.url}/vision/#birds")
     enter(opened(page), ADMIN)
     expect(page.locator("#task-facts")).to_contain_text("Version 2 answers")
