@@ -85,6 +85,8 @@ def check_first_start(project: Project, pictures: Path) -> Any:
     project.run("up", "--detach", "--no-build", "service", "prometheus")
     wait_until("healthy", lambda: get(f"{SERVICE}/readyz")["status"] == "ready")
     expect("no task yet", get(f"{SERVICE}/v1/tasks")["tasks"] == [])
+    with urllib.request.urlopen(f"{SERVICE}/", timeout=5) as page:
+        expect("the page is there", b"DVPT Serve" in page.read())
     train(project)
     return wait_until("the trained task answers", lambda: classify(pictures))
 

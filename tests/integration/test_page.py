@@ -123,6 +123,13 @@ def test_tasks_are_listed_in_pages_and_searched(server: Server, visit: Visit) ->
     expect(alert).to_contain_text("400 bad_query")
 
 
+def test_a_task_in_the_list_says_what_it_is_worth_once_it_is_seen(server: Server, visit: Visit) -> None:
+    page = visit(f"{server.url}/")
+    tasks = page.locator("#task-list .task")
+    expect(tasks.filter(has_text="birds")).to_contain_text("version 2, 93.2 % right")
+    expect(tasks.filter(has_text="cropped")).not_to_contain_text("right")
+
+
 def test_a_task_is_chosen_by_keyboard_and_stays_after_a_reload(server: Server, visit: Visit) -> None:
     page = visit(f"{server.url}/")
     expect(page.locator("button.task").first).to_be_visible()

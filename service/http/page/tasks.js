@@ -1,17 +1,30 @@
 /** The list of tasks: searched and read in pages, however many there are. */
 
-import { askJson, withQuery } from "./api.js";
-import { byId, make } from "./dom.js";
+import { askJson, taskPath, withQuery } from "./api.js";
+import { byId, make, percent } from "./dom.js";
 import { askForKey, currentKey } from "./key.js";
 import { problemBox } from "./problem.js";
 
 const PAGE = 50;
+const AT_ONCE = 4;
 const WAIT_MS = 200;
 
 let asked = new AbortController();
 let next = "";
 let chosen = "";
 let choose = () => {};
+let unread = [];
+let reading = 0;
+
+/** Reads what a task is worth once it is seen: of a hundred thousand nobody looks at all. */
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    unread.push(target);
+  }
+  readAccuracies();
+});
 
 /** Show the list; `onChoice` is called with the name of a task that is chosen. */
 export function startTasks(onChoice) {
@@ -51,7 +64,12 @@ function show(page, further) {
   const list = byId("task-list");
   const items = page.tasks.map(item);
   if (further) list.append(...items);
-  else list.replaceChildren(...items);
+  else {
+    seen.disconnect();
+    unread = [];
+    list.replaceChildren(...items);
+  }
+  for (const each of items) seen.observe(each);
   next = page.next ?? "";
   byId("more").hidden = !next;
   if (further) items[0]?.querySelector("button").focus();
@@ -77,6 +95,28 @@ function item(task) {
   );
   mark(button, task.task === chosen);
   return make("li", {}, button);
+}
+
+function readAccuracies() {
+  while (unread.length && reading < AT_ONCE) {
+    const target = unread.shift();
+    reading += 1;
+    readAccuracy(target).finally(() => {
+      reading -= 1;
+      readAccuracies();
+    });
+  }
+}
+
+/** Add the accuracy to a task's line; without one, or where it cannot be read, the line stays as it is. */
+async function readAccuracy(target) {
+  const button = target.querySelector("button");
+  try {
+    const { accuracy } = await askJson("GET", taskPath(button.dataset.task));
+    if (typeof accuracy === "number") button.querySelector(".state").append(`, ${percent(accuracy)} right`);
+  } catch {
+    // The task itself tells what is wrong once it is chosen.
+  }
 }
 
 function mark(button, current) {

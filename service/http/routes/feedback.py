@@ -42,7 +42,7 @@ class GivenFeedback(StrictModel):
 def add_feedback_route(app: FastAPI, guard: Guard, feedback: Feedback, silence_ms: int) -> None:
     """Add `/v1/tasks/{task}/feedback`."""
 
-    async def give(request: Request) -> Response:
+    async def give_feedback(request: Request) -> Response:
         """Tell what a picture that was answered before truly is: it counts for the version that answered."""
         given = await read_json(request, GivenFeedback, silence_ms)
         asked = Asked(given.request_id, note_of(request.scope).key)
@@ -56,7 +56,7 @@ def add_feedback_route(app: FastAPI, guard: Guard, feedback: Feedback, silence_m
         guard,
         "POST",
         "/v1/tasks/{task}/feedback",
-        give,
+        give_feedback,
         needs=Scope.CLASSIFY,
         response_model=FeedbackTaken,
         responses=problem_responses(*FEEDBACK_ERRORS),
