@@ -85,7 +85,7 @@ def check_first_start(project: Project, pictures: Path) -> Any:
     project.run("up", "--detach", "--no-build", "service", "prometheus")
     wait_until("healthy", lambda: get(f"{SERVICE}/readyz")["status"] == "ready")
     expect("no task yet", get(f"{SERVICE}/v1/tasks")["tasks"] == [])
-    with urllib.request.urlopen(f"{SERVICE}/", timeout=5) as page:
+    with urllib.request.urlopen(f"{SERVICE}/", timeout=5) as page:  # noqa: S310
         expect("the page is there", b"DVPT Serve" in page.read())
     train(project)
     return wait_until("the trained task answers", lambda: classify(pictures))

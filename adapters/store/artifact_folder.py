@@ -38,3 +38,9 @@ def read_folder(directory: Path) -> dict[str, bytes]:
         raise ArtifactDamaged(f"there is no directory {directory}")
     files = open_files(directory)
     return {name: files.read(name) for name in files.files("") if is_artifact_file(name)}
+
+
+def in_order(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """An artifact's files, the configuration last: with it a version exists."""
+    names = [name for name in files if is_artifact_file(name) and name != CONFIG_FILE]
+    return {name: files[name] for name in (*names, CONFIG_FILE)}

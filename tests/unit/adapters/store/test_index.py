@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.errors import LabelNotFound, StoreError
 from adapters.store import journal as journal_module
-from adapters.store import store as store_module
+from adapters.store import label_store
 from adapters.store.artifact import Artifact
 from adapters.store.index import INDEX_FILE
 from adapters.store.journal import Position
@@ -28,7 +28,7 @@ def _small() -> Iterator[None]:
     """A journal that compacts after a few entries, and an index that is renewed often."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal_module, "KEPT", 10)
-        patch.setattr(store_module, "INDEX_EVERY", 4)
+        patch.setattr(label_store, "INDEX_EVERY", 4)
         yield
 
 
