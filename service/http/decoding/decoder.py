@@ -16,6 +16,8 @@ Picture = bytes | Tensor
 SMALL_BYTES = 16_384
 SMALL_PIXELS = 128 * 128
 """What a picture may cost follows its pixels: of so many half a millisecond (`adapters.pictures.budget`)."""
+SMALL_INPUT_PX = 256
+"""Side of the largest input that it is resized to without a thread, in up to half a millisecond too."""
 
 
 class Decoder:
@@ -35,7 +37,7 @@ class Decoder:
         stage_waits: bool = False,
     ) -> None:
         self._threads = threads
-        self._takes_small = not stage_waits and image_size**2 <= SMALL_PIXELS
+        self._takes_small = not stage_waits and image_size <= SMALL_INPUT_PX
         self._image_size = image_size
         self._max_pixels = max_pixels
         self._stage = stage

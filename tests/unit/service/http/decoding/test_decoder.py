@@ -104,6 +104,17 @@ async def test_one_small_picture_is_decoded_where_it_is(
     threads.close()
 
 
+@pytest.mark.parametrize(("image_size", "here"), [(256, True), (257, False)])
+async def test_a_large_input_is_resized_on_a_thread(image_size: int, here: bool) -> None:
+    threads, seen = FairThreads(2), list[int]()
+    decoder = Decoder(threads, image_size=image_size, max_pixels=100_000, stage=where(seen))
+
+    await decoder.decode("task", [png(1)], CONFIG)
+
+    assert seen == [threading.get_ident()] if here else threading.get_ident() not in seen
+    threads.close()
+
+
 async def test_many_bytes_are_not_decoded_where_they_are() -> None:
     threads, seen = FairThreads(2), list[int]()
     decoder = Decoder(threads, image_size=32, max_pixels=100_000, stage=where(seen))
