@@ -267,8 +267,8 @@ class Settings(BaseSettings):
     )
     sample_to: Location | None = Field(
         default=None,
-        description="folder to which uncertain pictures are written for labelling, each with its answer; "
-        "without it no picture is ever kept",
+        description="folder or bucket to which uncertain pictures are written for labelling, each with its "
+        "answer; without it no picture is ever kept",
     )
     sample_share: float = Field(
         default=0.1, gt=0, le=1, description="part of the requests whose pictures may be kept, at random"

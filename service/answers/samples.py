@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Any
 
 from adapters.errors import DvptError
-from adapters.store.files import Files
+from service.answers.sample_place import SamplePlace
 from service.logs import log_event
 from service.metrics import Metrics
 from service.residents.storage_threads import StorageThreads
@@ -38,22 +38,23 @@ class SampleLimits:
 
 
 class Samples:
-    """Keeps pictures in `files`, a folder for each task, each with its answer beside it.
+    """Keeps pictures in a place, a folder for each task, each with its answer beside it.
 
     A picture and its facts are whole writes, the picture first. The caps hold for all processes that keep
-    samples there. Writing is done on a thread of its own, which no answer waits for.
+    samples there, in a bucket for each process. Writing is done on a thread of its own, which no answer
+    waits for.
     """
 
     def __init__(
         self,
-        files: Files,
+        place: SamplePlace,
         limits: SampleLimits,
         threads: StorageThreads,
         metrics: Metrics,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.limits = limits
-        self._files = files
+        self._place = place
         self._threads = threads
         self._metrics = metrics
         self._now = now
@@ -106,8 +107,8 @@ class Samples:
 
     def _placed(self, task: str, picture: bytes, facts: Mapping[str, Any]) -> str:
         now = self._now()
-        with self._files.lock(task):
-            there = [name for name in self._files.files(task) if not name.endswith(FACTS)]
+        with self._place.lock(task):
+            there = [name for name in self._place.files(task) if not name.endswith(FACTS)]
             this_hour = sum(name.startswith(_hour(now)) for name in there)
             if len(there) >= self.limits.most or this_hour >= self.limits.per_hour:
                 others = {other: hour for other, hour in self._full.items() if hour == _hour(now)}
@@ -115,10 +116,10 @@ class Samples:
                 return "full"
             stem = f"{now:%Y%m%dT%H%M%S}-{token_hex(4)}"
             name = stem + _suffix(picture)
-            self._files.put(f"{task}/{name}", picture)
+            self._place.put(f"{task}/{name}", picture)
             when = now.isoformat(timespec="milliseconds")
             content = json.dumps({"picture": name, "when": when, **facts}, ensure_ascii=False, indent=1)
-            self._files.put(f"{task}/{stem}{FACTS}", content.encode() + b"\n")
+            self._place.put(f"{task}/{stem}{FACTS}", content.encode() + b"\n")
         return "kept"
 
 

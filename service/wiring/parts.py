@@ -8,11 +8,11 @@ from functools import partial
 from adapters.bank.bank import AdapterBank
 from adapters.config import BackboneConfig
 from adapters.kinds.layout import Layout
-from adapters.store.files import open_files
 from adapters.store.store import Store
 from service.answers.drift import Drift
 from service.answers.observer import AnswerObserver
 from service.answers.recent_answers import RecentAnswers
+from service.answers.sample_place import open_place
 from service.answers.samples import SampleLimits, Samples
 from service.audit import Audit
 from service.batching.batcher import Batcher
@@ -188,6 +188,6 @@ def _observer(settings: Settings, registry: Registry, threads: Threads, metrics:
         limits = SampleLimits(
             settings.sample_share, settings.sample_margin, settings.sample_per_hour, settings.sample_most
         )
-        samples = Samples(open_files(settings.sample_to), limits, threads.samples, metrics)
+        samples = Samples(open_place(settings.sample_to), limits, threads.samples, metrics)
     recent = RecentAnswers(settings.feedback_answers)
     return AnswerObserver(Drift(metrics, registry.tasks), recent, samples)
