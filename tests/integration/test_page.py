@@ -235,7 +235,7 @@ def test_two_versions_answer_side_by_side(page: Any, pictures: list[Path]) -> No
     page.get_by_label("Ask", exact=True).select_option("version:1")
     page.get_by_label("Beside it").select_option("label:stable")
 
-    expect(cards(page).locator(".who")).to_contain_text(["Version 1", "Version 2"])
+    expect(cards(page).locator(".who")).to_contain_text(["Version 1", "stable, version 2"])
     shares = [column.locator(".share").all_inner_texts() for column in cards(page).locator(".answer").all()]
     assert shares[0] != shares[1]
     boxes = [column.bounding_box() for column in cards(page).locator(".answer").all()]

@@ -171,7 +171,8 @@ def test_tasks_are_listed_and_described(client: httpx.Client, artifacts: dict[st
     config = artifacts["shallow"].config
     assert shown["serving"] == {"stable": {"version": 1, "digest": config.tensors_sha256}}
     assert shown["classes"] == list(config.classes)
-    assert shown["versions"] == [{"version": 1, "place": "slot"}]
+    (version,) = shown["versions"]
+    assert (version["version"], version["state"], version["place"]) == (1, "ready", "slot")
     assert shown["replicas"] == {"all": 1, "ready": 1, "serving": {"stable": {"1": 1}}}
 
 
