@@ -12,7 +12,7 @@ from adapters.store.store import Store
 from service.access.key_file import KeyFile
 from service.access.keyring import Keyring
 from service.answers.feedback import Feedback
-from service.answers.tallies import Tallies
+from service.answers.feedback_counts import FeedbackCounts
 from service.engine.choice import make_engine
 from service.http.application import Application
 from service.http.audit_trail import AuditTrail
@@ -71,7 +71,9 @@ def create_service(
     guard = guard or (allow_all if keyring is None else KeyGuard(keyring))
     silence_pillow()
     parts = make_parts(settings, store, new_engine, membership)
-    feedback = Feedback(parts.observer.recent, Tallies(parts.metrics), parts.registry, peers, parts.metrics)
+    feedback = Feedback(
+        parts.observer.recent, FeedbackCounts(parts.metrics), parts.registry, peers, parts.metrics
+    )
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:

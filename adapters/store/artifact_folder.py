@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapters.config import BackboneConfig
 from adapters.errors import ArtifactDamaged, StoreConflict
-from adapters.store.artifact import CARD_FILE, CONFIG_FILE, TENSORS_FILE, Artifact, encode_artifact
+from adapters.store.artifact import CARD_FILE, CONFIG_FILE, TENSORS_FILE
 from adapters.store.files import open_files
 from adapters.store.signature import SIGNATURE_FILE
 
@@ -13,11 +12,6 @@ from adapters.store.signature import SIGNATURE_FILE
 def is_artifact_file(name: str) -> bool:
     """Whether a version has files of that name which its publisher writes."""
     return name in (CONFIG_FILE, TENSORS_FILE, SIGNATURE_FILE) or bool(CARD_FILE.fullmatch(name))
-
-
-def write_artifact(artifact: Artifact, directory: Path, backbone: BackboneConfig) -> None:
-    """Write the artifact's files, the configuration last. Raises StoreConflict where something is already."""
-    write_files(encode_artifact(artifact, backbone), directory)
 
 
 def write_files(given: Mapping[str, bytes], directory: Path) -> None:

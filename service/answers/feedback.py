@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from adapters.store.class_lists import require_known_classes
+from service.answers.feedback_counts import FeedbackCount, FeedbackCounts
 from service.answers.recent_answers import UNTOLD, Asked, RecentAnswer, RecentAnswers, the_answer
-from service.answers.tallies import Tallies, Tally
 from service.errors import AnswerAmbiguous, AnswerNotKnown, BadBody, ServiceError
 from service.metrics import OTHER_TASKS, UNKNOWN_TASK, Metrics
 from service.peers.addresses import Address
@@ -25,7 +25,7 @@ from service.residents.registry import Registry
 
 ANSWERS_PATH = "/answers"
 TRUTH_PATH = "/truth"
-TALLIES_PATH = "/tallies"
+COUNTS_PATH = "/feedback-counts"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Feedback:
     """Takes true classes and counts; belongs to the event loop's thread."""
 
     answers: RecentAnswers
-    tallies: Tallies
+    counted: FeedbackCounts
     registry: Registry
     peers: Peers
     metrics: Metrics
@@ -69,15 +69,15 @@ class Feedback:
                 raise ServiceError("the process that answered that request does not answer now; try again")
         return answer.version, answer.predicted[index] == true
 
-    async def counts(self, task: str) -> dict[int, Tally]:
+    async def counts(self, task: str) -> dict[int, FeedbackCount]:
         """What all processes counted of a task, by version."""
-        told = await self.peers.told(f"{TALLIES_PATH}?{urlencode({'task': task})}")
-        counts: dict[int, Tally] = {}
-        for tallies in (_shown(self.tallies.of(task)), *(answer for _, answer in told)):
-            for version, (answers, correct) in tallies.items():
-                tally = counts.setdefault(int(version), Tally())
-                tally.answers += answers
-                tally.correct += correct
+        told = await self.peers.told(f"{COUNTS_PATH}?{urlencode({'task': task})}")
+        counts: dict[int, FeedbackCount] = {}
+        for told_counts in (_shown(self.counted.of(task)), *(answer for _, answer in told)):
+            for version, (answers, correct) in told_counts.items():
+                count = counts.setdefault(int(version), FeedbackCount())
+                count.answers += answers
+                count.correct += correct
         return dict(sorted(counts.items()))
 
     def routes(self) -> list[Route]:
@@ -96,13 +96,13 @@ class Feedback:
             self._note(given["task"], answer, int(given["index"]), int(given["true"]))
             return JSONResponse({})
 
-        async def tallies(request: Request) -> Response:
-            return JSONResponse(_shown(self.tallies.of(request.query_params["task"])))
+        async def told_counts(request: Request) -> Response:
+            return JSONResponse(_shown(self.counted.of(request.query_params["task"])))
 
         return [
             Route(ANSWERS_PATH, answers),
             Route(TRUTH_PATH, truth, methods=["PUT"]),
-            Route(TALLIES_PATH, tallies),
+            Route(COUNTS_PATH, told_counts),
         ]
 
     async def _find(self, task: str, asked: Asked) -> tuple[Address | None, RecentAnswer]:
@@ -133,7 +133,7 @@ class Feedback:
         before, predicted = answer.true[index], answer.predicted[index]
         answer.true[index] = true
         label: str | None = self.metrics.task_label(task, self.registry.tasks)
-        self.tallies.add(
+        self.counted.add(
             task,
             answer.version,
             None if label in (OTHER_TASKS, UNKNOWN_TASK) else label,
@@ -142,8 +142,8 @@ class Feedback:
         )
 
 
-def _shown(tallies: dict[int, Tally]) -> dict[str, Sequence[int]]:
-    return {str(version): [tally.answers, tally.correct] for version, tally in tallies.items()}
+def _shown(told_counts: dict[int, FeedbackCount]) -> dict[str, Sequence[int]]:
+    return {str(version): [count.answers, count.correct] for version, count in told_counts.items()}
 
 
 def _sent(answer: RecentAnswer) -> dict[str, Any]:

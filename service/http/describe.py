@@ -7,7 +7,7 @@ from adapters.config import STABLE
 from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.label_rules import LabelTraffic
 from adapters.store.task_record import TaskRecord
-from service.answers.tallies import Tally as FeedbackTally
+from service.answers.feedback_counts import FeedbackCount
 from service.http.wire import (
     Replicas,
     TaskDetail,
@@ -53,7 +53,7 @@ def detail(
     *,
     versions: Sequence[VersionState],
     traffic: dict[str, TrafficDetail],
-    feedback: Mapping[int, FeedbackTally],
+    feedback: Mapping[int, FeedbackCount],
 ) -> TaskDetail:
     """One task with everything a client may want to know before it sends pictures.
 

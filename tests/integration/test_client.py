@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.store.artifact_folder import write_artifact
 from adapters.store.store import Store
 from service.client import (
     AsyncClient,
@@ -21,7 +20,7 @@ from service.client import (
     PictureRefused,
     Unauthenticated,
 )
-from tests.support.artifacts import MakeArtifact
+from tests.support.artifacts import MakeArtifact, write_artifact
 from tests.support.pictures import plain_png
 from tests.support.server import Serve, Server
 

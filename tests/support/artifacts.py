@@ -1,6 +1,7 @@
 """Random adapters, their artifacts, and the options they may have."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,8 @@ from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
 from adapters.kinds.table import kind_of
-from adapters.store.artifact import Artifact, new_artifact
+from adapters.store.artifact import Artifact, encode_artifact, new_artifact
+from adapters.store.artifact_folder import write_files
 
 MakeArtifact = Callable[..., Artifact]
 
@@ -92,3 +94,8 @@ def kind_options(max_meta_layers: int) -> st.SearchStrategy[KindOptions]:
         st.builds(CombinedOptions, dvpt=st.none(), affine=affine, bottleneck=bottleneck),
     )
     return dvpt | st.just(LinearOptions()) | affine | bottleneck | combined
+
+
+def write_artifact(artifact: Artifact, directory: Path, backbone: BackboneConfig) -> None:
+    """Write the artifact's files, the configuration last. Raises StoreConflict where something is already."""
+    write_files(encode_artifact(artifact, backbone), directory)

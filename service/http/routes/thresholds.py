@@ -9,22 +9,16 @@ from adapters import errors as domain
 from adapters.store.label_rules import LabelThresholds
 from adapters.store.label_thresholds import rule_thresholds
 from adapters.store.labels import LabelFile
-from service import errors
-from service.access.scope import Scope
 from service.http.guard import Guard
 from service.http.key_guard import require_still
-from service.http.openapi import LABEL_PARAMETER, TASK_PARAMETER, json_body, problem_responses
 from service.http.request.chunks import read_json
 from service.http.request.management_query import no_query
 from service.http.request_log import note_of
-from service.http.routes.labels import LABEL_ERRORS
-from service.http.routes.lean import add_route
+from service.http.routes.label_rule import LabelRule, add_rule_routes
 from service.http.wire import RuledThresholds, Thresholds
 from service.residents.store_work import StoreWork
 
-PATH = "/v1/tasks/{task}/labels/{label}/thresholds"
-THRESHOLD_ERRORS = (*LABEL_ERRORS, domain.ClassNotFound, domain.ArtifactError, domain.StoreReadOnly)
-BODY_ERRORS = (errors.BadBody, errors.RequestTooLarge, errors.UploadTooSlow)
+RULE = LabelRule("thresholds", LabelThresholds, RuledThresholds, (domain.ClassNotFound,))
 
 
 @dataclass(frozen=True)
@@ -56,23 +50,10 @@ class ThresholdEndpoints:
 
 def add_threshold_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms: int) -> None:
     """Add `PUT` and `DELETE` of a label's thresholds."""
-    thresholds, parameters = ThresholdEndpoints(work, silence_ms), [TASK_PARAMETER, LABEL_PARAMETER]
-    add_route(
-        app, guard, "PUT", PATH, thresholds.set_thresholds,
-        needs=Scope.ADMIN,
-        response_model=RuledThresholds,
-        responses=problem_responses(*BODY_ERRORS, *THRESHOLD_ERRORS),
-        openapi_extra={**json_body(LabelThresholds), "parameters": parameters},
-        tags=["labels"],
-    )  # fmt: skip
-    add_route(
-        app, guard, "DELETE", PATH, thresholds.remove_thresholds,
-        needs=Scope.ADMIN,
-        response_model=RuledThresholds,
-        responses=problem_responses(*THRESHOLD_ERRORS),
-        openapi_extra={"parameters": parameters},
-        tags=["labels"],
-    )  # fmt: skip
+    thresholds = ThresholdEndpoints(work, silence_ms)
+    add_rule_routes(
+        app, guard, RULE, set_rules=thresholds.set_thresholds, remove_rules=thresholds.remove_thresholds
+    )
 
 
 def _ruled(label: str, file: LabelFile) -> RuledThresholds:

@@ -8,29 +8,17 @@ from starlette.responses import JSONResponse
 from adapters import errors as domain
 from adapters.store.label_rules import LabelTraffic
 from adapters.store.traffic_rules import set_traffic
-from service import errors
-from service.access.scope import Scope
 from service.http.describe import traffic_body
 from service.http.guard import Guard
 from service.http.key_guard import require_still
-from service.http.openapi import LABEL_PARAMETER, TASK_PARAMETER, json_body, problem_responses
 from service.http.request.chunks import read_json
 from service.http.request.management_query import no_query
 from service.http.request_log import note_of
-from service.http.routes.labels import LABEL_ERRORS
-from service.http.routes.lean import add_route
+from service.http.routes.label_rule import LabelRule, add_rule_routes
 from service.http.wire import TrafficAnswer
 from service.residents.store_work import StoreWork
 
-PATH = "/v1/tasks/{task}/labels/{label}/traffic"
-TRAFFIC_ERRORS = (
-    *LABEL_ERRORS,
-    domain.ConfigError,
-    domain.StoreConflict,
-    domain.ArtifactError,
-    domain.StoreReadOnly,
-)
-BODY_ERRORS = (errors.BadBody, errors.RequestTooLarge, errors.UploadTooSlow)
+RULE = LabelRule("traffic", LabelTraffic, TrafficAnswer, (domain.ConfigError, domain.StoreConflict))
 
 
 @dataclass(frozen=True)
@@ -68,20 +56,5 @@ class TrafficEndpoints:
 
 def add_traffic_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms: int) -> None:
     """Add `PUT` and `DELETE` of a label's traffic."""
-    traffic, parameters = TrafficEndpoints(work, silence_ms), [TASK_PARAMETER, LABEL_PARAMETER]
-    add_route(
-        app, guard, "PUT", PATH, traffic.set_traffic,
-        needs=Scope.ADMIN,
-        response_model=TrafficAnswer,
-        responses=problem_responses(*BODY_ERRORS, *TRAFFIC_ERRORS),
-        openapi_extra={**json_body(LabelTraffic), "parameters": parameters},
-        tags=["labels"],
-    )  # fmt: skip
-    add_route(
-        app, guard, "DELETE", PATH, traffic.remove_traffic,
-        needs=Scope.ADMIN,
-        response_model=TrafficAnswer,
-        responses=problem_responses(*TRAFFIC_ERRORS),
-        openapi_extra={"parameters": parameters},
-        tags=["labels"],
-    )  # fmt: skip
+    traffic = TrafficEndpoints(work, silence_ms)
+    add_rule_routes(app, guard, RULE, set_rules=traffic.set_traffic, remove_rules=traffic.remove_traffic)

@@ -8,11 +8,11 @@ import pytest
 
 from adapters.command.cli import main
 from adapters.store.artifact import CONFIG_FILE, TENSORS_FILE
-from adapters.store.artifact_folder import read_folder, write_artifact
+from adapters.store.artifact_folder import read_folder
 from adapters.store.journal import JOURNAL_FOLDER
 from adapters.store.store import Store
 from tests.support.archives import tar_of
-from tests.support.artifacts import MakeArtifact
+from tests.support.artifacts import MakeArtifact, write_artifact
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -13,8 +13,8 @@ from adapters.bank.bank import AdapterBank
 from adapters.errors import ClassNotFound, TaskNotFound
 from adapters.store.store import Store
 from service.answers.feedback import Feedback
+from service.answers.feedback_counts import FeedbackCounts
 from service.answers.recent_answers import Asked, RecentAnswers
-from service.answers.tallies import Tallies
 from service.errors import AnswerAmbiguous, AnswerNotKnown, BadBody, ServiceError
 from service.metrics import Metrics
 from service.peers.addresses import Address
@@ -76,7 +76,7 @@ async def two_processes(registry: Registry, folder: Path) -> AsyncIterator[tuple
             listener.listen()
             metrics = Metrics()
             peers = Peers(Other(other), listener)
-            feedback = Feedback(RecentAnswers(9), Tallies(metrics), registry, peers, metrics)
+            feedback = Feedback(RecentAnswers(9), FeedbackCounts(metrics), registry, peers, metrics)
             await stack.enter_async_context(peers.answering(lambda _: {}, feedback.routes()))
             made.append(feedback)
         yield made[0], made[1]
