@@ -35,7 +35,7 @@ PEERS = ("litserve", "ray")  # of the environment of benchmarks/peers.lock
 TAIL_CHARACTERS = 2000
 OUTCOME = "outcome"
 END_WITHIN_S = 20
-WORKERS = (2, 4, 8)
+WORKERS = (1, 2, 4, 8)
 GRAPH_LAYOUTS = 4
 TESTS = ("tests/unit/service/engine", "tests/unit/adapters/bank/test_bank.py")
 
@@ -84,38 +84,43 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     few = ("--rounds", 3) if quick else ()
     yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 120)
     yield Part("checks", ("benchmarks.device_checks", *engine), 90)
+    yield from workers(engine, few, quick=quick)
     batches = (4, 8) if quick else (64, 128, 256)
     yield Part("limit", ("benchmarks.device_limit", *engine, "--batches", *batches, *few), 120)
+    sizes, tasks = ("--batch", batches[0]), ("--tasks", 20 if quick else 200)
+    kinds = ("benchmarks.kinds", *engine, "--precision", "bf16", *tasks, *few)
+    yield Part("kinds", (*kinds, *sizes), 100)
     for size in batches[::2]:
         words = ("benchmarks.many_tasks", *engine, "--precision", "bf16", "--batch", size, *few)
         yield Part(f"many tasks, batch {size}", words, 60)
+    if device.startswith("cuda"):
+        yield Part("decoding", ("benchmarks.device_decoding", "--device", device, *few), 60)
     steps = ("--backbone", backbone, "--device", device, *few)
     yield Part("training steps", ("benchmarks.training_steps", *steps), 60)
-    asked = ("--requests", 40) if quick else ("--requests", 4000)
     yield Part("hot load", ("benchmarks.hot_load", *engine, *few), 100)
-    sizes = ("--batch", batches[0])
+    limit = ("benchmarks.device_limit", *engine, "--compile", *few)
+    yield Part("limit, compiled", (*limit, "--batches", batches[0]), 150)
+    yield Part("checks, compiled", ("benchmarks.device_checks", *engine, "--compile"), 300)
+    asked = ("--requests", 40) if quick else ("--requests", 4000)
     yield Part("pipeline", ("benchmarks.pipeline", *engine, *sizes, *asked, *few), 100)
     yield Part("ceiling", ("benchmarks.ceiling", *few), 60)
     yield Part("front end", ("benchmarks.front_end", "--rounds", 2 if quick else 3), 100)
-    yield Part("engines", ("benchmarks.engines", *engine, "--batch", batches[0], *few), 60)
-    limit = ("benchmarks.device_limit", *engine, "--compile", "--batches", batches[0], *few)
-    yield Part("limit, compiled", limit, 150)
-    for name, words in combinations():
-        yield Part(name, ("benchmarks.pipeline", *engine, *sizes, *asked, *few, *words), 200)
-    if device.startswith("cuda"):
-        yield Part("decoding", ("benchmarks.device_decoding", "--device", device, *few), 60)
+    yield Part("engines", ("benchmarks.engines", *engine, *sizes, *few), 60)
     if all(find_spec(package) for package in PEERS):
         rounds = ("--rounds", 1, "--seconds", 1)
         yield Part("peers", ("benchmarks.peers", "--engine", "vit", *engine, *rounds), 200)
 
 
-def combinations() -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Workers, CUDA graphs and torch.compile: what clients see of the bare engine's rate with each."""
-    for workers in WORKERS:
-        yield f"pipeline, {workers} workers", ("--workers", workers)
-    for graphs, compiled in ((GRAPH_LAYOUTS, False), (0, True), (GRAPH_LAYOUTS, True)):
-        words = (*(("--graph-layouts", graphs) if graphs else ()), *(("--compile",) if compiled else ()))
-        yield "pipeline, " + " and ".join(["graphs"] * bool(graphs) + ["compiled"] * compiled), words
+def workers(engine: Sequence[object], few: Sequence[object], *, quick: bool) -> Iterator[Part]:
+    """What clients see with 1 to 8 workers, small and larger pictures, CUDA graphs and torch.compile."""
+    brief = ("--seconds", 1, "--connections", 1, 8, "--tasks", 10, "--batch", 8) if quick else ()
+    words = ("benchmarks.device_workers", *engine, *few, *brief)
+    graphs = ("--graph-layouts", GRAPH_LAYOUTS)
+    yield Part("workers", (*words, "--workers", *WORKERS), 150)
+    yield Part("workers, graphs", (*words, *graphs, "--workers", *WORKERS[::2]), 120)
+    yield Part("workers, 256 px", (*words, "--side-px", 256, "--workers", *WORKERS[::2]), 120)
+    yield Part("workers, compiled", (*words, "--compile", "--workers", *WORKERS[::2]), 200)
+    yield Part("workers, graphs and compiled", (*words, *graphs, "--compile", "--workers", 1, 4), 200)
 
 
 def done_before(part: Part) -> dict[str, Any] | None:

@@ -21,6 +21,9 @@ from service.engine.choice import choose_engine, make_engine
 from service.engine.protocol import Engine
 from service.settings import settings_from
 
+STRAY = 0.02
+"""How far random tensors are from where training would start."""
+
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
     """`--backbone`, `--weights` and `--device`, which all benchmarks of an engine take."""
@@ -89,7 +92,9 @@ def random_tensors(
 ) -> Iterator[dict[str, Tensor]]:
     """Tensors of `count` adapters, the same ones each time."""
     torch.manual_seed(0)
-    tensors = Adapter(options, backbone.config, classes).state_dict()
+    drawn = Adapter(options, backbone.config, classes).state_dict()
+    # What starts at zero would show no difference.
+    tensors = {name: value + STRAY * torch.randn_like(value) for name, value in drawn.items()}
     # Drawing a thousand adapters anew takes minutes; the same one, scaled, differs as well.
     for index in range(count):
         yield {name: value * (1 + index / count) for name, value in tensors.items()}
