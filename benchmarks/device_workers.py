@@ -11,7 +11,6 @@ Writes benchmarks/results/device_workers-<backbone>-<device>.json.
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "backbone": options.backbone, "device": options.device, "tasks": options.tasks,
         "max_batch": options.batch, "picture_px": options.side_px, "graph_layouts": options.graph_layouts,
-        "compile": options.compile,
+        "compile": options.compile, "decode_threads": options.decode_threads,
     }  # fmt: skip
     with open_weights(options.backbone, options.weights) as (backbone, weights):
         for name, figure in measured(backbone, weights, options):
@@ -66,13 +65,14 @@ def measured(
         with prepared(asks_for(tasks, files)) as wrk:
             for workers in options.workers:
                 own = settings | {"weights": weights, "torch_threads": options.threads * workers}
+                if options.decode_threads:
+                    own["decode_threads"] = options.decode_threads
                 flags = (*_flags(own), "--workers", workers, "--preload", "*")
                 with running("service.cli", Path(folder), PORT, *flags) as service:
                     wrk.run(PORT, options.connections[-1], 2)  # every size of batch has run once
-                    figure = {
-                        f"{connections} connections": asked(wrk, service.pid, connections, options.seconds)
-                        for connections in options.connections
-                    }
+                    figure: dict[str, Any] = {"ready_s": round(service.ready_ms / 1000, 1)}
+                    for count in options.connections:
+                        figure[f"{count} connections"] = asked(wrk, service.pid, count, options.seconds)
                 yield f"{workers} workers", figure
 
 
@@ -92,8 +92,10 @@ def asked(wrk: Wrk, process: int, connections: int, seconds: float) -> dict[str,
     before = _spent(process)
     answered = wrk.run(PORT, connections, seconds)
     spent_s = _spent(process) - before
-    return {name: round(value, 2) for name, value in asdict(answered).items()} | {
+    return {
         "pictures_a_second": round(answered.requests / answered.seconds),
+        "p50_ms": round(answered.p50_ms, 2),
+        "p99_ms": round(answered.p99_ms, 2),
         "cpu_us": round(1e6 * spent_s / answered.requests),
         "cores_busy": round(spent_s / answered.seconds, 2),
     }
@@ -121,13 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_engine_flags(parser)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8], metavar="N")
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64, 256], metavar="N")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each number of connections")
+    parser.add_argument("--connections", type=int, nargs="+", default=[16, 64, 256], metavar="N")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each number of connections")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of each engine, on a CPU")
     parser.add_argument("--graph-layouts", type=int, default=0, metavar="N", help="captured as CUDA graphs")
     parser.add_argument("--compile", action="store_true", help="run the backbone through torch.compile")
+    parser.add_argument("--decode-threads", type=int, default=0, metavar="N", help="0: as many as cores")
     parser.add_argument("--batch", type=int, default=64, metavar="N")
-    parser.add_argument("--tasks", type=int, default=100, metavar="N")
+    parser.add_argument("--tasks", type=int, default=50, metavar="N")
     parser.add_argument("--side-px", type=int, default=64, metavar="PX", help="of the pictures sent")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="of the bare engine")
     return parser

@@ -32,12 +32,12 @@ from benchmarks.common.random_weights import open_weights
 VIT = "vit_base_patch16_224"
 PARTS = Path("runs/gpu")
 PEERS = ("litserve", "ray")  # of the environment of benchmarks/peers.lock
-TAIL_CHARACTERS = 2000
+TAIL_CHARACTERS = 6000
 OUTCOME = "outcome"
 END_WITHIN_S = 20
-WORKERS = (1, 2, 4, 8)
+WORKERS = (1, 4, 8)
 GRAPH_LAYOUTS = 4
-TESTS = ("tests/unit/service/engine", "tests/unit/adapters/bank/test_bank.py")
+TESTS = ("tests/unit/service/engine/test_torch_engine_cuda.py",)
 
 
 @dataclass(frozen=True)
@@ -82,24 +82,26 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     backbone = EMBEDDED_BACKBONE if quick else VIT
     engine = ("--backbone", backbone, "--weights", weights, "--device", device)
     few = ("--rounds", 3) if quick else ()
-    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 120)
-    yield Part("checks", ("benchmarks.device_checks", *engine), 90)
+    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 60)
     yield from workers(engine, few, quick=quick)
-    batches = (4, 8) if quick else (64, 128, 256)
-    yield Part("limit", ("benchmarks.device_limit", *engine, "--batches", *batches, *few), 120)
-    sizes, tasks = ("--batch", batches[0]), ("--tasks", 20 if quick else 200)
+    batches = (4, 8) if quick else (1, 64, 256)
+    sizes, tasks = ("--batch", batches[1]), ("--tasks", 20 if quick else 200)
+    yield Part("limit", ("benchmarks.device_limit", *engine, "--batches", *batches, *few), 60)
     kinds = ("benchmarks.kinds", *engine, "--precision", "bf16", *tasks, *few)
-    yield Part("kinds", (*kinds, *sizes), 100)
-    for size in batches[::2]:
-        words = ("benchmarks.many_tasks", *engine, "--precision", "bf16", "--batch", size, *few)
-        yield Part(f"many tasks, batch {size}", words, 60)
+    yield Part("kinds", (*kinds, *sizes), 60)
+    yield Part("kinds, graphs", (*kinds, *sizes, "--graph-layouts", 12), 60)
     if device.startswith("cuda"):
         yield Part("decoding", ("benchmarks.device_decoding", "--device", device, *few), 60)
+    yield Part("hot load", ("benchmarks.hot_load", *engine, *few), 60)
+    words = ("benchmarks.many_tasks", *engine, "--precision", "bf16", *sizes, *few)
+    yield Part("many tasks", words, 60)
     steps = ("--backbone", backbone, "--device", device, *few)
     yield Part("training steps", ("benchmarks.training_steps", *steps), 60)
-    yield Part("hot load", ("benchmarks.hot_load", *engine, *few), 100)
+    yield Part("checks", ("benchmarks.device_checks", *engine), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", *few)
-    yield Part("limit, compiled", (*limit, "--batches", batches[0]), 150)
+    yield Part("limit, compiled", (*limit, "--batches", batches[1]), 150)
+    compiled = ("--graph-layouts", GRAPH_LAYOUTS, "--compile", "--workers", *WORKERS[:1])
+    yield Part("workers, compiled", ("benchmarks.device_workers", *engine, *few, *compiled), 200)
     yield Part("checks, compiled", ("benchmarks.device_checks", *engine, "--compile"), 300)
     asked = ("--requests", 40) if quick else ("--requests", 4000)
     yield Part("pipeline", ("benchmarks.pipeline", *engine, *sizes, *asked, *few), 100)
@@ -115,12 +117,10 @@ def workers(engine: Sequence[object], few: Sequence[object], *, quick: bool) -> 
     """What clients see with 1 to 8 workers, small and larger pictures, CUDA graphs and torch.compile."""
     brief = ("--seconds", 1, "--connections", 1, 8, "--tasks", 10, "--batch", 8) if quick else ()
     words = ("benchmarks.device_workers", *engine, *few, *brief)
-    graphs = ("--graph-layouts", GRAPH_LAYOUTS)
-    yield Part("workers", (*words, "--workers", *WORKERS), 150)
-    yield Part("workers, graphs", (*words, *graphs, "--workers", *WORKERS[::2]), 120)
-    yield Part("workers, 256 px", (*words, "--side-px", 256, "--workers", *WORKERS[::2]), 120)
-    yield Part("workers, compiled", (*words, "--compile", "--workers", *WORKERS[::2]), 200)
-    yield Part("workers, graphs and compiled", (*words, *graphs, "--compile", "--workers", 1, 4), 200)
+    graphs, larger = ("--graph-layouts", GRAPH_LAYOUTS), ("--side-px", 256)
+    yield Part("workers, graphs", (*words, *graphs, "--workers", *WORKERS), 120)
+    yield Part("workers", (*words, "--workers", *WORKERS[:2]), 80)
+    yield Part("workers, graphs, 256 px", (*words, *graphs, *larger, "--workers", *WORKERS[:2]), 80)
 
 
 def done_before(part: Part) -> dict[str, Any] | None:

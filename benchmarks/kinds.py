@@ -87,6 +87,7 @@ def main() -> None:
         "device": options.device,
         "precision": options.precision,
         "torch_threads": options.threads,
+        "graph_layouts": options.graph_layouts,
     }
     resident = make_resident(
         backbone, options.tasks, weights=options.weights, options=LinearOptions(), classes=100,
@@ -105,6 +106,7 @@ def main() -> None:
         "clock": clock.__name__,
         "backbone": options.backbone,
         "batch": options.batch,
+        "graph_layouts": options.graph_layouts,
         "tasks": options.tasks,
         "rounds": options.rounds,
         "against_dvpt": {name: rounded(ratio(times[name], times["dvpt"])) for name in of_kind},
@@ -167,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         "--processor-time", action="store_true", help="of the engine's thread, with --threads 1 on a busy CPU"
     )
     parser.add_argument("--tasks", type=int, default=1000, metavar="N")
+    parser.add_argument("--graph-layouts", type=int, default=0, metavar="N", help="captured as CUDA graphs")
     return parser
 
 

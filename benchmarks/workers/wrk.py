@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.common.http_load import Ask
 
+TIMEOUT = "30s"
 SCRIPT = """
 local requests, n = {}, 0
 function init(args)
@@ -25,22 +26,31 @@ function request()
 end
 function done(summary, latency)
   local e = summary.errors
-  io.write(string.format('{"requests": %d, "seconds": %f, "failed": %d, "p50_ms": %f, "p99_ms": %f}',
-    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+  io.write(string.format('{"requests": %d, "seconds": %f, "p50_ms": %f, "p99_ms": %f, "connect": %d, ' ..
+    '"broken": %d, "status": %d, "late": %d}', summary.requests, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    e.connect, e.read + e.write, e.status, e.timeout))
 end
 """
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What one run of `wrk` saw."""
+    """What one run of `wrk` saw, and how many requests failed in which way."""
 
     requests: int
     seconds: float
-    failed: int
     p50_ms: float
     p99_ms: float
+    connect: int
+    broken: int
+    status: int
+    late: int
+
+    @property
+    def failed(self) -> int:
+        """All that were not answered well."""
+        return self.connect + self.broken + self.status + self.late
 
 
 class Wrk:
@@ -57,7 +67,15 @@ class Wrk:
     def run(self, port: int, connections: int, seconds: float) -> Answered:
         """Ask for so long. Raises RuntimeError where a request failed."""
         lasting = f"{max(1, round(seconds))}s"
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{lasting}", "-s", str(self._folder / "ask.lua")]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{lasting}",
+            f"--timeout={TIMEOUT}",
+            "-s",
+            str(self._folder / "ask.lua"),
+        ]
         command += [f"http://127.0.0.1:{port}/", "--", str(self._folder), str(self._count)]
         output = subprocess.run(
             [*self._before, *command],
@@ -67,7 +85,7 @@ class Wrk:
         ).stdout
         answered = Answered(**json.loads(output[output.index("{") :]))
         if answered.failed:
-            raise RuntimeError(f"{answered.failed} of {answered.requests} requests failed")
+            raise RuntimeError(f"requests failed: {answered}")
         return answered
 
 

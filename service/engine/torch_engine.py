@@ -25,6 +25,7 @@ CPU_ROWS, CPU_PATCHES = 32, 4096
 More leaves the processor's caches. And of each number of rows that ever ran the matrix library keeps kernels
 and buffers, several megabytes.
 """
+RESERVED_BATCHES = 2  # one that runs, one that gathers
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class TorchEngine:
         self._dtype = dtype
         self._weights = weights
         self._tuning = tuning or Tuning()
-        self._staging = CudaStaging(device) if device.type == "cuda" else None
+        self._staging: CudaStaging | None = None
         self._encoder: Encoder | None = None
         self._graphs: Graphs | None = None
 
@@ -74,8 +75,10 @@ class TorchEngine:
             backbone = open_backbone(self._config, weights=self._weights, mapped=self._tuning.mapped)
             backbone.prepare(self._device, self._dtype)
             self._encoder = _compiled(backbone, self._device) if self._tuning.compiled else backbone
-            if self._device.type == "cuda" and self._tuning.graph_layouts:
-                self._graphs = self._new_graphs()
+            if self._device.type == "cuda":
+                reserved = RESERVED_BATCHES * self._tuning.most_rows
+                self._staging = CudaStaging(self._device, self._config.image_size, reserved)
+                self._graphs = self._new_graphs() if self._tuning.graph_layouts else None
         threads, compiled = torch.get_num_threads(), self._tuning.compiled
         log_start("torch", self._config, self._device, self._dtype, threads=threads, compiled=compiled)
 
@@ -101,6 +104,8 @@ class TorchEngine:
         """Pictures [3, H, W] uint8 and their slots → each row's probabilities [C] over its own classes."""
         with device_faults():
             rows = self._bank.locate(slots)
+            if self._staging:
+                self._staging.arrived()
             pictures = torch.stack(list(images)).to(self._device, non_blocking=True)
             run = self._graphs.features if self._graphs else self._forward
             features = run(rows.layout, pictures, rows.index)

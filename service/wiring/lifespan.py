@@ -14,6 +14,7 @@ from service.peers.question import Serving
 from service.residents.registry import Registry
 from service.startup import Startup
 from service.wiring.parts import Parts
+from service.wiring.threads import alone
 from service.workers.membership import Membership
 
 CLOSE_S = 0.5
@@ -29,6 +30,7 @@ async def lifespan(
     membership: Membership | None,
 ) -> AsyncIterator[None]:
     """Start everything that runs beside requests, and end it."""
+    alone()  # this thread decodes small pictures
     startup = Startup(parts.lifecycle, parts.engine, parts.threads.engine, parts.batcher, parts.watch)
     background = asyncio.create_task(startup.run())
     watching = _watching(parts, keyring, membership)

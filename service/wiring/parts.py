@@ -32,7 +32,7 @@ from service.residents.watch import Watch
 from service.settings import Settings
 from service.traffic.traffic import Traffic
 from service.traffic.wiring import make_traffic
-from service.wiring.threads import Threads
+from service.wiring.threads import Threads, alone
 from service.workers.membership import Membership
 from service.workers.metric_files import WorkerMetrics
 
@@ -72,7 +72,10 @@ def make_parts(
     residency = _residency(bank, engine, batcher, threads, metrics, HostMemory(settings.host_bytes))
     preload = Preload(settings.preload, settings.pin)
     registry = Registry(store, residency, preload=preload, loader=threads.loader, metrics=metrics)
-    audit, decode_threads = Audit(settings.audit, threads.audit), FairThreads(settings.decode_threads)
+    audit, decode_threads = (
+        Audit(settings.audit, threads.audit),
+        FairThreads(settings.decode_threads, begin=alone),
+    )
     return Parts(
         store=store,
         metrics=metrics,
@@ -84,7 +87,12 @@ def make_parts(
         registry=registry,
         watch=_watch(settings, store, registry, threads, metrics),
         decode_threads=decode_threads,
-        decoder=_decoder(settings, store, engine, decode_threads, stage_waits=choice.device.type != "cpu"),
+        decoder=Decoder(
+            decode_threads,
+            image_size=store.backbone.image_size,
+            max_pixels=settings.max_pixels,
+            stage=engine.stage,
+        ),
         audit=audit,
         traffic=make_traffic(store, registry, batcher, threads.loader, audit, metrics, code_of),
         observer=_observer(settings, registry, threads, metrics),
@@ -167,18 +175,6 @@ def _watch(settings: Settings, store: Store, registry: Registry, threads: Thread
         forget_after_s=settings.forget_after_s,
         loader=threads.look,
         metrics=metrics,
-    )
-
-
-def _decoder(
-    settings: Settings, store: Store, engine: Engine, threads: FairThreads, *, stage_waits: bool
-) -> Decoder:
-    return Decoder(
-        threads,
-        image_size=store.backbone.image_size,
-        max_pixels=settings.max_pixels,
-        stage=engine.stage,
-        stage_waits=stage_waits,
     )
 
 

@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import torch
+
 from service.residents.storage_threads import StorageThreads
 
 LOADER_THREADS = 8
@@ -36,3 +38,11 @@ class Threads:
         self.loader.shutdown()
         self.bank.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown(wait=False, cancel_futures=True)
+
+
+def alone() -> None:
+    """Have what torch does for this thread be done by this thread, a picture's copy for one.
+
+    To wake others takes longer than all that is done here; only the engine's thread has so much to do.
+    """
+    torch.set_num_threads(1)

@@ -23,8 +23,8 @@ SMALL_INPUT_PX = 256
 class Decoder:
     """Decodes the pictures of requests on threads that tasks share fairly.
 
-    `stage` gives a picture to the engine on the thread that decoded it. Unless that `stage_waits`, a request
-    of one small picture is decoded where it is, while no thread has work (docs/adr/0025).
+    `stage` gives a picture to the engine on the thread that decoded it. A request of one small picture is
+    decoded where it is, while no thread has work (docs/adr/0025).
     """
 
     def __init__(
@@ -34,10 +34,9 @@ class Decoder:
         image_size: int,
         max_pixels: int,
         stage: Callable[[Tensor], Tensor],
-        stage_waits: bool = False,
     ) -> None:
         self._threads = threads
-        self._takes_small = not stage_waits and image_size <= SMALL_INPUT_PX
+        self._takes_small = image_size <= SMALL_INPUT_PX
         self._image_size = image_size
         self._max_pixels = max_pixels
         self._stage = stage

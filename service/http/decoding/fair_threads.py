@@ -31,13 +31,20 @@ class _Map(Job):
 class FairThreads:
     """Runs steps, one item of a request each; after every step the next task's turn comes.
 
-    A step that has begun runs to its end, whatever becomes of its request (docs/adr/0025).
+    A step that has begun runs to its end, whatever becomes of its request (docs/adr/0025). Each thread calls
+    `begin` before its first.
     """
 
-    def __init__(self, threads: int, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        threads: int,
+        clock: Callable[[], float] = monotonic,
+        *,
+        begin: Callable[[], object] | None = None,
+    ) -> None:
         self._threads = threads
         self._clock = clock
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode", initializer=begin)
         self._lock = Lock()
         self._turns: ThreadTurns[_Map] = ThreadTurns()
         self._busy_threads = 0

@@ -83,20 +83,17 @@ def where(pictures: list[int]) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "stage_waits", "here"),
+    ("sizes", "here"),
     [
-        ([(40, 30)], False, True),
-        ([(128, 128)], False, True),
-        ([(129, 128)], False, False),
-        ([(40, 30), (40, 30)], False, False),
-        ([(40, 30)], True, False),
+        ([(40, 30)], True),
+        ([(128, 128)], True),
+        ([(129, 128)], False),
+        ([(40, 30), (40, 30)], False),
     ],
 )
-async def test_one_small_picture_is_decoded_where_it_is(
-    sizes: list[tuple[int, int]], stage_waits: bool, here: bool
-) -> None:
+async def test_one_small_picture_is_decoded_where_it_is(sizes: list[tuple[int, int]], here: bool) -> None:
     threads, seen = FairThreads(2), list[int]()
-    decoder = Decoder(threads, image_size=32, max_pixels=100_000, stage=where(seen), stage_waits=stage_waits)
+    decoder = Decoder(threads, image_size=32, max_pixels=100_000, stage=where(seen))
 
     await decoder.decode("task", [png(1, size) for size in sizes], CONFIG)
 
