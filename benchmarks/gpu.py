@@ -100,6 +100,7 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     yield Part("checks", ("benchmarks.device_checks", *engine), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", *few)
     yield Part("limit, compiled", (*limit, "--batches", batches[1]), 150)
+    yield Part("kinds, compiled", (*kinds, *sizes, "--graph-layouts", 12, "--compile"), 300)
     compiled = ("--graph-layouts", GRAPH_LAYOUTS, "--compile", "--workers", *WORKERS[:1])
     yield Part("workers, compiled", ("benchmarks.device_workers", *engine, *few, *compiled), 200)
     yield Part("checks, compiled", ("benchmarks.device_checks", *engine, "--compile"), 300)

@@ -88,6 +88,7 @@ def main() -> None:
         "precision": options.precision,
         "torch_threads": options.threads,
         "graph_layouts": options.graph_layouts,
+        "compile": options.compile,
     }
     resident = make_resident(
         backbone, options.tasks, weights=options.weights, options=LinearOptions(), classes=100,
@@ -107,6 +108,7 @@ def main() -> None:
         "backbone": options.backbone,
         "batch": options.batch,
         "graph_layouts": options.graph_layouts,
+        "compile": options.compile,
         "tasks": options.tasks,
         "rounds": options.rounds,
         "against_dvpt": {name: rounded(ratio(times[name], times["dvpt"])) for name in of_kind},
@@ -170,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tasks", type=int, default=1000, metavar="N")
     parser.add_argument("--graph-layouts", type=int, default=0, metavar="N", help="captured as CUDA graphs")
+    parser.add_argument("--compile", action="store_true", help="run the backbone through torch.compile")
     return parser
 
 

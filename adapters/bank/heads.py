@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from adapters.bank.slots import FreeSlots
-from adapters.kinds.kind import host_copy
 from adapters.kinds.layout import HeadShape
+from adapters.transfers import host_copy, write
 
 INITIAL_CAPACITY = 16
 
@@ -42,12 +42,12 @@ class HeadBank(FreeSlots):
     def write(self, slot: int, class_count: int, tensors: dict[str, Tensor]) -> None:
         """Copy one adapter's head."""
         for layer in range(self._hidden):
-            self.hidden_weight[slot, layer].copy_(tensors[f"head.{layer}.weight"])
-            self.hidden_bias[slot, layer].copy_(tensors[f"head.{layer}.bias"])
+            write(self.hidden_weight[slot, layer], tensors[f"head.{layer}.weight"])
+            write(self.hidden_bias[slot, layer], tensors[f"head.{layer}.bias"])
         self.weight[slot].zero_()
         self.bias[slot].fill_(-torch.inf)
-        self.weight[slot, :class_count].copy_(tensors[f"head.{self._hidden}.weight"])
-        self.bias[slot, :class_count].copy_(tensors[f"head.{self._hidden}.bias"])
+        write(self.weight[slot, :class_count], tensors[f"head.{self._hidden}.weight"])
+        write(self.bias[slot, :class_count], tensors[f"head.{self._hidden}.bias"])
 
     @torch.inference_mode()
     def read(self, slot: int, class_count: int) -> dict[str, Tensor]:

@@ -119,8 +119,3 @@ class RowGraph:
     model: bytes
     stack: tuple[str, ...]
     outputs: Mapping[str, tuple[int, ...]]
-
-
-def host_copy(rows: Tensor) -> Tensor:
-    """A copy of its own on the host, also where the stack itself lies there."""
-    return rows.to("cpu", copy=True).contiguous()

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from adapters.kinds.kind import Options, Stack, host_copy
+from adapters.kinds.kind import Options, Stack
+from adapters.transfers import host_copy, write
 
 
 class NamedStack(Stack[Options]):
@@ -27,7 +28,7 @@ class NamedStack(Stack[Options]):
     def write(self, slot: int, options: Options, tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002
         """Copy one adapter's tensors."""
         for name, stacked in self.named.items():
-            stacked[slot].copy_(tensors[name])
+            write(stacked[slot], tensors[name])
 
     @torch.inference_mode()
     def read(self, slot: int, options: Options) -> dict[str, Tensor]:  # noqa: ARG002

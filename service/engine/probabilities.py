@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from adapters.kinds.layout import Slot
+from adapters.transfers import host_copy
 from service.engine.protocol import Probabilities
 from service.errors import InferenceFailed, OutputNotFinite
 
 
 def row_probabilities(logits: Tensor, slots: Sequence[Slot]) -> list[Probabilities | InferenceFailed]:
     """Logits [B, C] → each row's probabilities over its own classes, or OutputNotFinite for that row."""
-    probabilities: Probabilities = torch.softmax(logits, dim=-1).cpu().numpy()
+    probabilities: Probabilities = host_copy(torch.softmax(logits, dim=-1)).numpy()
     # A row that holds one NaN or infinity has no finite sum.
     finite = np.isfinite(probabilities.sum(axis=1))
     return [

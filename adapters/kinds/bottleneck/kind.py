@@ -9,9 +9,10 @@ from adapters.config import BackboneConfig
 from adapters.kinds.bottleneck.body import BottleneckBody, bottleneck_shapes
 from adapters.kinds.bottleneck.options import BottleneckOptions, shared_width
 from adapters.kinds.combined.options import CombinedOptions
-from adapters.kinds.kind import RowGraph, host_copy
+from adapters.kinds.kind import RowGraph
 from adapters.kinds.named_stack import NamedStack
 from adapters.kinds.options import KindOptions
+from adapters.transfers import host_copy, write
 from adapters.vit.row_parameters import Bottleneck, RowParameters
 
 
@@ -62,7 +63,7 @@ class BottleneckStack(NamedStack[BottleneckOptions]):
         """Copy one adapter's columns."""
         self.clear(slot)
         for name, own in self._own(slot, options).items():
-            own.copy_(tensors[name])
+            write(own, tensors[name])
 
     @torch.inference_mode()
     def read(self, slot: int, options: BottleneckOptions) -> dict[str, Tensor]:

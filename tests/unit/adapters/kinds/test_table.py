@@ -15,11 +15,12 @@ from adapters.config import BackboneConfig
 from adapters.errors import ArtifactFormat
 from adapters.kinds import table
 from adapters.kinds.dvpt.options import DvptOptions
-from adapters.kinds.kind import RowGraph, Stack, host_copy
+from adapters.kinds.kind import RowGraph, Stack
 from adapters.kinds.linear.options import LinearOptions
 from adapters.kinds.options import KindOptions
 from adapters.store.artifact import adapter_of
 from adapters.store.store import Store
+from adapters.transfers import host_copy
 from adapters.vit.backbone import Backbone
 from adapters.vit.row_parameters import RowParameters
 from tests.support.artifacts import random_artifact
