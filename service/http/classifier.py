@@ -27,7 +27,6 @@ from service.errors import (
 )
 from service.explain.occlusion import COPIES, weights
 from service.http.decoding.decoder import Decoder, Picture
-from service.http.statistics import Statistics
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.residents.registry import Lease, Registry
@@ -106,7 +105,6 @@ class Classifier:
     metrics: Metrics
     traffic: Traffic
     observer: AnswerObserver
-    statistics: Statistics = field(default_factory=Statistics)
 
     async def classify(
         self, task: str, query: ClassifyQuery, read: Read, asked: Asked = ANYBODY, key: bytes | None = None
@@ -173,7 +171,7 @@ class Classifier:
     ) -> tuple[Classified, list[Tensor]]:
         async with (
             self.registry.lease(task, query.version, query.label) as lease,
-            self.statistics.failures(task, lease.version),
+            self.registry.statistics.failures(task, lease.version),
         ):
             started_s = monotonic()
             images = await self._decode(task, pictures, lease.config.preprocess, covered=query.explain)
@@ -187,7 +185,7 @@ class Classifier:
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
-        self.statistics.answered(
+        self.registry.statistics.answered(
             task,
             lease.version,
             len(rows),

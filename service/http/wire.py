@@ -100,8 +100,8 @@ class TaskList(TypedDict):
 class VersionDetail(TypedDict):
     """One version: how it stands and where it is, in the process that answers.
 
-    `last_used` and `next_try` are ISO 8601 in UTC. `requests` counts those since it was read, which took
-    `load_ms`; `error` and `next_try` say why it was refused and when it is tried again.
+    `last_used` and `next_try` are ISO 8601 in UTC. `requests` counts those since it was read, answered
+    or failed; that took `load_ms`; `error` and `next_try` say why it was refused and when it is tried again.
     """
 
     version: int

@@ -51,6 +51,7 @@ def add_task_routes(
             stable,
             ready,
             versions=registry.versions(state),
+            statistics=registry.statistics,
             traffic=traffic_detail(state.record, traffic),
             feedback=counts,
         )

@@ -11,7 +11,10 @@ MOST_VERSIONS = 10_000
 
 @dataclass(slots=True)
 class VersionStatistics:
-    """Requests, pictures and seconds of one version since the process has known it."""
+    """Requests, pictures and seconds of one version since the process has known it.
+
+    `before_read` counts the requests, answered or failed, that came before it was read last.
+    """
 
     requests: int = 0
     pictures: int = 0
@@ -21,6 +24,12 @@ class VersionStatistics:
     queue_s: float = 0.0
     inference_s: float = 0.0
     last_answer_s: float = 0.0
+    before_read: int = 0
+
+    @property
+    def since_read(self) -> int:
+        """Requests, answered or failed, since it was read last."""
+        return self.requests + self.failed - self.before_read
 
 
 class Statistics:
@@ -40,6 +49,12 @@ class Statistics:
     def __iter__(self) -> Iterator[tuple[str, int]]:
         """The versions that were asked, by task and number."""
         return iter(sorted(self._versions))
+
+    def was_read(self, task: str, version: int) -> None:
+        """A version came into memory, or anew; no matter whether it was asked before."""
+        counted = self._versions.get((task, version))
+        if counted is not None:
+            counted.before_read += counted.since_read
 
     def answered(
         self, task: str, version: int, pictures: int, *, decode_s: float, queue_s: float, inference_s: float

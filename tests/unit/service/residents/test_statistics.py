@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.http.statistics import Statistics
+from service.residents.statistics import Statistics
 
 
 def answer(statistics: Statistics, task: str, version: int, pictures: int = 2) -> None:
@@ -26,6 +26,18 @@ def test_what_was_never_asked_has_zeros_and_is_not_listed() -> None:
     statistics = Statistics()
     assert statistics.of("pets", 1).requests == 0
     assert list(statistics) == []
+
+
+def test_what_came_since_a_version_was_read_counts_from_each_reading_on() -> None:
+    statistics = Statistics()
+    for count in (3, 2):
+        statistics.was_read("pets", 1)
+        for _ in range(count):
+            answer(statistics, "pets", 1)
+        assert statistics.of("pets", 1).since_read == count
+    statistics.was_read("pets", 1)
+    assert statistics.of("pets", 1).since_read == 0
+    assert statistics.of("pets", 1).requests == 5
 
 
 @pytest.mark.anyio
