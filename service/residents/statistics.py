@@ -2,8 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MOST_VERSIONS = 10_000
@@ -68,17 +67,11 @@ class Statistics:
         counted.inference_s += inference_s
         counted.last_answer_s = time.time()
 
-    @asynccontextmanager
-    async def failures(self, task: str, version: int) -> AsyncIterator[None]:
-        """Around the answer to one request: counts it where it fails, also because nobody waits any more."""
-        started_s = time.monotonic()
-        try:
-            yield
-        except BaseException:
-            counted = self._counted(task, version)
-            counted.failed += 1
-            counted.failed_s += time.monotonic() - started_s
-            raise
+    def failed(self, task: str, version: int, seconds: float) -> None:
+        """One request was not answered after so long, be it that nobody waited any more."""
+        counted = self._counted(task, version)
+        counted.failed += 1
+        counted.failed_s += seconds
 
     def _counted(self, task: str, version: int) -> VersionStatistics:
         key = task, version
