@@ -12,7 +12,6 @@ from service.http.wire import (
     Replicas,
     TaskDetail,
     TaskSummary,
-    TrafficBody,
     TrafficDetail,
     VersionDetail,
 )
@@ -149,18 +148,7 @@ def traffic_detail(record: TaskRecord, traffic: Traffic) -> dict[str, TrafficDet
 def _label_traffic(rules: LabelTraffic, tally: Tally | None) -> TrafficDetail:
     pictures, agreed = (tally.pictures, tally.agreed) if tally else (0, 0)
     return {
-        "rules": traffic_body(rules),
+        "rules": rules,
         "agreement": {"share": round(agreed / pictures, 6) if pictures else None, "pictures": pictures},
         "canary": {"requests": tally.requests if tally else 0, "errors": tally.errors if tally else 0},
-    }
-
-
-def traffic_body(rules: LabelTraffic) -> TrafficBody:
-    """The rules as JSON."""
-    promote, roll_back = rules.promote, rules.roll_back
-    return {
-        "canary_share": rules.canary_share,
-        "shadow_share": rules.shadow_share,
-        "promote": {"agreement": promote.agreement, "over": promote.over} if promote else None,
-        "roll_back": {"errors": roll_back.errors, "over": roll_back.over} if roll_back else None,
     }

@@ -7,12 +7,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 
 from adapters import errors as domain
-from adapters.store.signature import SignatureState
 from adapters.store.store import Published, Store
 from service import errors
 from service.access.scope import Scope
 from service.http.guard import Guard
 from service.http.key_guard import require_still
+from service.http.model_json import ModelJSONResponse
 from service.http.openapi import (
     GONE,
     PUBLISH_BODY,
@@ -34,7 +34,7 @@ from service.http.request.management_query import (
 from service.http.request_log import note_of
 from service.http.routes.lean import add_route
 from service.http.uploads import Uploads
-from service.http.wire import PublishedVersion, SignatureDetail, VerifiedVersion, VersionPage
+from service.http.wire import PublishedVersion, VerifiedVersion, VersionPage
 from service.residents.store_work import StoreWork
 
 README = "README.md"
@@ -102,13 +102,13 @@ def add_version_routes(
         """One version as the store has it: its configuration, its card, who signed it."""
         no_query(request.scope["query_string"])
         task, version = request.path_params["task"], version_of(request.path_params["version"])
-        return JSONResponse(await work.read(task, partial(_page, task=task, version=version)))
+        return ModelJSONResponse(await work.read(task, partial(_page, task=task, version=version)))
 
     async def verify_version(request: Request) -> Response:
         """Read every byte of a version again, with every check that loading makes, and its signature."""
         no_query(request.scope["query_string"])
         task, version = request.path_params["task"], version_of(request.path_params["version"])
-        return JSONResponse(await work.read(task, partial(_verified, task=task, version=version)))
+        return ModelJSONResponse(await work.read(task, partial(_verified, task=task, version=version)))
 
     async def delete_version(request: Request) -> Response:
         """Delete a version for good; with `force` also one that has labels, which go with it."""
@@ -189,7 +189,7 @@ def _page(store: Store, task: str, version: int) -> VersionPage:
         "version": version,
         "digest": config.tensors_sha256,
         "labels": sorted(label for label, named in labels.items() if named == version),
-        "signature": _signature(store.signature(task, version)),
+        "signature": store.signature(task, version),
         "metrics": config.provenance.get("metrics"),
         "config": config.model_dump(mode="json"),
         "card": {
@@ -206,9 +206,5 @@ def _verified(store: Store, task: str, version: int) -> VerifiedVersion:
         "version": version,
         "ok": True,
         "digest": config.tensors_sha256,
-        "signature": _signature(store.signature(task, version)),
+        "signature": store.signature(task, version),
     }
-
-
-def _signature(state: SignatureState) -> SignatureDetail:
-    return {"state": state.state, "key_id": state.key_id, "reason": state.reason}
