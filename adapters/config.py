@@ -20,7 +20,12 @@ MAY_BE_ABSENT = "may_be_absent"
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys and values that are not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,  # of what is dumped
+    )
 
 
 class BackboneConfig(StrictModel):

@@ -39,6 +39,20 @@ class Metrics:
         self._shared = workers is not None
         self._most_tasks = most_tasks
         self._labelled: set[str] = set()
+        self._of_requests()
+        self.ready = self._gauge("ready", "1 while the service answers requests", mode="livemin")
+        self._of_adapters()
+        self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
+        self._of_store()
+        self._of_traffic()
+        self._of_answers()
+        self._of_workers()
+        self._infos()
+        if workers is None:
+            ProcessCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+
+    def _of_requests(self) -> None:
         # Labels by task only where the tasks are known ones: a client must not be able to add series.
         self.requests = self._counter("requests", "Classify requests answered", "task", "code")
         self.pictures = self._counter("pictures", "Pictures answered", "task")
@@ -62,7 +76,8 @@ class Metrics:
         )
         self.decodes_waiting = self._gauge("decodes_waiting", "Pictures and large bodies waiting for that")
         self.connections = self._gauge("connections", "Open connections")
-        self.ready = self._gauge("ready", "1 while the service answers requests", mode="livemin")
+
+    def _of_adapters(self) -> None:
         self.tasks = self._gauge("tasks", "Tasks that the service answers", mode="livemax")
         self.adapters = self._gauge(
             "adapters", "Versions that the service answers, in memory or not", mode="livemax"
@@ -86,15 +101,6 @@ class Metrics:
             "refused_adapters", "Versions in the store that were refused", mode="livemax"
         )
         self.serving_changes = self._counter("serving_changes", "Labels that began to serve another version")
-        self.loop_lag_seconds = self._histogram("event_loop_lag_seconds", "Wait of the event loop", LAGS)
-        self._of_store()
-        self._of_traffic()
-        self._of_answers()
-        self._of_workers()
-        self._infos()
-        if workers is None:
-            ProcessCollector(registry=self.registry)
-            GCCollector(registry=self.registry)
 
     def _of_store(self) -> None:
         self.scan_seconds = self._histogram("store_scan_seconds", "One look at the whole store")

@@ -34,8 +34,8 @@ class SignatureState:
     """Who signed a version, if anybody; `trusted` or `refused` where signatures are asked for, and why."""
 
     state: Literal["unsigned", "signed", "trusted", "refused"]
-    key_id: str | None = None
-    reason: str | None = None
+    key_id: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,12 @@ def signature_state(trust: Trust | None, task: str, config: bytes, signature: by
         with suppress(ArtifactError):
             key_id = parse_json(SignatureFile, signature, SIGNATURE_FILE).key_id
     if trust is None:
-        return SignatureState("unsigned" if signature is None else "signed", key_id)
+        return SignatureState("unsigned" if signature is None else "signed", key_id, None)
     try:
         trust.check(task, config, signature)
     except ArtifactUnsigned as error:
         return SignatureState("unsigned" if signature is None else "refused", key_id, str(error))
-    return SignatureState("trusted", key_id)
+    return SignatureState("trusted", key_id, None)
 
 
 def _statement(task: str, config: bytes) -> bytes:

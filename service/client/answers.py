@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from service.http import wire
+if TYPE_CHECKING:  # what the service makes its answers with, a client is installed without
+    from service.http import wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Judged:
     correct: bool
 
 
-def read_answers(body: wire.ClassifyAnswer, request_id: str) -> list[Answer]:
+def read_answers(body: "wire.ClassifyAnswer", request_id: str) -> list[Answer]:
     """The answers of one request, in the order of its pictures."""
     more: Mapping[str, Any] = {**body}
     return [
@@ -117,7 +118,7 @@ def read_answers(body: wire.ClassifyAnswer, request_id: str) -> list[Answer]:
     ]
 
 
-def read_page(body: wire.TaskList) -> tuple[list[TaskSummary], str | None]:
+def read_page(body: "wire.TaskList") -> tuple[list[TaskSummary], str | None]:
     """A page of tasks, and what to ask for `after`, if there are more."""
     rows = [
         TaskSummary(row["task"], tuple(row["versions"]), row["labels"], row["serving"], tuple(row["refused"]))
@@ -126,7 +127,7 @@ def read_page(body: wire.TaskList) -> tuple[list[TaskSummary], str | None]:
     return rows, body.get("next")
 
 
-def read_detail(body: wire.TaskDetail) -> TaskDetail:
+def read_detail(body: "wire.TaskDetail") -> TaskDetail:
     """A task by itself."""
     return TaskDetail(
         task=body["task"],

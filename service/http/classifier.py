@@ -27,7 +27,6 @@ from service.errors import (
 )
 from service.explain.occlusion import COPIES, weights
 from service.http.decoding.decoder import Decoder, Picture
-from service.http.statistics import Statistics
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.residents.registry import Lease, Registry
@@ -106,7 +105,6 @@ class Classifier:
     metrics: Metrics
     traffic: Traffic
     observer: AnswerObserver
-    statistics: Statistics = field(default_factory=Statistics)
 
     async def classify(
         self, task: str, query: ClassifyQuery, read: Read, asked: Asked = ANYBODY, key: bytes | None = None
@@ -171,23 +169,25 @@ class Classifier:
     async def _answer(
         self, task: str, query: ClassifyQuery, pictures: Sequence[Picture], until: Until
     ) -> tuple[Classified, list[Tensor]]:
-        async with (
-            self.registry.lease(task, query.version, query.label) as lease,
-            self.statistics.failures(task, lease.version),
-        ):
+        statistics = self.registry.statistics
+        async with self.registry.lease(task, query.version, query.label) as lease:
             started_s = monotonic()
-            images = await self._decode(task, pictures, lease.config.preprocess, covered=query.explain)
-            decode_s = monotonic() - started_s
-            until.decoded()
-            payloads = [(image, lease.slot) for image in images]
-            answered = await self.batcher.submit(lease.slot.layout, task, payloads, until.deadline_s)
+            try:
+                images = await self._decode(task, pictures, lease.config.preprocess, covered=query.explain)
+                decode_s = monotonic() - started_s
+                until.decoded()
+                payloads = [(image, lease.slot) for image in images]
+                answered = await self.batcher.submit(lease.slot.layout, task, payloads, until.deadline_s)
+            except BaseException:
+                statistics.failed(task, lease.version, monotonic() - started_s)
+                raise
         rows = answered.results[:1] if query.explain else answered.results
         task_label = self.metrics.task_label(task, self.registry.tasks)
         self.metrics.pictures.labels(task_label).inc(len(rows))
         self.metrics.decode_seconds.observe(decode_s)
         self.metrics.queue_seconds.observe(answered.queue_s)
         timing = Timing(decode_s, answered.queue_s, answered.inference_s)
-        self.statistics.answered(
+        statistics.answered(
             task,
             lease.version,
             len(rows),

@@ -12,12 +12,12 @@ from service.http.wire import (
     Replicas,
     TaskDetail,
     TaskSummary,
-    TrafficBody,
     TrafficDetail,
     VersionDetail,
 )
 from service.peers.peers import Readiness
 from service.peers.question import Serving
+from service.residents.statistics import Statistics, VersionStatistics
 from service.residents.task_state import TaskState
 from service.residents.version_state import VersionState
 from service.traffic.tally import Tally
@@ -52,6 +52,7 @@ def detail(
     replicas: Readiness,
     *,
     versions: Sequence[VersionState],
+    statistics: Statistics,
     traffic: dict[str, TrafficDetail],
     feedback: Mapping[int, FeedbackCount],
 ) -> TaskDetail:
@@ -67,7 +68,7 @@ def detail(
     return {
         "task": record.name,
         "labels": dict(record.labels),
-        "versions": [_version(each) for each in versions],
+        "versions": [_version(each, statistics.of(record.name, each.version)) for each in versions],
         "serving": {
             label: {"version": version, "digest": digests[label]}
             for label, version in answering(state).items()
@@ -117,7 +118,7 @@ def _replicas(replicas: Readiness) -> Replicas:
     return {"all": replicas.all, "ready": replicas.ready, "serving": serving}
 
 
-def _version(version: VersionState) -> VersionDetail:
+def _version(version: VersionState, counted: VersionStatistics) -> VersionDetail:
     resident, refusal = version.resident, version.refusal
     return {
         "version": version.version,
@@ -125,7 +126,7 @@ def _version(version: VersionState) -> VersionDetail:
         "place": version.place,
         "last_used": _iso(version.last_used),
         "load_ms": round(1000 * resident.load_s, 3) if resident else None,
-        "requests": resident.requests if resident else 0,
+        "requests": counted.since_read if resident else 0,
         "error": refusal.error if refusal else None,
         "next_try": _iso(version.next_try),
     }
@@ -147,18 +148,7 @@ def traffic_detail(record: TaskRecord, traffic: Traffic) -> dict[str, TrafficDet
 def _label_traffic(rules: LabelTraffic, tally: Tally | None) -> TrafficDetail:
     pictures, agreed = (tally.pictures, tally.agreed) if tally else (0, 0)
     return {
-        "rules": traffic_body(rules),
+        "rules": rules,
         "agreement": {"share": round(agreed / pictures, 6) if pictures else None, "pictures": pictures},
         "canary": {"requests": tally.requests if tally else 0, "errors": tally.errors if tally else 0},
-    }
-
-
-def traffic_body(rules: LabelTraffic) -> TrafficBody:
-    """The rules as JSON."""
-    promote, roll_back = rules.promote, rules.roll_back
-    return {
-        "canary_share": rules.canary_share,
-        "shadow_share": rules.shadow_share,
-        "promote": {"agreement": promote.agreement, "over": promote.over} if promote else None,
-        "roll_back": {"errors": roll_back.errors, "over": roll_back.over} if roll_back else None,
     }

@@ -14,6 +14,7 @@ from service.http.problems import PROBLEMS
 from service.http.request.page_query import MAX_LIMIT
 from service.http.wire import ProblemDetail
 
+COMPONENT = "#/components/schemas/{model}"
 PICTURE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 CLASSIFY_BODY: dict[str, Any] = {
     "requestBody": {
@@ -164,8 +165,8 @@ def problem_responses(*kinds: type[DvptError]) -> dict[int | str, dict[str, Any]
 
 
 def json_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """OpenAPI's description of a body of JSON."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
+    """OpenAPI's description of a body of JSON; `complete_openapi` moves its `$defs` to where it refers to."""
+    content = {"application/json": {"schema": model.model_json_schema(ref_template=COMPONENT)}}
     return {"requestBody": {"required": required, "content": content}}
 
 
@@ -180,7 +181,7 @@ KEY_RESPONSES = {
 
 
 def complete_openapi(app: FastAPI, *, with_keys: bool = False) -> None:
-    """Add the schema of a problem, which every endpoint's errors refer to, and how keys are shown.
+    """Add the schemas that errors and bodies refer to, and how keys are shown.
 
     Without keys nothing says that one is needed.
     """
@@ -195,6 +196,8 @@ def complete_openapi(app: FastAPI, *, with_keys: bool = False) -> None:
             components["securitySchemes"] = SECURITY_SCHEMES
             schema["security"] = [{name: []} for name in SECURITY_SCHEMES]
         for operation in operations:
+            for body in operation.get("requestBody", {}).get("content", {}).values():
+                components["schemas"] |= body["schema"].pop("$defs", {})
             if not with_keys:
                 operation.pop("security", None)
             elif operation.get("security"):

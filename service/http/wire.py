@@ -1,11 +1,15 @@
 """The shapes of all JSON that leaves the service: OpenAPI documents them, and mypy holds what builds them.
 
-Nothing checks them again at run time: an answer that was just built needs no second look.
+Nothing checks them again at run time: an answer that was just built needs no second look. What
+adapters keep in a model of theirs is told as that model, by `ModelJSONResponse`.
 """
 
 from typing import Any, Literal, NotRequired  # pydantic reads typing's own from Python 3.12 on
 
 from typing_extensions import TypedDict
+
+from adapters.store.label_rules import LabelThresholds, LabelTraffic
+from adapters.store.signature import SignatureState
 
 
 class ClassProbability(TypedDict):
@@ -100,8 +104,8 @@ class TaskList(TypedDict):
 class VersionDetail(TypedDict):
     """One version: how it stands and where it is, in the process that answers.
 
-    `last_used` and `next_try` are ISO 8601 in UTC. `requests` counts those since it was read, which took
-    `load_ms`; `error` and `next_try` say why it was refused and when it is tried again.
+    `last_used` and `next_try` are ISO 8601 in UTC. `requests` counts those since it was read, answered
+    or failed; that took `load_ms`; `error` and `next_try` say why it was refused and when it is tried again.
     """
 
     version: int
@@ -128,42 +132,19 @@ class CanaryCounts(TypedDict):
     errors: int
 
 
-class PromoteBody(TypedDict):
-    """`stable` moves here once so much of so many pictures agreed."""
-
-    agreement: float
-    over: int
-
-
-class RollBackBody(TypedDict):
-    """The label leaves the traffic once so much of so many requests failed."""
-
-    errors: float
-    over: int
-
-
-class TrafficBody(TypedDict):
-    """What is ruled for the traffic of a label."""
-
-    canary_share: NotRequired[float]
-    shadow_share: NotRequired[float]
-    promote: NotRequired[PromoteBody | None]
-    roll_back: NotRequired[RollBackBody | None]
-
-
 class TrafficAnswer(TypedDict):
     """What is ruled for the traffic of a label from now on; null where nothing is."""
 
     task: str
     label: str
     version: int
-    traffic: TrafficBody | None
+    traffic: LabelTraffic | None
 
 
 class TrafficDetail(TypedDict):
     """What is ruled for a label, and what this process has counted since that, or a version, changed."""
 
-    rules: TrafficBody
+    rules: LabelTraffic
     agreement: Agreement
     canary: CanaryCounts
 
@@ -212,20 +193,12 @@ class FeedbackTaken(TypedDict):
     correct: bool
 
 
-class Thresholds(TypedDict):
-    """From which probability on answers are accepted: by class, for the others, and for none of them."""
-
-    classes: dict[str, float] | None
-    default: float | None
-    none_of_these: float | None
-
-
 class RuledThresholds(TypedDict):
     """A label with what is ruled for it; null where the version's own thresholds hold."""
 
     label: str
     version: int
-    thresholds: Thresholds | None
+    thresholds: LabelThresholds | None
 
 
 class Health(TypedDict):
@@ -260,14 +233,6 @@ class PublishedVersion(TypedDict):
     existed: bool
 
 
-class SignatureDetail(TypedDict):
-    """Who signed a version (`unsigned`, `signed`), and where signatures are asked for, if he is trusted."""
-
-    state: Literal["unsigned", "signed", "trusted", "refused"]
-    key_id: str | None
-    reason: str | None
-
-
 class CardDetail(TypedDict):
     """What a version tells people: the text of its README.md and the names of its pictures."""
 
@@ -282,7 +247,7 @@ class VersionPage(TypedDict):
     version: int
     digest: str
     labels: list[str]
-    signature: SignatureDetail
+    signature: SignatureState
     metrics: Any
     config: dict[str, Any]
     card: CardDetail
@@ -295,7 +260,7 @@ class VerifiedVersion(TypedDict):
     version: int
     ok: bool
     digest: str
-    signature: SignatureDetail
+    signature: SignatureState
 
 
 class LabelDetail(TypedDict):
@@ -304,8 +269,8 @@ class LabelDetail(TypedDict):
     label: str
     version: int
     previous: list[int]
-    traffic: dict[str, Any] | None
-    thresholds: dict[str, Any] | None
+    traffic: LabelTraffic | None
+    thresholds: LabelThresholds | None
     etag: str
 
 

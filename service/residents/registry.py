@@ -21,6 +21,7 @@ from service.metrics import Metrics
 from service.residents.preload import Preload
 from service.residents.residency import Residency
 from service.residents.resident import Resident
+from service.residents.statistics import Statistics
 from service.residents.task_state import TaskState
 from service.residents.task_table import TaskTable
 from service.residents.version_reads import LOADS_AT_ONCE, Cause, VersionReads
@@ -69,6 +70,7 @@ class Registry:
         preload: Preload | None = None,
     ) -> None:
         self.tasks = TaskTable()
+        self.statistics = Statistics()
         self._residency = residency
         self._metrics = metrics
         self._preload = preload or Preload()
@@ -138,7 +140,6 @@ class Registry:
             resident = await self._asked_for(self.state(task), version, label or STABLE)
         async with self._residency.lease(resident) as slot:
             self._make_room()
-            resident.requests += 1
             asked = (label or STABLE) if version is None else None
             thresholds = self._thresholds(task, asked) if asked else None
             yield Lease(task, resident.version, resident.config, slot, cold, asked, thresholds)
@@ -361,6 +362,7 @@ class Registry:
         before = state.residents.get(resident.version)
         state.residents[resident.version] = resident
         resident.load_s = seconds
+        self.statistics.was_read(resident.task, resident.version)
         self._evicted.discard(resident.task, resident.version)
         if before is not None:
             self._replace(state, before, resident)

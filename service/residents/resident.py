@@ -18,7 +18,7 @@ class Resident:
     that wait for the slot too, `held_back` those that wait because it makes way for another (`makes_way` is
     set once it has). `granted` numbers the times when residents of the bank got their slots. `pinned`: it
     leaves its slot only where all others are pinned or in use, and memory only with its version.
-    `load_s` is how long it took to be read, `requests` how many have had a lease.
+    `load_s` is how long it took to be read.
     """
 
     task: str
@@ -35,7 +35,6 @@ class Resident:
     loaded_s: float = field(default_factory=monotonic)
     used_s: float | None = None
     load_s: float = 0.0
-    requests: int = 0
     returning: "asyncio.Task[None] | None" = field(default=None, repr=False)
     makes_way: asyncio.Event | None = field(default=None, repr=False)
 

@@ -19,7 +19,6 @@ from service.http.protocol_v2.model import model_config, model_metadata, version
 from service.http.protocol_v2.statistics_answer import model_statistics
 from service.http.protocol_v2.wire import Live, ModelMetadata, Ready, ServerMetadata, StatisticsAnswer
 from service.http.routes.lean import Endpoint, add_route
-from service.http.statistics import Statistics
 from service.lifecycle import Lifecycle
 from service.metrics import distribution_version
 from service.residents.registry import Registry
@@ -32,7 +31,6 @@ class ModelEndpoints:
 
     registry: Registry
     lifecycle: Lifecycle
-    statistics: Statistics
     backbone: BackboneConfig
     most_pictures: int
 
@@ -68,12 +66,12 @@ class ModelEndpoints:
         visible = may_see(request.scope)
         return self._statistics(
             (task, version)
-            for task, version in self.statistics
+            for task, version in self.registry.statistics
             if visible(task) and task in self.registry.tasks and version in self.registry.tasks[task].versions
         )
 
     def _statistics(self, versions: Iterable[tuple[str, int]]) -> Response:
-        stats = [model_statistics(*each, self.statistics.of(*each)) for each in versions]
+        stats = [model_statistics(*each, self.registry.statistics.of(*each)) for each in versions]
         return JSONResponse(StatisticsAnswer(model_stats=stats))
 
     def _meant(self, request: Request) -> tuple[TaskState, int]:

@@ -22,7 +22,7 @@ def add_protocol_v2_routes(
 ) -> None:
     """Add everything below `/v2`."""
     registry, lifecycle = classifier.registry, classifier.lifecycle
-    models = ModelEndpoints(registry, lifecycle, classifier.statistics, backbone, bodies.limits.pictures)
+    models = ModelEndpoints(registry, lifecycle, backbone, bodies.limits.pictures)
     add_infer_routes(app, guard, classifier, requests, bodies, backbone)
     add_server_routes(app, guard, lifecycle)
     add_model_routes(app, guard, models)

@@ -1,7 +1,7 @@
 """Statistics as Triton's extension has them."""
 
 from service.http.protocol_v2.wire import Duration, ModelStatistics
-from service.http.statistics import VersionStatistics
+from service.residents.statistics import VersionStatistics
 
 NANOSECONDS = 1_000_000_000
 

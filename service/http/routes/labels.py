@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
 from pydantic import PositiveInt
-from starlette.responses import JSONResponse
 
 from adapters import errors as domain
 from adapters.config import StrictModel
+from adapters.store.label_rules import LabelRules
 from adapters.store.labels import LabelFile
 from adapters.store.store import Store
 from service import errors
 from service.access.scope import Scope
 from service.http.guard import Guard
 from service.http.key_guard import require_still
+from service.http.model_json import ModelJSONResponse
 from service.http.openapi import (
     ETAG_PARAMETERS,
     GONE,
@@ -74,7 +75,7 @@ class LabelEndpoints:
             request.path_params["task"], lambda store: store.labels(request.path_params["task"])
         )
         labels: LabelList = {"labels": [_detail(name, label) for name, label in found.items()]}
-        return JSONResponse(labels)
+        return ModelJSONResponse(labels)
 
     async def show_label(self, request: Request) -> Response:
         """One label, with an ETag to move it by."""
@@ -171,7 +172,7 @@ def add_label_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms: in
 
 def label_answer(label: str, found: LabelFile) -> Response:
     """One label as JSON, with its ETag."""
-    return JSONResponse(_detail(label, found), headers={"ETag": f'"{found.etag}"'})
+    return ModelJSONResponse(_detail(label, found), headers={"ETag": f'"{found.etag}"'})
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -179,12 +180,12 @@ def _named(request: Request) -> tuple[str, str]:
 
 
 def _detail(label: str, found: LabelFile) -> LabelDetail:
-    rules = found.rules.model_dump(mode="json") if found.rules else {}
+    rules = found.rules or LabelRules()
     return {
         "label": label,
         "version": found.version,
         "previous": list(reversed(found.history)),
-        "traffic": rules.get("traffic"),
-        "thresholds": rules.get("thresholds"),
+        "traffic": rules.traffic,
+        "thresholds": rules.thresholds,
         "etag": found.etag,
     }

@@ -14,6 +14,7 @@ from service.answers.feedback import Feedback
 from service.http.describe import answering, detail, summarize, traffic_detail, would_answer
 from service.http.guard import Guard
 from service.http.key_guard import may_see
+from service.http.model_json import ModelJSONResponse
 from service.http.openapi import PAGE_PARAMETERS, TASK_PARAMETER, problem_responses
 from service.http.request.page_query import parse_page
 from service.http.routes.lean import add_route
@@ -51,10 +52,11 @@ def add_task_routes(
             stable,
             ready,
             versions=registry.versions(state),
+            statistics=registry.statistics,
             traffic=traffic_detail(state.record, traffic),
             feedback=counts,
         )
-        return JSONResponse(told)
+        return ModelJSONResponse(told)
 
     add_route(
         app,

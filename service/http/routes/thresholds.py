@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
-from starlette.responses import JSONResponse
 
 from adapters import errors as domain
 from adapters.store.label_rules import LabelThresholds
 from adapters.store.label_thresholds import rule_thresholds
-from adapters.store.labels import LabelFile
 from service.http.guard import Guard
 from service.http.key_guard import require_still
+from service.http.model_json import ModelJSONResponse
 from service.http.request.chunks import read_json
 from service.http.request.management_query import no_query
 from service.http.request_log import note_of
 from service.http.routes.label_rule import LabelRule, add_rule_routes
-from service.http.wire import RuledThresholds, Thresholds
+from service.http.wire import RuledThresholds
 from service.residents.store_work import StoreWork
 
 RULE = LabelRule("thresholds", LabelThresholds, RuledThresholds, (domain.ClassNotFound,))
@@ -45,7 +44,9 @@ class ThresholdEndpoints:
         task, label = request.path_params["task"], request.path_params["label"]
         file = await self.work.change(task, lambda store: rule_thresholds(store, task, label, thresholds))
         note_of(request.scope).facts["version"] = file.version
-        return JSONResponse(_ruled(label, file))
+        now = file.rules.thresholds if file.rules else None
+        answer: RuledThresholds = {"label": label, "version": file.version, "thresholds": now}
+        return ModelJSONResponse(answer)
 
 
 def add_threshold_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms: int) -> None:
@@ -54,16 +55,3 @@ def add_threshold_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms
     add_rule_routes(
         app, guard, RULE, set_rules=thresholds.set_thresholds, remove_rules=thresholds.remove_thresholds
     )
-
-
-def _ruled(label: str, file: LabelFile) -> RuledThresholds:
-    now = file.rules.thresholds if file.rules else None
-    return {"label": label, "version": file.version, "thresholds": _shown(now) if now else None}
-
-
-def _shown(thresholds: LabelThresholds) -> Thresholds:
-    return {
-        "classes": dict(thresholds.classes) if thresholds.classes else None,
-        "default": thresholds.default,
-        "none_of_these": thresholds.none_of_these,
-    }

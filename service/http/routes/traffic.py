@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request, Response
-from starlette.responses import JSONResponse
 
 from adapters import errors as domain
 from adapters.store.label_rules import LabelTraffic
 from adapters.store.traffic_rules import set_traffic
-from service.http.describe import traffic_body
 from service.http.guard import Guard
 from service.http.key_guard import require_still
+from service.http.model_json import ModelJSONResponse
 from service.http.request.chunks import read_json
 from service.http.request.management_query import no_query
 from service.http.request_log import note_of
@@ -32,7 +31,7 @@ class TrafficEndpoints:
         """Rule which part of a task's plain requests a label answers, seen or unseen, and what follows."""
         no_query(request.scope["query_string"])
         traffic = await read_json(request, LabelTraffic, self.silence_ms)
-        note_of(request.scope).facts["traffic"] = traffic_body(traffic)
+        note_of(request.scope).facts["traffic"] = traffic.model_dump()
         await require_still(request.scope)
         return await self._set(request, traffic)
 
@@ -49,9 +48,9 @@ class TrafficEndpoints:
             "task": task,
             "label": label,
             "version": file.version,
-            "traffic": traffic_body(traffic) if traffic else None,
+            "traffic": traffic,
         }
-        return JSONResponse(answer)
+        return ModelJSONResponse(answer)
 
 
 def add_traffic_routes(app: FastAPI, guard: Guard, work: StoreWork, silence_ms: int) -> None:

@@ -1,5 +1,6 @@
 """Versions of a task: published, looked at, verified and deleted over HTTP."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -7,12 +8,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 
 from adapters import errors as domain
-from adapters.store.signature import SignatureState
 from adapters.store.store import Published, Store
 from service import errors
 from service.access.scope import Scope
 from service.http.guard import Guard
 from service.http.key_guard import require_still
+from service.http.model_json import ModelJSONResponse
 from service.http.openapi import (
     GONE,
     PUBLISH_BODY,
@@ -34,7 +35,7 @@ from service.http.request.management_query import (
 from service.http.request_log import note_of
 from service.http.routes.lean import add_route
 from service.http.uploads import Uploads
-from service.http.wire import PublishedVersion, SignatureDetail, VerifiedVersion, VersionPage
+from service.http.wire import PublishedVersion, VerifiedVersion, VersionPage
 from service.residents.store_work import StoreWork
 
 README = "README.md"
@@ -68,25 +69,28 @@ PUBLISH_ERRORS = (
 )
 
 
-def add_version_routes(
-    app: FastAPI, guard: Guard, work: StoreWork, uploads: Uploads, silence_ms: int
-) -> None:
-    """Add `/v1/tasks/{task}/versions` and what is below it."""
+@dataclass(frozen=True)
+class VersionEndpoints:
+    """What is done with versions; `silence_ms`: how long a body may pause."""
 
-    async def publish_version(request: Request) -> Response:
+    work: StoreWork
+    uploads: Uploads
+    silence_ms: int
+
+    async def publish_version(self, request: Request) -> Response:
         """Publish an adapter, from the body or from an upload that is complete, and move a label to it.
 
         The body is a tar archive of the artifact's files, plain or by gzip, or multipart with a part called
         `files` for each. Asked for the same twice it makes one version.
         """
         task, query = request.path_params["task"], parse_publish(request.scope["query_string"])
-        work.require_admitting()
+        self.work.require_admitting()
         if query.upload is not None:
-            published, digest = await work.change(
-                task, partial(_publish_upload, task=task, query=query, uploads=uploads)
+            published, digest = await self.work.change(
+                task, partial(_publish_upload, task=task, query=query, uploads=self.uploads)
             )
         else:
-            published, digest = await _publish_body(request, task, query, work, uploads, silence_ms)
+            published, digest = await self._publish_body(request, task, query)
         note_of(request.scope).facts |= {"version": published.version, "digest": digest, "label": query.label}
         answer: PublishedVersion = {
             "task": task,
@@ -98,30 +102,48 @@ def add_version_routes(
         headers = {"Location": f"versions/{published.version}"}
         return JSONResponse(answer, 200 if published.existed else 201, headers)
 
-    async def show_version(request: Request) -> Response:
+    async def show_version(self, request: Request) -> Response:
         """One version as the store has it: its configuration, its card, who signed it."""
         no_query(request.scope["query_string"])
         task, version = request.path_params["task"], version_of(request.path_params["version"])
-        return JSONResponse(await work.read(task, partial(_page, task=task, version=version)))
+        return ModelJSONResponse(await self.work.read(task, partial(_page, task=task, version=version)))
 
-    async def verify_version(request: Request) -> Response:
+    async def verify_version(self, request: Request) -> Response:
         """Read every byte of a version again, with every check that loading makes, and its signature."""
         no_query(request.scope["query_string"])
         task, version = request.path_params["task"], version_of(request.path_params["version"])
-        return JSONResponse(await work.read(task, partial(_verified, task=task, version=version)))
+        return ModelJSONResponse(await self.work.read(task, partial(_verified, task=task, version=version)))
 
-    async def delete_version(request: Request) -> Response:
+    async def delete_version(self, request: Request) -> Response:
         """Delete a version for good; with `force` also one that has labels, which go with it."""
         force = parse_flag(request.scope["query_string"], "force")
         task, version = request.path_params["task"], version_of(request.path_params["version"])
         note_of(request.scope).facts["force"] = force
-        await work.change(task, lambda store: store.delete_version(task, version, force=force))
+        await self.work.change(task, lambda store: store.delete_version(task, version, force=force))
         return Response(status_code=204)
 
+    async def _publish_body(self, request: Request, task: str, query: PublishQuery) -> tuple[Published, str]:
+        content_type = request.headers.get("content-type", "")
+        check_media_type(content_type, request.headers.get("content-encoding", ""))
+        declared = request.headers.get("content-length")
+        async with self.uploads.body(chunks(request, self.silence_ms), int(declared or 0)) as file:
+            await require_still(request.scope)
+
+            def publish(store: Store) -> tuple[Published, str]:
+                return _publish(store, task, query, read_artifact(file, content_type, self.uploads.max_bytes))
+
+            return await self.work.change(task, publish)
+
+
+def add_version_routes(
+    app: FastAPI, guard: Guard, work: StoreWork, uploads: Uploads, silence_ms: int
+) -> None:
+    """Add `/v1/tasks/{task}/versions` and what is below it."""
+    versions = VersionEndpoints(work, uploads, silence_ms)
     one = "/v1/tasks/{task}/versions/{version}"
     parameters: list[dict[str, Any]] = [TASK_PARAMETER, VERSION_PARAMETER]
     add_route(
-        app, guard, "POST", "/v1/tasks/{task}/versions", publish_version,
+        app, guard, "POST", "/v1/tasks/{task}/versions", versions.publish_version,
         needs=Scope.ADMIN,
         response_model=PublishedVersion,
         responses=problem_responses(*PUBLISH_ERRORS)
@@ -130,7 +152,7 @@ def add_version_routes(
         tags=["versions"],
     )  # fmt: skip
     add_route(
-        app, guard, "GET", one, show_version,
+        app, guard, "GET", one, versions.show_version,
         needs=Scope.CLASSIFY,
         response_model=VersionPage,
         responses=problem_responses(*FIND_ERRORS, domain.ArtifactDamaged, domain.ArtifactFormat),
@@ -138,7 +160,7 @@ def add_version_routes(
         tags=["versions"],
     )  # fmt: skip
     add_route(
-        app, guard, "POST", f"{one}/verify", verify_version,
+        app, guard, "POST", f"{one}/verify", versions.verify_version,
         needs=Scope.ADMIN,
         response_model=VerifiedVersion,
         responses=problem_responses(*FIND_ERRORS, *ARTIFACT_ERRORS),
@@ -146,27 +168,12 @@ def add_version_routes(
         tags=["versions"],
     )  # fmt: skip
     add_route(
-        app, guard, "DELETE", one, delete_version,
+        app, guard, "DELETE", one, versions.delete_version,
         needs=Scope.ADMIN,
         responses=problem_responses(*FIND_ERRORS, domain.StoreConflict, domain.StoreReadOnly) | GONE,
         openapi_extra={"parameters": [*parameters, flag_parameter("force", "labels go with it")]},
         tags=["versions"],
     )  # fmt: skip
-
-
-async def _publish_body(
-    request: Request, task: str, query: PublishQuery, work: StoreWork, uploads: Uploads, silence_ms: int
-) -> tuple[Published, str]:
-    content_type = request.headers.get("content-type", "")
-    check_media_type(content_type, request.headers.get("content-encoding", ""))
-    declared = request.headers.get("content-length")
-    async with uploads.body(chunks(request, silence_ms), int(declared or 0)) as file:
-        await require_still(request.scope)
-
-        def publish(store: Store) -> tuple[Published, str]:
-            return _publish(store, task, query, read_artifact(file, content_type, uploads.max_bytes))
-
-        return await work.change(task, publish)
 
 
 def _publish_upload(store: Store, task: str, query: PublishQuery, uploads: Uploads) -> tuple[Published, str]:
@@ -189,7 +196,7 @@ def _page(store: Store, task: str, version: int) -> VersionPage:
         "version": version,
         "digest": config.tensors_sha256,
         "labels": sorted(label for label, named in labels.items() if named == version),
-        "signature": _signature(store.signature(task, version)),
+        "signature": store.signature(task, version),
         "metrics": config.provenance.get("metrics"),
         "config": config.model_dump(mode="json"),
         "card": {
@@ -206,9 +213,5 @@ def _verified(store: Store, task: str, version: int) -> VerifiedVersion:
         "version": version,
         "ok": True,
         "digest": config.tensors_sha256,
-        "signature": _signature(store.signature(task, version)),
+        "signature": store.signature(task, version),
     }
-
-
-def _signature(state: SignatureState) -> SignatureDetail:
-    return {"state": state.state, "key_id": state.key_id, "reason": state.reason}

@@ -116,7 +116,9 @@ def test_a_signature_that_comes_is_kept_and_asked_for(
     assert trusting.signature("digits", 1).state == plain.signature("digits", 1).state == "unsigned"
     assert trusting.publish_files("digits", signed) == Published(1, existed=True)
     assert trusting.load("digits", 1).config
-    assert trusting.signature("digits", 1) == SignatureState("trusted", plain.signature("digits", 1).key_id)
+    assert trusting.signature("digits", 1) == SignatureState(
+        "trusted", plain.signature("digits", 1).key_id, None
+    )
     assert plain.signature("digits", 1).state == "signed"
     assert plain.files("digits", 1)[SIGNATURE_FILE] == signed[SIGNATURE_FILE]
 

@@ -251,6 +251,9 @@ async def test_the_wait_for_an_answer_ends_with_its_timeout(
     with pytest.raises(DeadlineExceeded, match="within 1 ms"):
         await classifier.classify("shades", ClassifyQuery(None, None, 1), Reader(plain_png(1)).read)
     assert classifier.batcher.admitted == 0
+    counted = classifier.registry.statistics.of("shades", 1)
+    assert (counted.failed, counted.requests) == (1, 0)
+    assert counted.failed_s > 0
 
 
 async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> None:
@@ -259,6 +262,15 @@ async def test_pictures_are_counted_by_their_task(classifier: Classifier) -> Non
     value = classifier.metrics.registry.get_sample_value
     assert value("dvpt_pictures_total", {"task": "shades"}) == 2
     assert value("dvpt_decode_seconds_count") == value("dvpt_queue_seconds_count") == 1
+
+
+async def test_answers_and_failures_are_counted_by_their_version(classifier: Classifier) -> None:
+    await classifier.classify("shades", QUERY, Reader(plain_png(1), plain_png(2)).read)
+    with suppress(ServiceError):
+        await classifier.classify("shades", QUERY, Reader(b"none").read)
+
+    counted = classifier.registry.statistics.of("shades", 1)
+    assert (counted.requests, counted.pictures, counted.failed, counted.since_read) == (1, 2, 1, 2)
 
 
 async def test_an_answer_is_remembered_by_who_asked(classifier: Classifier) -> None:

@@ -1,11 +1,18 @@
-"""What the document says of keys."""
+"""What the document says of keys, and that it is whole."""
+
+import json
+import re
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 
+from adapters.store.store import Store
 from service.access.scope import Scope
+from service.app import create_service
 from service.http.guard import allow_all
 from service.http.openapi import complete_openapi
 from service.http.routes.lean import add_route
+from service.settings import settings_from
 
 
 async def run(_: Request) -> Response:
@@ -32,3 +39,15 @@ def test_without_keys_nothing_asks_for_one() -> None:
     for operation in operations(with_keys=False).values():
         assert "security" not in operation
         assert "401" not in str(operation)
+
+
+def test_whatever_the_document_refers_to_is_in_it_however_often_it_is_asked(store: Store) -> None:
+    engine = cast("Any", type("Engine", (), {"stage": lambda image: image}))
+    settings = settings_from({"store": store.url, "device": "cpu"})
+    app = create_service(settings, store, lambda *_: engine).app
+    for _ in range(2):
+        document = app.openapi()
+        named = set(re.findall(r'"\$ref": "([^"]*)"', json.dumps(document)))
+        assert "#/components/schemas/PromoteRule" in named
+        assert not named - {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+        assert "$defs" not in json.dumps(document)

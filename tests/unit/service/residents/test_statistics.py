@@ -1,8 +1,6 @@
 """Counts of what each version answered."""
 
-import pytest
-
-from service.http.statistics import Statistics
+from service.residents.statistics import Statistics
 
 
 def answer(statistics: Statistics, task: str, version: int, pictures: int = 2) -> None:
@@ -28,17 +26,25 @@ def test_what_was_never_asked_has_zeros_and_is_not_listed() -> None:
     assert list(statistics) == []
 
 
-@pytest.mark.anyio
-async def test_failures_are_counted_and_go_on() -> None:
+def test_what_came_since_a_version_was_read_counts_from_each_reading_on() -> None:
     statistics = Statistics()
-    with pytest.raises(LookupError):
-        async with statistics.failures("pets", 1):
-            raise LookupError
-    async with statistics.failures("pets", 1):
-        answer(statistics, "pets", 1)
+    for count in (3, 2):
+        statistics.was_read("pets", 1)
+        for _ in range(count):
+            answer(statistics, "pets", 1)
+        assert statistics.of("pets", 1).since_read == count
+    statistics.was_read("pets", 1)
+    assert statistics.of("pets", 1).since_read == 0
+    assert statistics.of("pets", 1).requests == 5
+
+
+def test_failures_are_counted_apart_and_with_their_time() -> None:
+    statistics = Statistics()
+    for seconds in (0.5, 1.0):
+        statistics.failed("pets", 1, seconds)
+    answer(statistics, "pets", 1)
     counted = statistics.of("pets", 1)
-    assert (counted.failed, counted.requests) == (1, 1)
-    assert counted.failed_s >= 0
+    assert (counted.failed, counted.failed_s, counted.requests, counted.since_read) == (2, 1.5, 1, 3)
 
 
 def test_of_very_many_the_last_ones_are_kept() -> None:

@@ -2,8 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MOST_VERSIONS = 10_000
@@ -11,7 +10,10 @@ MOST_VERSIONS = 10_000
 
 @dataclass(slots=True)
 class VersionStatistics:
-    """Requests, pictures and seconds of one version since the process has known it."""
+    """Requests, pictures and seconds of one version since the process has known it.
+
+    `before_read` counts the requests, answered or failed, that came before it was read last.
+    """
 
     requests: int = 0
     pictures: int = 0
@@ -21,6 +23,12 @@ class VersionStatistics:
     queue_s: float = 0.0
     inference_s: float = 0.0
     last_answer_s: float = 0.0
+    before_read: int = 0
+
+    @property
+    def since_read(self) -> int:
+        """Requests, answered or failed, since it was read last."""
+        return self.requests + self.failed - self.before_read
 
 
 class Statistics:
@@ -41,6 +49,12 @@ class Statistics:
         """The versions that were asked, by task and number."""
         return iter(sorted(self._versions))
 
+    def was_read(self, task: str, version: int) -> None:
+        """A version came into memory, or anew; no matter whether it was asked before."""
+        counted = self._versions.get((task, version))
+        if counted is not None:
+            counted.before_read += counted.since_read
+
     def answered(
         self, task: str, version: int, pictures: int, *, decode_s: float, queue_s: float, inference_s: float
     ) -> None:
@@ -53,17 +67,11 @@ class Statistics:
         counted.inference_s += inference_s
         counted.last_answer_s = time.time()
 
-    @asynccontextmanager
-    async def failures(self, task: str, version: int) -> AsyncIterator[None]:
-        """Around the answer to one request: counts it where it fails, also because nobody waits any more."""
-        started_s = time.monotonic()
-        try:
-            yield
-        except BaseException:
-            counted = self._counted(task, version)
-            counted.failed += 1
-            counted.failed_s += time.monotonic() - started_s
-            raise
+    def failed(self, task: str, version: int, seconds: float) -> None:
+        """One request was not answered after so long, be it that nobody waited any more."""
+        counted = self._counted(task, version)
+        counted.failed += 1
+        counted.failed_s += seconds
 
     def _counted(self, task: str, version: int) -> VersionStatistics:
         key = task, version
