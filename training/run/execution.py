@@ -17,7 +17,8 @@ from training.card.model_card import model_card, plain_card
 from training.card.provenance import Choice, Provenance
 from training.harmless import harmless
 from training.loop.deterministic import deterministic
-from training.loop.loop import Pictures, Training
+from training.loop.epoch import Pictures
+from training.loop.loop import Training
 from training.memory import memory_faults
 from training.run.board import board
 from training.run.calibrated import calibration_of
