@@ -8,8 +8,9 @@ from adapters.bank.bank import AdapterBank
 from adapters.store.artifact import TENSORS_FILE
 from adapters.store.store import Store
 from service.metrics import Metrics
+from service.residents.lease import Lease
 from service.residents.preload import Preload
-from service.residents.registry import Lease, Registry
+from service.residents.registry import Registry
 from service.residents.residency import Residency
 
 
