@@ -1,12 +1,10 @@
 """Settings of the service, built once at start: flags, then `DVPT_*` variables, then a TOML file."""
 
 import os
-import tempfile
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -16,42 +14,17 @@ from pydantic_settings import (
 )
 
 from adapters.cores import available_cores
-from adapters.environment import cache_folder
 from adapters.pictures.decode import MAX_PIXELS
 from adapters.store.artifact_tar import MAX_ARTIFACT_BYTES
 from adapters.store.files import Location, as_location
+from service.setting_checks import Patterns, is_loopback, is_within, require_at_most
+from service.setting_defaults import (
+    default_body_bytes,
+    default_onnx_cache,
+    default_queued_pictures,
+    default_uploads,
+)
 from service.variables import given
-
-
-def default_onnx_cache() -> Path:
-    """`dvpt-serve/onnx` in the user's cache folder."""
-    return cache_folder() / "dvpt-serve" / "onnx"
-
-
-def default_uploads() -> Path:
-    """`dvpt-uploads-<user id>` in the system's folder for temporary files."""
-    return Path(tempfile.gettempdir()) / f"dvpt-uploads-{os.getuid()}"
-
-
-def _patterns(value: object) -> object:
-    patterns = tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-    if isinstance(patterns, tuple | list) and "" in patterns:
-        raise ValueError("one of the patterns is empty")
-    return patterns
-
-
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
-"""Patterns of task names: in text with commas between, in TOML a list."""
-
-
-def _body_bytes(given: dict[str, Any]) -> int:
-    """512 MB, and enough for each worker's largest request."""
-    return max(512_000_000, 128_000_000 * int(given.get("workers", 1)))
-
-
-def _queued_pictures(given: dict[str, Any]) -> int:
-    """1024, and enough for each worker's largest request."""
-    return max(1024, 64 * int(given.get("workers", 1)))
 
 
 class Settings(BaseSettings):
@@ -196,7 +169,7 @@ class Settings(BaseSettings):
 
     max_request_bytes: int = Field(default=64_000_000, ge=1, description="largest request body")
     max_body_bytes_held: int = Field(
-        default_factory=_body_bytes,
+        default_factory=default_body_bytes,
         ge=2,
         description="most bytes of bodies in memory, of all requests; one task alone gets half",
     )
@@ -204,7 +177,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=MAX_PIXELS, ge=1, description="most pixels of one picture")
     max_pictures_per_request: int = Field(default=64, ge=1, description="most pictures in one request")
     max_queued_pictures: int = Field(
-        default_factory=_queued_pictures,
+        default_factory=default_queued_pictures,
         ge=1,
         description="most pictures admitted and not yet answered, of all requests",
     )
@@ -331,16 +304,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _samples_are_no_adapters(self) -> Self:
-        if self.sample_to is not None and _is_within(self.sample_to, self.store):
+        if self.sample_to is not None and is_within(self.sample_to, self.store):
             raise ValueError(f"sample_to ({self.sample_to}) must not be in the store ({self.store})")
         return self
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
-        _require_at_most("max_pictures_per_request", "max_queued_pictures", self, share=self.workers)
-        _require_at_most("max_picture_bytes", "max_request_bytes", self)
-        _require_at_most("max_request_bytes", "max_body_bytes_held", self, share=2 * self.workers)
-        _require_at_most("default_timeout_ms", "max_timeout_ms", self)
+        require_at_most("max_pictures_per_request", "max_queued_pictures", self, share=self.workers)
+        require_at_most("max_picture_bytes", "max_request_bytes", self)
+        require_at_most("max_request_bytes", "max_body_bytes_held", self, share=2 * self.workers)
+        require_at_most("default_timeout_ms", "max_timeout_ms", self)
         return self
 
 
@@ -353,32 +326,3 @@ def settings_from(flags: dict[str, Any], config_file: Path | None = None) -> Set
     # A source is given its class alone, so the file's path travels on one of its own.
     with_file = type("Settings", (Settings,), {"config_file": config_file, "__module__": __name__})
     return Settings.model_validate(with_file(**flags).model_dump())
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is of this machine alone; of names localhost alone is taken for one."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_within(place: Location, store: Location) -> bool:
-    """Whether a place is a store's or in it, as far as their names tell."""
-    inner, outer = (_local(each).resolve() for each in (place, store))
-    return inner == outer or outer in inner.parents
-
-
-def _local(place: Location) -> Path:
-    return Path(str(place).removeprefix("file://"))
-
-
-def _require_at_most(low: str, high: str, settings: Settings, *, share: int = 1) -> None:
-    """`low` must not be above one `share`-th of `high`."""
-    if getattr(settings, low) * share > getattr(settings, high):
-        most = high if share == 1 else f"1/{share} of {high}"
-        raise ValueError(
-            f"{low} ({getattr(settings, low)}) must not be above {most} ({getattr(settings, high)})"
-        )

@@ -43,6 +43,7 @@ def _train(config: SearchConfig, command: str) -> str:
     # Only now, because torch and timm take seconds to import: help and usage errors come at once.
     from training.auto.summary import auto  # noqa: PLC0415
     from training.run.dry_run import dry_run  # noqa: PLC0415
+    from training.run.execution import execute  # noqa: PLC0415
     from training.run.publish import published_lines  # noqa: PLC0415
     from training.run.run import Run  # noqa: PLC0415
     from training.run.summary import summary  # noqa: PLC0415
@@ -61,7 +62,7 @@ def _train(config: SearchConfig, command: str) -> str:
     if config.dry_run:
         return dry_run(run)
     run.explain()
-    outcome = run.execute(command)
+    outcome = execute(run, command)
     with harmless("summary", f"what was measured stands in {outcome.run}"):
         return summary(run, outcome)
     return "\n".join(published_lines(run.config, outcome.store, outcome.version))

@@ -107,6 +107,11 @@ def version_text(row: Mapping[str, Any]) -> str:
     return table(lines)
 
 
+def json_text(content: Any) -> str:
+    """What `--json` prints."""
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells → aligned columns."""
     clean = [[printable(cell) for cell in row] for row in rows]

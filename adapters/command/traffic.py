@@ -1,21 +1,24 @@
 """`dvpt-adapters traffic`: which part of a task's requests a label answers, seen or unseen."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, Namespace
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from adapters.command.subcommands import Subcommands
 from adapters.config import StrictModel
 from adapters.store.label_rules import LabelTraffic, PromoteRule, RollBackRule
 from adapters.store.store import Store
 from adapters.store.traffic_rules import set_traffic
 
-ABOUT = "show what is ruled for the traffic of a label, or change it"
 Rule = TypeVar("Rule", bound=StrictModel)
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `traffic`."""
+def add_command(commands: Subcommands) -> None:
+    """Add `traffic`."""
+    parser = commands.add(
+        "traffic", _traffic, "show what is ruled for the traffic of a label, or change it", "set_traffic"
+    )
     parser.add_argument("task")
     parser.add_argument("label")
     parser.add_argument(
@@ -45,8 +48,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def ruled(store: Store, options: Namespace) -> str:
-    """Change what the options say and leave the rest; in words what is ruled then."""
+def _traffic(store: Store, options: Namespace) -> int:
+    """Change what the options say and leave the rest; print what is ruled then."""
     given = {
         "canary_share": options.canary,
         "shadow_share": options.shadow,
@@ -59,7 +62,8 @@ def ruled(store: Store, options: Namespace) -> str:
     if options.off or changes:
         traffic = None if options.off else (traffic or LabelTraffic()).model_copy(update=changes)
         set_traffic(store, options.task, options.label, traffic)
-    return f"{options.task}: {options.label} = version {label.version}, {_described(traffic)}"
+    print(f"{options.task}: {options.label} = version {label.version}, {_described(traffic)}")
+    return 0
 
 
 def _described(traffic: LabelTraffic | None) -> str:

@@ -27,7 +27,8 @@ from benchmarks.evidence.trial import Trial
 from training.auto.auto import Auto
 from training.errors import Diverged
 from training.methods import table
-from training.run.run import Outcome, Run
+from training.run.execution import Outcome, execute
+from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.search_config import SearchConfig
 
@@ -109,7 +110,7 @@ def _run(config: SearchConfig) -> tuple[Run, Outcome]:
     if config.method == table.AUTO:
         return Auto(config, Workbench(KEPT_BYTES)).execute(COMMAND)
     run = Run(config.plain())
-    return run, run.execute(COMMAND)
+    return run, execute(run, COMMAND)
 
 
 def _adapter_bytes(store: Path) -> int:

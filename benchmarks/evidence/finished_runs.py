@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.evidence.trial import Key, Trial
-from training.run.run import Outcome
+from training.run.execution import Outcome
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adapters.config import STABLE
 from service.metrics import OTHER_TASKS, UNKNOWN_TASK, Metrics
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 
 WINDOW = 1000
 FEWEST = 200

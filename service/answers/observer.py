@@ -12,7 +12,7 @@ from service.answers.drift import Drift
 from service.answers.recent_answers import Asked, RecentAnswers
 from service.answers.samples import Samples
 from service.engine.protocol import Probabilities
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 
 SHOWN_CLASSES = 5
 

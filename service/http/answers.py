@@ -9,7 +9,7 @@ from adapters.config import PreprocessConfig
 from service.engine.protocol import Probabilities
 from service.http.classifier import Classified
 from service.http.wire import ClassifyAnswer, ClassProbability, Explanation, Prediction
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 
 
 def classify_answer(classified: Classified, top_k: int, *, abstain: bool = True) -> ClassifyAnswer:

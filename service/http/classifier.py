@@ -29,7 +29,8 @@ from service.explain.occlusion import COPIES, weights
 from service.http.decoding.decoder import Decoder, Picture
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
-from service.residents.registry import Lease, Registry
+from service.residents.lease import Lease
+from service.residents.registry import Registry
 from service.traffic.traffic import Traffic
 
 

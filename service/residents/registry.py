@@ -5,19 +5,17 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from time import monotonic
 
 from adapters.config import STABLE
 from adapters.errors import DvptError, StoreConflict, TaskNotFound
-from adapters.kinds.acceptance import Verdict
 from adapters.kinds.adapter_config import AdapterConfig
-from adapters.kinds.layout import Slot
 from adapters.store.label_rules import LabelThresholds
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
 from service.logs import log_event
 from service.metrics import Metrics
+from service.residents.lease import Lease
 from service.residents.preload import Preload
 from service.residents.residency import Residency
 from service.residents.resident import Resident
@@ -28,30 +26,6 @@ from service.residents.version_reads import LOADS_AT_ONCE, Cause, VersionReads
 from service.residents.version_state import Evicted, VersionState
 
 logger = logging.getLogger("service.registry")
-
-
-@dataclass(frozen=True)
-class Lease:
-    """A request's hold on one version of a task: every picture of the request is answered by it.
-
-    `label`: for which label it answers, None where the version was asked for by number. `cold`: it had to be
-    read from the store first. `thresholds` are what is ruled for that label.
-    """
-
-    task: str
-    version: int
-    config: AdapterConfig
-    slot: Slot
-    cold: bool = False
-    label: str | None = STABLE
-    thresholds: LabelThresholds | None = None
-
-    def verdict(self, index: int, probability: float) -> Verdict | None:
-        """What becomes of a picture whose likeliest class is `index`; None where there are no thresholds."""
-        own = self.config.acceptance
-        if self.thresholds is not None:
-            return self.thresholds.verdict(own, index, self.config.classes[index], probability)
-        return own.verdict(index, probability) if own else None
 
 
 class Registry:

@@ -14,7 +14,8 @@ from service.engine.payloads import Payload
 from service.engine.protocol import Probabilities
 from service.errors import AdapterUnavailable, InferenceFailed
 from service.metrics import Metrics
-from service.residents.registry import Lease, Registry
+from service.residents.lease import Lease
+from service.residents.registry import Registry
 from service.traffic.decisions import Decisions
 from service.traffic.faults import is_own
 from service.traffic.standing import Standings

@@ -10,7 +10,8 @@ from adapters.config import STABLE
 from adapters.store.task_record import TaskRecord
 from service.engine.protocol import Probabilities
 from service.metrics import Metrics
-from service.residents.registry import Lease, Registry
+from service.residents.lease import Lease
+from service.residents.registry import Registry
 from service.traffic.choice import chosen, point
 from service.traffic.decisions import Decisions
 from service.traffic.faults import is_own

@@ -15,9 +15,10 @@ from training.card.provenance import Choice
 from training.methods.method import Parameters
 from training.options.train_config import TrainConfig
 from training.run.calibrated import calibrated
+from training.run.execution import Outcome, execute
 from training.run.identity import Identity
 from training.run.record import RESULT
-from training.run.run import Outcome, Run
+from training.run.run import Run
 from training.run.workbench import Workbench
 from training.run_directory import find_directory
 from training.search.search_config import SearchConfig
@@ -63,7 +64,7 @@ class Auto:
             LOG.info("auto: %s; %s", decision.method, decision.choice.why)
             began = time.perf_counter()
             run = Run(self._final(decision), self._workbench)
-            outcome = run.execute(command, calibration=decision.calibration, choice=decision.choice)
+            outcome = execute(run, command, calibration=decision.calibration, choice=decision.choice)
             row = row_of(run, outcome, time.perf_counter() - began)
             values = Parameters.of(run.method).with_head
             self._rungs.ledger.append(AutoRow(**row.model_dump(), values=values))

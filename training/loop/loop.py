@@ -6,19 +6,20 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import Optimizer
 from tqdm import tqdm
 
 from training.data.augmentation import Augmentation
 from training.errors import Diverged
 from training.loop.averaging import AveragedWeights
+from training.loop.epoch import Epoch, Pictures
 from training.loop.hold_back import HeldBack
+from training.loop.loss import batch_loss
 from training.loop.optimization import (
     batches,
     lr_factor,
@@ -29,6 +30,7 @@ from training.loop.optimization import (
     set_lr,
     steps_in_epoch,
 )
+from training.loop.patience import best_epoch, out_of_patience
 from training.methods.method import Method
 from training.options.train_config import TrainConfig
 from training.run.durations import duration
@@ -38,50 +40,6 @@ LOG = logging.getLogger("training")
 Validate = Callable[[], float]
 OnEpoch = Callable[[EpochRecord], None]
 WhileTraining = Callable[[], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What a method made of the training pictures [N, …], and their labels [N].
-
-    The pixels themselves where they are augmented: then the method's part is done batch by batch.
-    """
-
-    inputs: Tensor
-    labels: Tensor
-
-
-@dataclass
-class Epoch:
-    """An epoch in progress: the rows of each batch, and what was measured so far.
-
-    `first_step` of `all_steps` of the run is its own first.
-    """
-
-    number: int
-    batches: list[Tensor]
-    began: float
-    first_step: int
-    all_steps: int
-    lr: float = 0.0
-    done: int = 0
-    loss_sum: float = 0.0
-    right: int = 0
-    seen: int = 0
-
-    def count(self, loss: float, right: int, rows: int) -> None:
-        """Add a batch."""
-        self.done += 1
-        self.loss_sum += loss * rows
-        self.right += right
-        self.seen += rows
-
-    def record(self, trials: int = 1) -> EpochRecord:
-        """What is kept of it; its time is shared by the trials that were trained side by side."""
-        seconds = (time.perf_counter() - self.began) / trials
-        return EpochRecord(
-            self.number + 1, self.loss_sum / self.seen, self.right / self.seen, self.lr, seconds
-        )
 
 
 class Training:
@@ -127,13 +85,12 @@ class Training:
     @property
     def best(self) -> EpochRecord | None:
         """The first epoch with the best val accuracy, None where none was looked at."""
-        looked = [record for record in self.history if record.val_accuracy is not None]
-        return max(looked, key=lambda record: record.val_accuracy or 0.0, default=None)
+        return best_epoch(self.history)
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are trained, or val has not got better for as long as was asked."""
-        return len(self.history) >= self._epochs or self._out_of_patience()
+        return len(self.history) >= self._epochs or out_of_patience(self.history, self._config.patience)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on after the checkpoint's last epoch."""
@@ -276,19 +233,8 @@ class Training:
         return self._method.inputs(pixels.to(self._device)).to(self._device), labels
 
     def _loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
-        """The loss of a batch, and how many of its rows are right: of mixed pictures the larger share."""
-        labels = labels.to(self._device)
         smoothing = self._config.label_smoothing or 0.0
-        wanted = labels if labels.dim() == 1 else labels.argmax(dim=1)
-        if self._class_weights is None:
-            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
-        else:
-            # torch's own weights would spread smoothed labels by weight too, and push rare classes up.
-            mixed = labels.dim() == 2
-            weights = labels @ self._class_weights if mixed else self._class_weights[labels]
-            losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-            loss = (weights * losses).sum() / weights.sum()
-        return loss, int((logits.argmax(dim=1) == wanted).sum())
+        return batch_loss(logits, labels.to(self._device), smoothing, self._class_weights)
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(
@@ -307,13 +253,6 @@ class Training:
         if self._config.patience and record.val_accuracy is not None and self.best is record:
             state = self._method.module.state_dict()
             self._best = {name: value.detach().cpu().clone() for name, value in state.items()}
-
-    def _out_of_patience(self) -> bool:
-        """Judged only where val was looked at: between two looks nothing can have got better."""
-        if not self._config.patience or not self.history or self.history[-1].val_accuracy is None:
-            return False
-        best = self.best
-        return best is not None and self.history[-1].epoch - best.epoch >= self._config.patience
 
     def _require_finite(self, epoch: Epoch) -> None:
         """The last update of an epoch shows in no loss, and must not reach the checkpoint."""

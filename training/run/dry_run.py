@@ -9,8 +9,8 @@ from safetensors.torch import save
 
 from training.data.pixels import RESIDENT_BYTES
 from training.data.source import Split
+from training.loop.epoch import Pictures
 from training.loop.evaluate import answer_of_method, predict_logits
-from training.loop.loop import Pictures
 from training.loop.optimization import steps_in_epoch
 from training.methods.method import Parameters
 from training.run.durations import duration

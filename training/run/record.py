@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from adapters.command.streams import as_utf8
 from adapters.store.strict_json import first_error
-from adapters.vit.backbone import Backbone
 from training.card.findings import Findings, Predictions
 from training.card.provenance import (
     Calibrated,
@@ -28,10 +28,10 @@ from training.card.provenance import (
 from training.data.source import TaskData
 from training.errors import CheckpointDamaged, NotWritten
 from training.harmless import harmless
-from training.methods.method import Method, Parameters
+from training.methods.method import Parameters
 from training.options.option_file import toml_of
 from training.options.train_config import TrainConfig
-from training.run.warm_start import WarmStart
+from training.run.run import Run
 from training.run_directory import RunDirectory, reason
 
 ONCE = frozenset({"fresh", "dry_run"})  # what is asked of one command, and not repeated with its options
@@ -120,38 +120,35 @@ def _require_writable(path: Path) -> None:
         raise NotWritten(f"cannot write {path}: {reason(error)}") from error
 
 
-def provenance_of(
-    config: TrainConfig,
-    task: TaskData,
-    data: DataFacts,
-    findings: Findings,
-    backbone: Backbone,
-    method: Method,
-    warm: WarmStart | None,
-    command: str,
-) -> Provenance:
+def provenance_of(run: Run, findings: Findings, command: str) -> Provenance:
     """All that a run knows of where its figure comes from."""
+    config, warm = run.config, run.warm
     return Provenance(
         method=config.method,
-        backbone=backbone.config.name,
+        backbone=run.backbone.config.name,
         metrics=_metrics(findings),
         early_stopping=_early_stopping(findings),
         calibration=_calibrated(findings),
         linear_floor=LinearFloor(**asdict(findings.floor)) if findings.floor else None,
         linear_head=_linear_head(findings),
         choice=findings.choice,
-        data=data,
-        departures=task.departures,
-        splits_made=task.made,
-        remarks=tuple(map(str, task.remarks)),
+        data=DataFacts(
+            source=as_utf8(run.data.source),
+            trained_on=config.train_split,
+            pictures=len(run.train),
+            **run.digests,
+        ),
+        departures=run.data.departures,
+        splits_made=run.data.made,
+        remarks=tuple(map(str, run.data.remarks)),
         seeds=Seeds(seed=config.seed, split_seed=config.split_seed),
-        precision=str(backbone.dtype).removeprefix("torch."),
+        precision=str(run.backbone.dtype).removeprefix("torch."),
         options=config.model_dump(mode="json", exclude=config.unkeyed() | {"task", "data", "weights"}),
         packages={"python": sys.version.split()[0]} | {name: version(name) for name in PACKAGES},
         training_seconds=round(sum(record.seconds for record in findings.history), 1),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command,
-        parameters=ParameterCounts(**asdict(Parameters.of(method))),
+        parameters=ParameterCounts(**asdict(Parameters.of(run.method))),
         warm_start=StartedFrom(version=warm.name, tensors=warm.digest) if warm else None,
     )
 

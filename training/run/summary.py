@@ -3,8 +3,9 @@
 from training.card.findings import Findings
 from training.card.linear_beside import advice, comparison
 from training.card.provenance import Provenance
+from training.run.execution import Outcome
 from training.run.publish import published_lines
-from training.run.run import Outcome, Run
+from training.run.run import Run
 
 UNEVEN = 1.5
 """From so many times its share on, the largest class is why accuracy says nothing."""

@@ -15,7 +15,8 @@ from torch import Tensor
 from training.errors import Diverged
 from training.loop.deterministic import deterministic
 from training.loop.drop_path import dropped_paths
-from training.loop.loop import Epoch, Pictures, Training
+from training.loop.epoch import Epoch, Pictures
+from training.loop.loop import Training
 from training.methods.method import Method
 from training.methods.table import METHODS
 from training.run.run import Run

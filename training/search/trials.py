@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from adapters.config import StrictModel
 from training.errors import Diverged
-from training.run.run import Outcome, Run
+from training.run.execution import Outcome, execute
+from training.run.run import Run
 
 LOG = logging.getLogger("training")
 ON_TRAIN: Mapping[str, Any] = MappingProxyType(
@@ -62,7 +63,7 @@ def select(rows: Sequence[TrialRow]) -> TrialRow:
 def attempt(run: Run, command: str, *, card: bool = False) -> Outcome | None:
     """What a run ends with; None, and a line in the log, where it diverges."""
     try:
-        return run.execute(command, card=card)
+        return execute(run, command, card=card)
     except Diverged as error:
         LOG.info("%s", error)
         return None

@@ -42,7 +42,7 @@ def trees(
         options = DvptOptions(count=count, meta_net="specific", dynamic_layers="all")
         store.publish("digits", make_artifact(options, head_layers=2))
     monkeypatch.setenv("DVPT_STORE", f"{store.url}\n")
-    monkeypatch.setattr("adapters.command.cli.open_backbone", lambda *_, **__: backbone)
+    monkeypatch.setattr("adapters.command.import_export.open_backbone", lambda *_, **__: backbone)
     return store
 
 

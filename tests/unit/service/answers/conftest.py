@@ -9,7 +9,7 @@ import pytest
 from adapters.kinds.acceptance import Acceptance
 from adapters.kinds.layout import HeadShape, Layout, Slot
 from adapters.kinds.linear.options import LinearOptions
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 from tests.support.artifacts import MakeArtifact
 
 MakeLease = Callable[..., Lease]

@@ -10,7 +10,7 @@ from scipy.spatial.distance import jensenshannon
 
 from service.answers.drift import EVERY, FEWEST, WINDOW, Drift, PredictionWindow, divergence
 from service.metrics import Metrics
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 
 MakeLease = Callable[..., Lease]
 

@@ -16,7 +16,7 @@ from service.answers.recent_answers import Asked, RecentAnswers
 from service.answers.samples import SampleLimits, Samples
 from service.engine.protocol import Probabilities
 from service.metrics import Metrics
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 from service.residents.storage_threads import StorageThreads
 
 MakeLease = Callable[..., Lease]

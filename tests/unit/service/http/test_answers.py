@@ -8,7 +8,7 @@ from adapters.kinds.layout import HeadShape, Layout, Slot
 from adapters.kinds.linear.options import LinearOptions
 from service.http.answers import classify_answer, top_classes
 from service.http.classifier import Classified, Timing
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 from tests.support.artifacts import MakeArtifact
 
 

@@ -14,6 +14,7 @@ from service.residents.host_memory import HostMemory
 from service.residents.preload import Preload
 from service.residents.registry import Registry
 from service.residents.residency import Residency
+from tests.support.followed_store import Follower
 
 
 @pytest.fixture
@@ -57,3 +58,10 @@ async def residency(
 def registry(store: Store, residency: Residency, loader: Executor, metrics: Metrics) -> Registry:
     """Loads every stable version before anybody asks."""
     return Registry(store, residency, loader=loader, metrics=metrics, preload=Preload(("*",)))
+
+
+@pytest.fixture
+def follower(
+    store: Store, bank: AdapterBank, residency: Residency, registry: Registry, metrics: Metrics
+) -> Follower:
+    return Follower(store, bank, residency, registry, metrics)

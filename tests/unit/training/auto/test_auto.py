@@ -19,7 +19,8 @@ from training.loop.loop import Training
 from training.methods.table import AUTO
 from training.methods.table import rows_of as rows_of_the_table
 from training.options.train_config import TrainConfig
-from training.run.run import Outcome, Run
+from training.run.execution import Outcome, execute
+from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.run_directory import CHECKPOINT
 from training.search.ledger import Ledger
@@ -315,7 +316,9 @@ def test_the_final_run_is_a_plain_one_of_that_method(
     alone |= {"calibrate": False, "linear_floor": False}
     plain = Run(new_config(data=pictures, **{**alone, **epochs}))
     assert plain.directory.path.name == outcome.run.name
-    assert torch.equal(plain.execute("test").findings.predictions.logits, outcome.findings.predictions.logits)
+    assert torch.equal(
+        execute(plain, "test").findings.predictions.logits, outcome.findings.predictions.logits
+    )
 
 
 def test_name_label_and_predictions_are_of_the_final_run(

@@ -10,7 +10,8 @@ from adapters.vit.backbone import Backbone
 from training.data.augmentation import augmentation_of
 from training.errors import Diverged
 from training.loop.drop_path import dropped_paths
-from training.loop.loop import Pictures, Training
+from training.loop.epoch import Pictures
+from training.loop.loop import Training
 from training.methods import build_method, with_recipe
 from training.methods.linear import LinearMethod
 from training.options.train_config import TrainConfig

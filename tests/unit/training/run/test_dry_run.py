@@ -8,6 +8,7 @@ from safetensors.torch import save
 from adapters.store.store import Store
 from training.options.train_config import TrainConfig
 from training.run.dry_run import dry_run, measure, memory_bytes
+from training.run.execution import execute
 from training.run.run import Run
 
 New = Callable[..., TrainConfig]
@@ -28,7 +29,7 @@ def test_it_says_what_the_run_then_is(
     assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
     assert said["pictures"] == "48 to train on, 12 to evaluate (train 48, test 12)"
     run = Run(config)
-    outcome = run.execute("dvpt-train")
+    outcome = execute(run, "dvpt-train")
     counts = outcome.provenance.parameters
     assert said["trained parameters"].startswith(f"{counts.with_head:,} with head")
     artifact = Store.open(outcome.store).load("colours", 1)

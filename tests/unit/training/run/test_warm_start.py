@@ -9,6 +9,7 @@ from adapters.errors import LabelNotFound, StoreNotFound, TaskNotFound, VersionN
 from adapters.store.store import Store
 from training.errors import MethodUnsuitable
 from training.options.train_config import TrainConfig
+from training.run.execution import execute
 from training.run.run import Run
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ def published(new_config: New, picture_folder: Make) -> Callable[..., TrainConfi
     folder = picture_folder(train=6, test=2)
 
     def make(first: dict[str, Any], **second: Any) -> TrainConfig:
-        Run(new_config(data=folder, **first)).execute("first")
+        execute(Run(new_config(data=folder, **first)), "first")
         return new_config(data=folder, seed=1, **{"warm_start": "colours", **second})
 
     return make
@@ -44,7 +45,7 @@ def test_a_run_starts_with_the_published_tensors(published: New, method: str) ->
 
 def test_it_is_named_in_the_result_and_repeated_by_version(published: New) -> None:
     run = Run(published({}, warm_start="colours@stable"))
-    outcome = run.execute("second")
+    outcome = execute(run, "second")
     assert outcome.version == 2
     assert outcome.provenance.warm_start is not None
     assert outcome.provenance.warm_start.version == "colours@1"
@@ -60,7 +61,7 @@ def test_it_changes_the_run_and_what_is_learned(published: New) -> None:
     warm = Run(config)
     cold = Run(config.model_copy(update={"warm_start": None}))
     assert warm.directory.path != cold.directory.path
-    losses = [run.execute("second").findings.history[0].loss for run in (warm, cold)]
+    losses = [execute(run, "second").findings.history[0].loss for run in (warm, cold)]
     assert losses[0] < 0.8 * losses[1]
 
 

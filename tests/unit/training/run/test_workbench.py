@@ -8,6 +8,7 @@ import torch
 from training.data.departures import SplitName
 from training.data.source import Split
 from training.options.train_config import TrainConfig
+from training.run.execution import execute
 from training.run.run import Run
 from training.run.workbench import Memory, Workbench
 
@@ -28,7 +29,7 @@ def test_the_oldest_is_forgotten_first() -> None:
 
 
 def answers(run: Run) -> torch.Tensor:
-    return run.execute("test").findings.predictions.logits
+    return execute(run, "test").findings.predictions.logits
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import torch
 
 from training.errors import Diverged
 from training.options.train_config import TrainConfig
+from training.run.execution import execute
 from training.run.run import Run
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.run_directory import Checkpoint
@@ -58,7 +59,7 @@ def assert_same(one: Run, other: Run) -> None:
 def test_trials_trained_together_end_where_each_would_alone(new_runs: Callable[..., list[Run]]) -> None:
     alone, together = new_runs("alone"), new_runs("together")
     for run in alone:
-        run.execute("test")
+        execute(run, "test")
     train_jointly(together)
     for one, other in zip(alone, together, strict=True):
         assert_same(one, other)
@@ -71,7 +72,7 @@ def test_augmented_trials_see_the_pictures_that_each_would_alone(
     augmented = {"random_crop": "shift", "fit": "crop", "flip": 0.5, "mixup": 0.4}
     alone, together = new_runs("alone", **augmented), new_runs("together", **augmented)
     for run in alone[:2]:
-        run.execute("test")
+        execute(run, "test")
     train_jointly(together)
     for one, other in zip(alone[:2], together[:2], strict=True):
         assert_same(one, other)
@@ -80,7 +81,7 @@ def test_augmented_trials_see_the_pictures_that_each_would_alone(
 @pytest.mark.slow
 def test_an_interrupted_trial_goes_on_among_the_others(new_runs: Callable[..., list[Run]]) -> None:
     alone, together = new_runs("alone"), new_runs("together")
-    alone[1].execute("test")
+    execute(alone[1], "test")
     first = new_runs("together")[1]
     first.start()
     training = first.new_training()
@@ -100,12 +101,12 @@ def test_a_trial_that_diverges_drops_out_and_harms_no_other(new_runs: Callable[.
     trials = [{"lr": 0.02}, {"lr": 1e30}, {"lr": 0.005}]
     alone, together = new_runs("alone", trials), new_runs("together", trials)
     for run in (alone[0], alone[2]):
-        run.execute("test")
+        execute(run, "test")
     train_jointly(together)
     assert_same(alone[0], together[0])
     assert_same(alone[2], together[2])
     with pytest.raises(Diverged):
-        together[1].execute("test")
+        execute(together[1], "test")
 
 
 def test_only_prompts_can_share_a_forward_pass(new_runs: Callable[..., list[Run]]) -> None:

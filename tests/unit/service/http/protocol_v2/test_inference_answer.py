@@ -15,7 +15,7 @@ from service.errors import BadBody
 from service.http.classifier import Classified, Timing
 from service.http.protocol_v2.inference_answer import inference_response
 from service.http.protocol_v2.inference_request import AskedFor, OutputParameters, RequestedOutput
-from service.residents.registry import Lease
+from service.residents.lease import Lease
 from tests.support.artifacts import MakeArtifact
 
 ROWS = [np.array(row, np.float32) for row in ([0.25, 0.5, 0.25], [0.125, 0.125, 0.75])]
