@@ -11,6 +11,9 @@ from adapters.vit.backbone import Backbone
 from tests.support.backbones import tiny_backbone
 
 torch.set_num_threads(1)
+# An example may take as long as a busy machine needs.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 # For `make mutate`: the same examples each time, and no search for a smaller one that fails.
 settings.register_profile(
     "mutation", max_examples=25, derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate)
