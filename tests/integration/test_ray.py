@@ -120,7 +120,7 @@ def reference(
 def server(module_store: Store, artifacts: dict[str, Artifact], serve: Serve) -> Iterator[Server]:
     for task, artifact in artifacts.items():
         module_store.publish(task, artifact)
-    with serve(module_store, "--replicas=2", "--access-log", command=RAY_COMMAND) as running:
+    with serve(module_store, "--workers=2", "--access-log", command=RAY_COMMAND) as running:
         wait_until(lambda: len(replicas(running)) == 2, "two replicas")
         yield running
 
@@ -221,7 +221,7 @@ def test_replicas_come_with_the_load_and_go_without_failing_a_request(
     for seed, task in enumerate(TASKS):
         empty_store.publish(task, make_artifact(seed))
     many = [("images", ("x", picture))] * 64
-    flags = ("--replicas=1", "--most-replicas=2", "--max-batch=4")
+    flags = ("--workers=1", "--most-replicas=2", "--max-batch=4")
     with serve(empty_store, *flags, command=RAY_COMMAND) as server:
         assert len(replicas(server)) == 1
         url = f"{server.url}/v1/tasks/a/classify?timeout_ms=60000"
