@@ -25,7 +25,7 @@ from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import encoded
-from tests.support.server import RAY_COMMAND, Serve, Server
+from tests.support.server import RAY_COMMAND, START_TIMEOUT_S, Serve, Server, Start
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -241,3 +241,14 @@ def test_replicas_come_with_the_load_and_go_without_failing_a_request(
                     assert monotonic() < deadline + 60, "both replicas stay"
         assert len(set(replicas(server)) & set(both)) == 1
         assert {answer.result().status_code for answer in answers} == {200}
+
+
+def test_proxies_that_others_reach_do_not_start_a_replica_without_keys(
+    empty_store: Store, start: Start
+) -> None:
+    refused = start(empty_store, "--host=0.0.0.0", command=RAY_COMMAND)
+    assert refused.process.wait(START_TIMEOUT_S) == 1
+    refused.end()
+
+    said = [line for line in refused.log if "host 0.0.0.0 can be reached from elsewhere" in line]
+    assert len(said) == 1

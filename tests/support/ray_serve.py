@@ -53,7 +53,7 @@ def main() -> int:
         )
         for number in (signal.SIGTERM, signal.SIGINT):  # Ray has set its own
             signal.signal(number, lambda *_: ended.set())
-        address = {"host": "127.0.0.1", "port": port or free_port()}
+        address = {"host": flags.pop("host", "127.0.0.1"), "port": port or free_port()}
         serve.start(http_options=address)
         serve.run(_scaled(build(flags), replicas, most), name="dvpt", route_prefix="/")
         sys.stderr.write(f" service.server listening host={address['host']} port={address['port']}\n")
