@@ -41,8 +41,8 @@ class Replica:
 
     def __init__(self, flags: dict[str, Any]) -> None:
         wait_briefly()
-        configure_logging()
         settings = settings_from({**assigned_cores(flags), **behind_proxies(flags)})
+        configure_logging(settings.log_level)
         log_event(logger, logging.INFO, "settings", **settings.model_dump())
         listener = listen(ray.util.get_node_ip_address(), 0)
         self._address = Address(host=listener.getsockname()[0], port=listener.getsockname()[1])
