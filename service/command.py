@@ -41,8 +41,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         settings = settings_from(flags, flags.pop("config", None))
     except (ValidationError, OSError, ValueError) as error:
         return complain(PROGRAM, faults_in_one_line(error), BAD_SETTINGS)
-    configure_logging()
-    logger.setLevel(settings.log_level.upper())
+    configure_logging(settings.log_level)
     log_event(logger, logging.INFO, "settings", **settings.model_dump())
     _report_variables()
     try:

@@ -40,11 +40,12 @@ def log_event(logger: logging.Logger, level: int, event: str, **fields: Any) -> 
         logger.log(level, event, extra={"fields": fields})
 
 
-def configure_logging(level: int = logging.INFO, worker: int | None = None) -> None:
-    """Send every logger's lines to stderr in this format."""
+def configure_logging(level: str = "info", worker: int | None = None) -> None:
+    """Send every logger's lines to stderr in this format; `level` is that of the service's own."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(worker))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("service").setLevel(level.upper())
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)  # an export is hundreds of lines to it
 
 

@@ -12,6 +12,7 @@ from ray import serve
 from adapters.errors import ConfigError
 from service.descriptors import DEFAULT_CONNECTIONS
 from service.faults import faults_in_one_line
+from service.ray.proxies import behind_proxies
 from service.ray.replica import Replica
 from service.settings import Settings, settings_from
 
@@ -25,7 +26,7 @@ def build(flags: dict[str, Any]) -> serve.Application:
     Raises ConfigError for bad settings. What the config file says of the deployment wins over what is here.
     """
     try:
-        settings = settings_from(dict(flags))
+        settings = settings_from(behind_proxies(flags))
     except (ValidationError, OSError, ValueError) as error:
         raise ConfigError(faults_in_one_line(error)) from error
     if settings.workers > 1:

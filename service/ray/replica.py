@@ -20,6 +20,7 @@ from service.peers.peers import Peers
 from service.ray.autoscaling import QUEUED_PICTURES
 from service.ray.cancellation import DisconnectOnCancel
 from service.ray.metrics_page import MetricsOfAll
+from service.ray.proxies import behind_proxies
 from service.ray.siblings import SiblingAddresses, Siblings
 from service.settings import Settings, settings_from
 from service.shutdown import exit_after
@@ -40,8 +41,8 @@ class Replica:
 
     def __init__(self, flags: dict[str, Any]) -> None:
         wait_briefly()
-        configure_logging()
-        settings = settings_from({**assigned_cores(flags), **flags})
+        settings = settings_from({**assigned_cores(flags), **behind_proxies(flags)})
+        configure_logging(settings.log_level)
         log_event(logger, logging.INFO, "settings", **settings.model_dump())
         listener = listen(ray.util.get_node_ip_address(), 0)
         self._address = Address(host=listener.getsockname()[0], port=listener.getsockname()[1])

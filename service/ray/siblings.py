@@ -1,5 +1,6 @@
 """The running replicas of the deployment, asked through Ray."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
@@ -50,13 +51,15 @@ class SiblingAddresses:
         self._own = own
         self._asked_s = float("-inf")
         self._others: list[Address | None] = []
+        self._asking = asyncio.Lock()
 
     async def others(self) -> Sequence[Address | None]:
         """Every running replica but this one; None for one that does not tell where it is."""
-        if monotonic() - self._asked_s > KEPT_S:
-            self._asked_s = monotonic()
-            self._others = await self._ask()
-        return self._others
+        async with self._asking:  # who comes while Ray is asked must not take this replica for the only one
+            if monotonic() - self._asked_s > KEPT_S:
+                self._others = await self._ask()
+                self._asked_s = monotonic()
+            return self._others
 
     async def _ask(self) -> list[Address | None]:
         try:

@@ -33,7 +33,7 @@ def run_worker(descriptor: int, new_engine: "NewEngine | None" = None) -> int:
     assignment = read_assignment(line)
     if assignment is None:
         return 0
-    configure_logging(worker=assignment.worker)
+    configure_logging(assignment.whole_settings().log_level, assignment.worker)
     from service.workers.serving import serve_as  # noqa: PLC0415 - torch takes seconds to import
 
     try:

@@ -18,6 +18,8 @@ from tests.support.backbones import save_weights
 from tests.support.ray_exceptions import why_not_with_ray
 from tests.support.server import COMMAND, RAY_COMMAND, Serve, Server, Start, running, start_server
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture(scope="session")
 def served_backbone() -> Backbone:
@@ -77,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """With `--ray`, leave out what says nothing about a deployment, each with its reason."""
     if config.getoption("--ray"):
         for item in items:
-            if reason := why_not_with_ray(item.nodeid):
+            if item.path.is_relative_to(HERE) and (reason := why_not_with_ray(item)):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 

@@ -25,7 +25,7 @@ from adapters.store.store import Store
 from adapters.vit.backbone import Backbone
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import encoded
-from tests.support.server import RAY_COMMAND, Serve, Server
+from tests.support.server import RAY_COMMAND, START_TIMEOUT_S, Serve, Server, Start
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -120,7 +120,7 @@ def reference(
 def server(module_store: Store, artifacts: dict[str, Artifact], serve: Serve) -> Iterator[Server]:
     for task, artifact in artifacts.items():
         module_store.publish(task, artifact)
-    with serve(module_store, "--replicas=2", "--access-log", command=RAY_COMMAND) as running:
+    with serve(module_store, "--workers=2", "--access-log", command=RAY_COMMAND) as running:
         wait_until(lambda: len(replicas(running)) == 2, "two replicas")
         yield running
 
@@ -221,7 +221,7 @@ def test_replicas_come_with_the_load_and_go_without_failing_a_request(
     for seed, task in enumerate(TASKS):
         empty_store.publish(task, make_artifact(seed))
     many = [("images", ("x", picture))] * 64
-    flags = ("--replicas=1", "--most-replicas=2", "--max-batch=4")
+    flags = ("--workers=1", "--most-replicas=2", "--max-batch=4")
     with serve(empty_store, *flags, command=RAY_COMMAND) as server:
         assert len(replicas(server)) == 1
         url = f"{server.url}/v1/tasks/a/classify?timeout_ms=60000"
@@ -241,3 +241,14 @@ def test_replicas_come_with_the_load_and_go_without_failing_a_request(
                     assert monotonic() < deadline + 60, "both replicas stay"
         assert len(set(replicas(server)) & set(both)) == 1
         assert {answer.result().status_code for answer in answers} == {200}
+
+
+def test_proxies_that_others_reach_do_not_start_a_replica_without_keys(
+    empty_store: Store, start: Start
+) -> None:
+    refused = start(empty_store, "--host=0.0.0.0", command=RAY_COMMAND)
+    assert refused.process.wait(START_TIMEOUT_S) == 1
+    refused.end()
+
+    (said,) = [line for line in refused.log if line.startswith("adapters.errors.ConfigError: ")]
+    assert "host 0.0.0.0 can be reached from elsewhere" in said

@@ -17,7 +17,7 @@ from adapters.store.label_rules import LabelTraffic
 from adapters.store.store import Store
 from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import encoded, noise
-from tests.support.server import Serve, Server
+from tests.support.server import Serve, Server, process_of
 from tests.support.waiting import wait_until
 
 PICTURE = encoded(noise(1, (80, 60)), "PNG")
@@ -280,19 +280,18 @@ def test_of_two_workers_both_follow(
     with serve(empty_store, "--workers=2", "--access-log", ready=False) as server:
         server.wait_logged(r"INFO service.workers ready workers=2")
 
-        def answers() -> dict[str, tuple[int, str]]:
+        def answers() -> list[tuple[int, str]]:
             """What each worker answered last, to requests on connections of their own."""
-            found: dict[str, tuple[int, str]] = {}
+            asked: dict[str, tuple[int, str]] = {}
             for _ in range(40):
                 headers = {"connection": "close", "x-request-key": "user-1"}
                 url = f"{server.url}/v1/tasks/digits/classify"
                 answer = httpx.post(url, content=PICTURE, headers=headers, timeout=60).raise_for_status()
-                line = server.wait_logged(rf" request id={answer.headers['x-request-id']} ")
-                body = answer.json()
-                found[line.rpartition("worker=")[2].strip()] = body["version"], body["label"]
-            return found
+                asked[answer.headers["x-request-id"]] = answer.json()["version"], answer.json()["label"]
+            found = {process_of(server.wait_logged(rf" request id={id_} ")): asked[id_] for id_ in asked}
+            return list(found.values())
 
-        wait_until(lambda: answers() == {"0": (2, "canary"), "1": (2, "canary")}, "both to try it")
+        wait_until(lambda: answers() == [(2, "canary")] * 2, "both to try it")
         assert command("--off") == 0
-        wait_until(lambda: answers() == {"0": (1, "stable"), "1": (1, "stable")}, "both to leave it")
+        wait_until(lambda: answers() == [(1, "stable")] * 2, "both to leave it")
     assert "digits: canary = version 2, no traffic of its own" in capsys.readouterr().out

@@ -38,7 +38,7 @@ def artifacts(make_artifact: MakeArtifact) -> list[Artifact]:
 @pytest.fixture(scope="module")
 def server(module_store: Store, artifacts: list[Artifact], serve: Serve) -> Iterator[Server]:
     module_store.publish("digits", artifacts[0])
-    with serve(module_store, "--workers=2", "--access-log", ready=False) as running:
+    with serve(module_store, "--workers=2", "--access-log", "--log-level=debug", ready=False) as running:
         running.wait_logged(r"INFO service.workers ready workers=2")
         yield running
 
@@ -127,6 +127,8 @@ def test_every_worker_answers_as_offline_and_metrics_add_up(
     answers = ask_both(server)
 
     assert answers.keys() == {"0", "1"}
+    for worker in answers:
+        server.wait_logged(rf"DEBUG service.registry adapter_loaded task=digits .* worker={worker}$")
     for answer in answers.values():
         np.testing.assert_allclose(probabilities(answer), expected, atol=1e-4)
     sent = sum(" request id=" in line and " method=POST " in line for line in server.log)

@@ -1,6 +1,7 @@
 """A Ray Serve deployment with `dvpt-serve`'s flags: python -m tests.support.ray_serve --store=… --port=0
 
-Once all replicas are ready, it says so on stderr as `dvpt-serve` does; the replicas' log is there, too.
+`--workers` is the number of replicas. Once all are ready, it says so on stderr as `dvpt-serve` does; the
+replicas' log is there, too.
 SIGTERM ends it, and Ray with it.
 """
 
@@ -37,10 +38,9 @@ def main() -> int:
     """Serve until a signal."""
     ended = threading.Event()
     parser = build_parser()
-    parser.add_argument("--replicas", type=int, default=1)
     parser.add_argument("--most-replicas", type=int, default=0, help="scale up to these by waiting pictures")
     flags: dict[str, Any] = vars(parser.parse_args())
-    replicas, most, port = flags.pop("replicas"), flags.pop("most_replicas"), int(flags.pop("port", 0))
+    replicas, most, port = int(flags.pop("workers", 1)), flags.pop("most_replicas"), int(flags.pop("port", 0))
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         ray.init(
             "local",
@@ -53,11 +53,11 @@ def main() -> int:
         )
         for number in (signal.SIGTERM, signal.SIGINT):  # Ray has set its own
             signal.signal(number, lambda *_: ended.set())
-        address = {"host": "127.0.0.1", "port": port or free_port()}
+        address = {"host": flags.pop("host", "127.0.0.1"), "port": port or free_port()}
         serve.start(http_options=address)
         serve.run(_scaled(build(flags), replicas, most), name="dvpt", route_prefix="/")
         sys.stderr.write(f" service.server listening host={address['host']} port={address['port']}\n")
-        sys.stderr.write(" service.lifecycle ready \n")
+        sys.stderr.write(f" service.lifecycle ready \n INFO service.workers ready workers={replicas}\n")
         sys.stderr.flush()
         ended.wait()
         serve.delete("dvpt")  # its requests are answered first, which a shutdown would cut

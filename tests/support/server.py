@@ -17,7 +17,15 @@ COMMAND = (sys.executable, "-m", "service.cli")
 RAY_COMMAND = (sys.executable, "-m", "tests.support.ray_serve")
 LISTENING = re.compile(r" listening host=\S+ port=(\d+)")
 REPLICA = re.compile(r'(?<=\{)replica="[^"]*",?|,replica="[^"]*"')
+PROCESS = re.compile(r"ServeReplica:\S+ pid=(?P<replica>\d+)\)|\bworker=(?P<worker>\d+)$")
 SAMPLE = re.compile(r"^(\w+)(\{.*\})? (\S+)$", re.MULTILINE)
+
+
+def process_of(line: str) -> str:
+    """Which of several processes wrote a line of the log: a worker's number, or a replica's process id."""
+    found = PROCESS.search(line.rstrip())
+    assert found, line
+    return found["replica"] or found["worker"]
 
 
 class Server:
