@@ -33,7 +33,7 @@ test: $(READY)
 	$(BIN)/python -m pytest tests/integration
 
 # What needs Ray, in an environment that has it: a deployment of replicas. The single process's integration tests run
-# against a deployment with RAY_TESTS='--ray tests/integration -k test_service', for a quarter of an hour.
+# against a deployment with RAY_TESTS='--ray tests/integration -rs', for an hour or less.
 RAY_VENV := .venv-ray
 RAY_TESTS ?= tests/integration/test_ray.py tests/unit/service/ray tests/unit/service/test_ray_app.py
 
