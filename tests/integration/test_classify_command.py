@@ -18,7 +18,7 @@ from tests.support.pictures import plain_png
 from tests.support.server import Serve, Server
 from tests.support.waiting import wait_until
 
-PICTURES = 300
+PICTURES = 600
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,7 @@ def test_errors_take_a_broken_canary_out_and_fail_no_client(
     wait_until(rolled_back, "the rule")
     line = lines(audit, "broken")[-1]
     assert (line["who"], line["action"], line["result"]) == ("rule", "roll_back", "done")
-    assert line["errors"] == 10
+    assert line["errors"] >= 10  # some more may be answered before the rule is carried out
     label = module_store.label("broken", "canary")
     assert label.rules is not None
     assert label.rules.traffic is not None
