@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def write(place: Tensor, value: Tensor) -> None:
+def copy_into(place: Tensor, value: Tensor) -> None:
     """Copy `value` of the host into `place`, in its type, before what is launched afterwards."""
     if place.is_cuda:
         value = value.to(place.dtype).pin_memory()

@@ -4,13 +4,13 @@
 
 The real service, asked by `wrk` (Debian has it) over more and more connections, one picture a request. One
 number of workers after the other, since they would share the device; the bare engine, with the same settings,
-is timed before each of them, and what a pass of each size takes is what `benchmarks.workers` simulates with.
+is timed before them, and what a pass of each size takes is what `benchmarks.workers` simulates with.
 Writes benchmarks/results/device_workers-<backbone>-<device>.json.
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from benchmarks.common.processor_time import tree_seconds
 from benchmarks.common.random_store import random_store
 from benchmarks.common.random_weights import open_weights
 from benchmarks.common.resident import Resident, add_engine_flags, make_resident, pictures
-from benchmarks.common.running import running
+from benchmarks.common.running import as_flags, running
 from benchmarks.workers.wrk import Wrk, prepared
 
 PORT = 8341
@@ -67,7 +67,7 @@ def measured(
                 own = settings | {"weights": weights, "torch_threads": options.threads * workers}
                 if options.decode_threads:
                     own["decode_threads"] = options.decode_threads
-                flags = (*_flags(own), "--workers", workers, "--preload", "*")
+                flags = (*as_flags(own), "--workers", workers, "--preload", "*")
                 with running("service.cli", Path(folder), PORT, *flags) as service:
                     wrk.run(PORT, options.connections[-1], 2)  # every size of batch has run once
                     figure: dict[str, Any] = {"ready_s": round(service.ready_ms / 1000, 1)}
@@ -103,18 +103,6 @@ def asked(wrk: Wrk, process: int, connections: int, seconds: float) -> dict[str,
 
 def _spent(process: int) -> float:
     return sum(seconds for _, seconds in tree_seconds(process))
-
-
-def _flags(settings: dict[str, object]) -> Sequence[object]:
-    """The same settings as flags of `dvpt-serve`."""
-    words: list[object] = []
-    for name, value in settings.items():
-        flag = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(flag)
-        elif value is not False:
-            words += [flag, value]
-    return words
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,7 +6,8 @@
 Each part is a benchmark or test of its own in a process of its own, with a limit of time; what fails or comes
 too late is recorded and ends nothing. What is done is not done again by the same command, so that the parts
 may come in several runs of ten minutes each; `--anew` forgets them. Without CUDA it runs nothing and says so.
-Weights are random. Writes benchmarks/results/gpu-<device>.json and the parts' own files to runs/gpu.
+Weights are random. Writes benchmarks/results/gpu-<device>.json, and the parts' own files with what they
+printed to runs/gpu.
 """
 
 import argparse
@@ -73,7 +74,10 @@ def main() -> int:
         for part in parts(options.device, weights, quick=options.quick):
             figures[part.name] = done_before(part) or run(part, ends - time.monotonic())
             print(f"{part.name}: {figures[part.name]['state']}", flush=True)
-    print(write_result(f"gpu-{options.device.partition(':')[0]}", figures))
+    shown = {
+        name: {key: figure[key] for key in figure if key != "output"} for name, figure in figures.items()
+    }
+    print(write_result(f"gpu-{options.device.partition(':')[0]}", shown))
     return 0 if all(figure["state"] == "done" for figure in figures.values()) else 1
 
 
@@ -83,6 +87,7 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     engine = ("--backbone", backbone, "--weights", weights, "--device", device)
     few = ("--rounds", 3) if quick else ()
     yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 60)
+    yield Part("checks", ("benchmarks.device_checks", *engine), 60)
     yield from workers(engine, few, quick=quick)
     batches = (4, 8) if quick else (1, 64, 256)
     sizes, tasks = ("--batch", batches[1]), ("--tasks", 20 if quick else 200)
@@ -97,7 +102,6 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     yield Part("many tasks", words, 60)
     steps = ("--backbone", backbone, "--device", device, *few)
     yield Part("training steps", ("benchmarks.training_steps", *steps), 60)
-    yield Part("checks", ("benchmarks.device_checks", *engine), 60)
     limit = ("benchmarks.device_limit", *engine, "--compile", *few)
     yield Part("limit, compiled", (*limit, "--batches", batches[1]), 150)
     yield Part("kinds, compiled", (*kinds, *sizes, "--graph-layouts", 12, "--compile"), 300)

@@ -22,7 +22,7 @@ from benchmarks.common.machine import write_result
 from benchmarks.common.photographs import photograph
 from benchmarks.common.random_store import random_store
 from benchmarks.common.resident import add_engine_flags, make_resident, pictures
-from benchmarks.common.running import running
+from benchmarks.common.running import as_flags, running
 
 PORT = 8124
 FILES = 32
@@ -51,7 +51,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         tasks = random_store(Path(folder), backbone, options.tasks)
         asks = asks_for(tasks, files)
-        flags = (*serve_flags(options), "--max-batch", options.batch, "--workers", options.workers)
+        of_all = settings | {"torch_threads": options.threads * options.workers}  # which the workers share
+        flags = as_flags(of_all | {"weights": options.weights, "workers": options.workers})
         with running("service.cli", Path(folder), PORT, *flags):
             http_s, bare_s = [], []
             for _ in range(options.rounds + 1):  # the first warms both up
@@ -70,14 +71,6 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "http_pictures_per_s": round(1 / float(np.median(http_s[1:])), 1),
         "http_over_bare": rounded(ratio(bare_s[1:], http_s[1:])),
     }  # fmt: skip
-
-
-def serve_flags(options: argparse.Namespace) -> list[object]:
-    """The service's engine with the same settings."""
-    weights = ["--weights", options.weights] if options.weights else []
-    faster = ["--graph-layouts", options.graph_layouts, *(["--compile"] if options.compile else [])]
-    threads = options.threads * options.workers  # which the workers share
-    return ["--device", options.device, "--torch-threads", threads, *weights, *faster]
 
 
 def _parser() -> argparse.ArgumentParser:

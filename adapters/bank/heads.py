@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from adapters.bank.slots import FreeSlots
 from adapters.kinds.layout import HeadShape
-from adapters.transfers import host_copy, write
+from adapters.transfers import copy_into, host_copy
 
 INITIAL_CAPACITY = 16
 
@@ -42,12 +42,12 @@ class HeadBank(FreeSlots):
     def write(self, slot: int, class_count: int, tensors: dict[str, Tensor]) -> None:
         """Copy one adapter's head."""
         for layer in range(self._hidden):
-            write(self.hidden_weight[slot, layer], tensors[f"head.{layer}.weight"])
-            write(self.hidden_bias[slot, layer], tensors[f"head.{layer}.bias"])
+            copy_into(self.hidden_weight[slot, layer], tensors[f"head.{layer}.weight"])
+            copy_into(self.hidden_bias[slot, layer], tensors[f"head.{layer}.bias"])
         self.weight[slot].zero_()
         self.bias[slot].fill_(-torch.inf)
-        write(self.weight[slot, :class_count], tensors[f"head.{self._hidden}.weight"])
-        write(self.bias[slot, :class_count], tensors[f"head.{self._hidden}.bias"])
+        copy_into(self.weight[slot, :class_count], tensors[f"head.{self._hidden}.weight"])
+        copy_into(self.bias[slot, :class_count], tensors[f"head.{self._hidden}.bias"])
 
     @torch.inference_mode()
     def read(self, slot: int, class_count: int) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from adapters.kinds.kind import Options, Stack
-from adapters.transfers import host_copy, write
+from adapters.transfers import copy_into, host_copy
 
 
 class NamedStack(Stack[Options]):
@@ -28,7 +28,7 @@ class NamedStack(Stack[Options]):
     def write(self, slot: int, options: Options, tensors: Mapping[str, Tensor]) -> None:  # noqa: ARG002
         """Copy one adapter's tensors."""
         for name, stacked in self.named.items():
-            write(stacked[slot], tensors[name])
+            copy_into(stacked[slot], tensors[name])
 
     @torch.inference_mode()
     def read(self, slot: int, options: Options) -> dict[str, Tensor]:  # noqa: ARG002

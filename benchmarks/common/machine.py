@@ -47,10 +47,11 @@ def write_result(name: str, figures: dict[str, Any]) -> Path:
 
 
 def _command() -> str:
-    """`python -m benchmarks.<module> …` as it was called."""
+    """`python -m benchmarks.<module> …` as it was called, but for where things lie on this machine."""
     spec = sys.modules["__main__"].__spec__
     module = spec.name.removesuffix(".__main__") if spec else f"benchmarks.{Path(sys.argv[0]).stem}"
-    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+    words = ["PATH" if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", module, *words])
 
 
 def _version(package: str) -> str | None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,15 @@ def running(
                 os.killpg(process.pid, signal.SIGKILL)  # a child that outlives it would hold the pipe
             process.wait()
             reader.join()
+
+
+def as_flags(settings: Mapping[str, object]) -> list[object]:
+    """Settings by name as flags of `dvpt-serve`; None and False are left out."""
+    words: list[object] = []
+    for name, value in settings.items():
+        if value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
+    return words
 
 
 def environment_of(tree: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.kind import RowGraph
 from adapters.kinds.named_stack import NamedStack
 from adapters.kinds.options import KindOptions
-from adapters.transfers import host_copy, write
+from adapters.transfers import copy_into, host_copy
 from adapters.vit.row_parameters import Bottleneck, RowParameters
 
 
@@ -63,7 +63,7 @@ class BottleneckStack(NamedStack[BottleneckOptions]):
         """Copy one adapter's columns."""
         self.clear(slot)
         for name, own in self._own(slot, options).items():
-            write(own, tensors[name])
+            copy_into(own, tensors[name])
 
     @torch.inference_mode()
     def read(self, slot: int, options: BottleneckOptions) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from adapters.config import BackboneConfig
 from adapters.kinds.dvpt.meta_net import meta_input, output_rows
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.kind import Stack
-from adapters.transfers import host_copy, write
+from adapters.transfers import copy_into, host_copy
 from adapters.vit.row_parameters import RowParameters
 
 
@@ -48,14 +48,14 @@ class DvptStack(Stack[DvptOptions]):
     @torch.inference_mode()
     def write(self, slot: int, options: DvptOptions, tensors: Mapping[str, Tensor]) -> None:
         """Copy one adapter's prompts and Meta-Net; without a Meta-Net (VPT) its part is zero."""
-        write(self.prompts[slot], tensors["prompts"])
+        copy_into(self.prompts[slot], tensors["prompts"])
         dynamic = options.meta_net != "none"
         self.pi_scale[slot] = 1.0 if dynamic and options.dynamic_layers == "all" else 0.0
         self.pi_scale[slot, 0] = 1.0 if dynamic else 0.0
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if dynamic:
-                write(weight[slot], tensors[f"meta_net.{layer}.weight"])
-                write(bias[slot], tensors[f"meta_net.{layer}.bias"])
+                copy_into(weight[slot], tensors[f"meta_net.{layer}.weight"])
+                copy_into(bias[slot], tensors[f"meta_net.{layer}.bias"])
             else:
                 weight[slot].zero_()
                 bias[slot].zero_()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from adapters.transfers import host_copy, write
+from adapters.transfers import copy_into, host_copy
 
 DEVICES = [
     "cpu",
@@ -17,7 +17,7 @@ def test_what_is_written_is_read_back_in_the_type_of_the_place(device: str, dtyp
     stack = torch.zeros(3, 4, 5, device=device, dtype=dtype)
     value = torch.randn(2, 5)
 
-    write(stack[1, 1:3], value)
+    copy_into(stack[1, 1:3], value)
     read = host_copy(stack[1, 1:3])
 
     assert read.device.type == "cpu"
