@@ -15,12 +15,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from adapters.store.artifact import TENSORS_FILE
 from benchmarks.evidence.finished_runs import Row, append_row, read_rows
+from benchmarks.evidence.folds import fold_pictures
 from benchmarks.evidence.instances import TASKS as INSTANCES
 from benchmarks.evidence.instances import instance_pictures
 from benchmarks.evidence.pi_readings import reading
 from benchmarks.evidence.plan import SUITES, trials
+from benchmarks.evidence.recipe import SUITE as RECIPE
 from benchmarks.evidence.report import write_report
 from benchmarks.evidence.training_subset import training_subset
 from benchmarks.evidence.trial import Trial
@@ -38,13 +42,13 @@ COMMAND = "benchmarks.evidence"
 WAIT_S = 10.0
 
 
-def run_suite(name: str) -> None:
+def run_suite(name: str, device: str = "cpu") -> None:
     """Do the trials of one suite that have no row yet; selected values are known once selection is done.
 
     Several processes can do one suite together: each trial is claimed by one of them.
     """
     while left := _left(name):
-        if not any(_do(trial, f"{name}: {len(left)} left, now {trial.name}") for trial in left):
+        if not any(_do(trial, f"{name}: {len(left)} left, now {trial.name}", device) for trial in left):
             time.sleep(WAIT_S)  # all are in other hands, and what they select may bring more
 
 
@@ -54,12 +58,12 @@ def _left(name: str) -> list[Trial]:
     return [trial for trial in trials(name, rows) if trial.key not in done]
 
 
-def _do(trial: Trial, title: str) -> bool:
+def _do(trial: Trial, title: str, device: str) -> bool:
     """Whether this process did the trial, or found it done meanwhile."""
     with _claimed(trial) as mine:
         if mine and trial.key not in {row.key for row in read_rows(RESULTS)}:
             print(title, flush=True)
-            append_row(RESULTS, train(trial))
+            append_row(RESULTS, train(trial, device))
     return mine
 
 
@@ -77,10 +81,10 @@ def _claimed(trial: Trial) -> Iterator[bool]:
             yield True
 
 
-def train(trial: Trial) -> Row:
+def train(trial: Trial, device: str) -> Row:
     """One run → its row; a run that diverged has accuracy 0. What it publishes is weighed and deleted."""
     runs, store = FOLDER / "runs" / trial.name, FOLDER / "stores" / trial.name
-    places = {"runs": runs, "store": store, "fresh": True, "device": "cpu"}
+    places = {"runs": runs, "store": store, "fresh": True, "device": device}
     config = SearchConfig.model_validate(
         trial.options
         | {"data": _pictures(trial), **places}
@@ -91,7 +95,7 @@ def train(trial: Trial) -> Row:
         with reading(trial.reading):
             run, outcome = _run(config)
         seconds = time.process_time() - began
-        return Row.of(trial, outcome, len(run.train), seconds, _adapter_bytes(store))
+        return Row.of(trial, outcome, len(run.train), seconds, _adapter_bytes(store), _name_of(device))
     except Diverged:
         return Row.diverged(trial, len(run.train))
     finally:
@@ -101,6 +105,8 @@ def train(trial: Trial) -> Row:
 
 def _pictures(trial: Trial) -> Path | None:
     """The folder that is trained on, where that is not the task's own."""
+    if trial.suite == RECIPE:
+        return fold_pictures(trial.task, trial.seed, FOLDER / "folds")
     if trial.task in INSTANCES:
         return instance_pictures(trial.task, FOLDER / "instances")
     return training_subset(trial.task, trial.part, trial.seed, FOLDER / "subsets")
@@ -111,6 +117,10 @@ def _run(config: SearchConfig) -> tuple[Run, Outcome]:
         return Auto(config, Workbench(KEPT_BYTES)).execute(COMMAND)
     run = Run(config.plain())
     return run, execute(run, COMMAND)
+
+
+def _name_of(device: str) -> str:
+    return "" if device == "cpu" else torch.cuda.get_device_name(device)
 
 
 def _adapter_bytes(store: Path) -> int:
@@ -125,13 +135,14 @@ def main() -> None:
     )
     parser.add_argument("stage", choices=("run", "report"))
     parser.add_argument("suites", nargs="*", metavar="NAME", help=", ".join(SUITES))
+    parser.add_argument("--device", default="cpu", help="cpu or cuda:N")
     arguments = parser.parse_args()
     if arguments.stage == "report":
         write_report(read_rows(RESULTS))
     for name in arguments.suites:
         if name not in SUITES:
             parser.error(f"no suite {name}; there are {', '.join(SUITES)}")
-        run_suite(name)
+        run_suite(name, arguments.device)
 
 
 if __name__ == "__main__":

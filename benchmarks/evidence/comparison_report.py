@@ -222,17 +222,19 @@ def _taken(found: Found) -> str:
 
 
 def _cost(found: Found) -> str:
-    """Means over a group's settings; processor seconds of a run and of the search before it."""
+    """Means over a group's settings; processor seconds of a run and its search, where there was no GPU."""
     header = (
         "backbone", "method", "trained values", "bytes of the adapter", "s a run", "s of its search on val"
     )  # fmt: skip
     lines = []
     for title, settings in GROUPS.items():
         for name in _names():
-            rows = [row for setting in settings for row in found.at(setting, name) if row.seconds is not None]
+            tested = [row for setting in settings for row in found.at(setting, name)]
+            rows = [row for row in tested if row.seconds is not None and not row.device]
             if not rows:
                 continue
-            searched = [row for row in found.looked if row.variant in {f"{s.name}:{name}" for s in settings}]
+            variants = {f"{setting.name}:{name}" for setting in settings}
+            searched = [row for row in found.looked if row.variant in variants and not row.device]
             places = len({row.variant for row in searched})
             search = f"{sum(row.seconds or 0 for row in searched) / places:.0f}" if places else ""
             weighed = [row.adapter_bytes for row in rows if row.adapter_bytes]
@@ -244,8 +246,8 @@ def _cost(found: Found) -> str:
                 )
             )  # fmt: skip
     words = (
-        "Processor seconds from pictures to the published adapter; the search of `auto` is in its run.\n"
-        "Values are with the head.\n\n"
+        "Processor seconds from pictures to the published adapter, of runs without a GPU; the search of\n"
+        "`auto` is in its run. Values are with the head.\n\n"
     )
     return "### Cost\n\n" + (words + table(header, lines) if lines else NOT_YET)
 

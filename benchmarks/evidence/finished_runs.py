@@ -19,6 +19,7 @@ class Row:
     The rest is not known of rows from before it was recorded: the method that was trained in the end, its
     trained values with the head, processor seconds from pictures to the published adapter, that one's bytes
     (0 where none is published), and the expected calibration error before and after a temperature.
+    `device` is the GPU's name where there was one.
     """
 
     suite: str
@@ -40,6 +41,7 @@ class Row:
     adapter_bytes: int | None = None
     error_before: float | None = None
     error_after: float | None = None
+    device: str = ""
 
     @property
     def key(self) -> Key:
@@ -48,7 +50,13 @@ class Row:
 
     @classmethod
     def of(
-        cls, trial: Trial, outcome: Outcome, train_pictures: int, seconds: float, adapter_bytes: int
+        cls,
+        trial: Trial,
+        outcome: Outcome,
+        train_pictures: int,
+        seconds: float,
+        adapter_bytes: int,
+        device: str = "",
     ) -> "Row":
         """The row of a finished run."""
         predictions, facts = outcome.findings.predictions, outcome.provenance
@@ -58,7 +66,7 @@ class Row:
             len(predictions.labels), round(predictions.accuracy, 6), facts.parameters.without_head,
             facts.training_seconds, _now(), to_hex(predictions.correct),
             facts.method, facts.parameters.with_head, round(seconds, 1), adapter_bytes,
-            facts.calibration.error_before if facts.calibration else after, after,
+            facts.calibration.error_before if facts.calibration else after, after, device,
         )  # fmt: skip
 
     @classmethod
@@ -106,7 +114,7 @@ def _row(line: dict[str, str]) -> Row:
         int(line["train_pictures"]), int(line["pictures"]), float(line["accuracy"]), int(line["parameters"]),
         float(line["train_seconds"]), line["finished"], line["correct"],
         line["method"], _whole(line["values"]), _real(line["seconds"]), _whole(line["adapter_bytes"]),
-        _real(line["error_before"]), _real(line["error_after"]),
+        _real(line["error_before"]), _real(line["error_after"]), line.get("device", ""),
     )  # fmt: skip
 
 

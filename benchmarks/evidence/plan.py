@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.evidence.comparison import COMPARISONS
 from benchmarks.evidence.instances import SUITE as INSTANCES
 from benchmarks.evidence.instances import instance_trials
-from benchmarks.evidence.recipe import SUITE as DEFAULT_RECIPE
+from benchmarks.evidence.recipe import SUITE as RECIPE_SUITE
 from benchmarks.evidence.recipe import recipe_trials
 from benchmarks.evidence.trial import Known, Trial, Variant, best_lr
 from training.methods.table import METHODS as TABLE
@@ -204,7 +204,7 @@ SUITES: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProx
         "more-seeds": _more_seeds,
         "scale": _scale,
         **COMPARISONS,
-        DEFAULT_RECIPE: recipe_trials,
+        RECIPE_SUITE: recipe_trials,
         INSTANCES: instance_trials,
     }
 )

@@ -1,6 +1,7 @@
 """Renders docs/evidence.md and its plots from the rows, and nothing else."""
 
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ SCALE_PLOT = Path("docs/evidence-scale.png")
 FEW_SHOT_PLOT = Path("docs/evidence-few-shot.png")
 COMPARED = ("dvpt", "linear", "full")
 # Of the rows that are there; who adds rows on another machine adds the machine.
+ON_A_GPU = "16 cores, one process for each; Python 3.12, torch 2.11, timm 1.0.31"
 MEASURED_ON = (
     "Intel(R) Xeon(R) Processor, one thread a run on a shared 2-core machine, no GPU; Python 3.11.7,\n"
     "torch 2.15.0, timm 1.0.31, pillow 13.0.0"
@@ -59,6 +61,8 @@ def write_report(rows: Sequence[Row]) -> None:
 
 def _introduction(rows: Sequence[Row]) -> str:
     days = sorted({row.finished[:10] for row in rows if row.suite != "augmentation"})
+    gpus = Counter(row.device for row in rows if row.device)
+    elsewhere = "; ".join(f"{count:,} runs on one {name} ({ON_A_GPU})" for name, count in gpus.items())
     return f"""# Evidence
 
 Which method, and which reading of DVPT, is best on the data at hand. Backbone: `{BACKBONE}`, and the
@@ -76,7 +80,8 @@ little, and their intervals are as wide as that; where a side has one seed, noth
 the interval is marked as that of the pictures alone.
 
 Machine: {MEASURED_ON};
-{" to ".join(dict.fromkeys([*days[:1], *days[-1:]]))}. Not measured on a GPU. Seconds are those of one busy core."""
+{" to ".join(dict.fromkeys([*days[:1], *days[-1:]]))}. Seconds are those of one busy core.
+{f"The column `device` tells the others: {elsewhere}." if gpus else "Not measured on a GPU."}"""
 
 
 def _earlier(rows: Sequence[Row]) -> str:

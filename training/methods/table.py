@@ -88,6 +88,7 @@ _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
         ),
         "partial_blocks": lambda row: row.name == "partial",
         "bottleneck_width": lambda row: row.kind in ("bottleneck", "combined"),
+        "bottleneck_lr_ratio": lambda row: row.kind == "combined",
         "sequential_reduction sequential_init": lambda row: row.name == "sequential",
         "drop_path": lambda row: row.through_blocks,
         "linear_floor": lambda row: row.served and row.through_blocks,

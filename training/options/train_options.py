@@ -135,6 +135,9 @@ class TrainOptions(StrictModel):
         lt=1,
     )
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
+    bottleneck_lr_ratio: float = knob(
+        1.0, OPTIMIZATION, "the bottleneck's learning rate over that of the rest", gt=0
+    )
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     decay_biases: bool = knob(True, OPTIMIZATION, "weight decay of biases and norms too; VPT's grid has none")
     batch_size: int = knob(50, OPTIMIZATION, "pictures in a step; the last, smaller batch is kept", ge=2)

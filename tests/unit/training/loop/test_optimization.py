@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from adapters.kinds.adapter import Adapter
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.vit.backbone import Backbone
 from training.loop.optimization import (
@@ -92,6 +93,18 @@ def test_the_meta_net_may_have_a_learning_rate_of_its_own(
     lr_of = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
     found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
     assert found == {name: 0.01 if "meta_net" in name else 0.02 for name in found}
+    assert len({*found.values()}) == 2
+
+
+def test_the_bottleneck_beside_others_may_have_a_learning_rate_of_its_own(
+    backbone: Backbone, new_config: Callable[..., TrainConfig]
+) -> None:
+    adapter = Adapter(CombinedOptions(), backbone.config, 3)
+    optimizer = new_optimizer(adapter, new_config(lr=0.1, bottleneck_lr_ratio=0.5))
+    set_lr(optimizer, 0.02)
+    lr_of = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
+    found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
+    assert found == {name: 0.01 if "bottleneck" in name else 0.02 for name in found}
     assert len({*found.values()}) == 2
 
 
