@@ -3,15 +3,15 @@
     python -m benchmarks.evidence run NAME…          # do what is not done yet, in order
     python -m benchmarks.evidence report             # writes docs/evidence.md and its plots
 
-A finished run is a row of benchmarks/results/evidence.csv and is not repeated. Several processes can do one
-suite together. Needs DVPT_DATA_ROOT.
+A finished run is a row of benchmarks/results/evidence.csv and is not repeated. Several processes can do
+suites together, on a GPU about as many as there are cores. Needs DVPT_DATA_ROOT.
 """
 
 import argparse
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,28 +42,32 @@ COMMAND = "benchmarks.evidence"
 WAIT_S = 10.0
 
 
-def run_suite(name: str, device: str = "cpu") -> None:
-    """Do the trials of one suite that have no row yet; selected values are known once selection is done.
+def run_suites(names: Sequence[str], device: str = "cpu") -> None:
+    """Do the trials of suites that have no row yet; selected values are known once selection is done.
 
-    Several processes can do one suite together: each trial is claimed by one of them.
+    Several processes can do suites together: each trial is claimed by one of them.
     """
-    while left := _left(name):
-        if not any(_do(trial, f"{name}: {len(left)} left, now {trial.name}", device) for trial in left):
+    workbench = Workbench(KEPT_BYTES)
+    while left := _left(names):
+        title = f"{len(left)} left"
+        if not any(_do(trial, title, device, workbench) for trial in left):
             time.sleep(WAIT_S)  # all are in other hands, and what they select may bring more
 
 
-def _left(name: str) -> list[Trial]:
+def _left(names: Sequence[str]) -> list[Trial]:
+    """In the order of the names; what a later suite takes from an earlier one's selection comes with it."""
     rows = read_rows(RESULTS)
     done = {row.key for row in rows}
-    return [trial for trial in trials(name, rows) if trial.key not in done]
+    planned = {trial.key: trial for name in names for trial in trials(name, rows)}
+    return [trial for key, trial in planned.items() if key not in done]
 
 
-def _do(trial: Trial, title: str, device: str) -> bool:
+def _do(trial: Trial, title: str, device: str, workbench: Workbench) -> bool:
     """Whether this process did the trial, or found it done meanwhile."""
     with _claimed(trial) as mine:
         if mine and trial.key not in {row.key for row in read_rows(RESULTS)}:
-            print(title, flush=True)
-            append_row(RESULTS, train(trial, device))
+            print(f"{title}, now {trial.name}", flush=True)
+            append_row(RESULTS, train(trial, device, workbench))
     return mine
 
 
@@ -81,7 +85,7 @@ def _claimed(trial: Trial) -> Iterator[bool]:
             yield True
 
 
-def train(trial: Trial, device: str) -> Row:
+def train(trial: Trial, device: str, workbench: Workbench) -> Row:
     """One run → its row; a run that diverged has accuracy 0. What it publishes is weighed and deleted."""
     runs, store = FOLDER / "runs" / trial.name, FOLDER / "stores" / trial.name
     places = {"runs": runs, "store": store, "fresh": True, "device": device}
@@ -93,7 +97,7 @@ def train(trial: Trial, device: str) -> Row:
     began = time.process_time()
     try:
         with reading(trial.reading):
-            run, outcome = _run(config)
+            run, outcome = _run(config, workbench)
         seconds = time.process_time() - began
         return Row.of(trial, outcome, len(run.train), seconds, _adapter_bytes(store), _name_of(device))
     except Diverged:
@@ -112,10 +116,10 @@ def _pictures(trial: Trial) -> Path | None:
     return training_subset(trial.task, trial.part, trial.seed, FOLDER / "subsets")
 
 
-def _run(config: SearchConfig) -> tuple[Run, Outcome]:
+def _run(config: SearchConfig, workbench: Workbench) -> tuple[Run, Outcome]:
     if config.method == table.AUTO:
-        return Auto(config, Workbench(KEPT_BYTES)).execute(COMMAND)
-    run = Run(config.plain())
+        return Auto(config, workbench).execute(COMMAND)
+    run = Run(config.plain(), workbench)
     return run, execute(run, COMMAND)
 
 
@@ -142,7 +146,7 @@ def main() -> None:
     for name in arguments.suites:
         if name not in SUITES:
             parser.error(f"no suite {name}; there are {', '.join(SUITES)}")
-        run_suite(name, arguments.device)
+    run_suites(arguments.suites, arguments.device)
 
 
 if __name__ == "__main__":

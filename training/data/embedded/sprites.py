@@ -1,4 +1,4 @@
-"""The two sprites tasks, drawn by formula the way dSprites draws its pictures.
+"""The sprites tasks, drawn by formula the way dSprites draws its pictures.
 
 They are not the official dSprites files, and numbers measured on them do not compare with published dSprites
 numbers.
@@ -13,15 +13,13 @@ import numpy as np
 from PIL import Image
 
 from training.data.embedded.task import (
-    DRAWN_TEST,
-    DRAWN_TRAIN,
-    DRAWN_VAL,
     SIDE,
     SPLIT_SEED,
+    VTAB,
+    Counts,
     EmbeddedTask,
     Labelled,
     Split,
-    rows_of,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +30,11 @@ _FACTOR_SIZES = (3, 6, 40, 32, 32)
 _BINS = 16
 
 
-def _load(factor: int, split: Split) -> Labelled:
+def _load(factor: int, counts: Counts, split: Split) -> Labelled:
     """Sprites labelled by one of their factors, in 16 bins; no combination of factors comes twice."""
     rng = np.random.default_rng([SPLIT_SEED, factor])
-    total = DRAWN_TRAIN + DRAWN_VAL + DRAWN_TEST
-    drawn = rng.choice(int(np.prod(_FACTOR_SIZES)), size=total, replace=False)
-    factors = np.stack(np.unravel_index(drawn[rows_of(split)], _FACTOR_SIZES), axis=1)
+    drawn = rng.choice(int(np.prod(_FACTOR_SIZES)), size=counts.total, replace=False)
+    factors = np.stack(np.unravel_index(drawn[counts.rows(split)], _FACTOR_SIZES), axis=1)
     labels = factors[:, factor] * _BINS // _FACTOR_SIZES[factor]
     return [draw_sprite(*(int(f) for f in one)) for one in factors], [int(label) for label in labels]
 
@@ -78,17 +75,25 @@ def _orientation_names() -> tuple[str, ...]:
     return tuple(f"{degrees[bins == b].min():.0f}-{degrees[bins == b].max():.0f} deg" for b in range(_BINS))
 
 
+_LOCATIONS = tuple(f"x {2 * b:02d}-{2 * b + 1:02d}" for b in range(_BINS))
+
 SPRITES = (
     EmbeddedTask(
         "sprites-orientation",
         "orientation of a sprite, 16 bins; drawn by formula, not the official dSprites files",
         _orientation_names(),
-        partial(_load, 2),
+        partial(_load, 2, VTAB),
     ),
     EmbeddedTask(
         "sprites-location",
         "horizontal position of a sprite, 16 bins; drawn by formula, not the official dSprites files",
-        tuple(f"x {2 * b:02d}-{2 * b + 1:02d}" for b in range(_BINS)),
-        partial(_load, 3),
+        _LOCATIONS,
+        partial(_load, 3, VTAB),
+    ),
+    EmbeddedTask(
+        "sprites-location-6000",
+        "the same position with 6,000 pictures to train on",
+        _LOCATIONS,
+        partial(_load, 3, Counts(train=5400, val=600)),
     ),
 )

@@ -13,8 +13,33 @@ Labelled = tuple[list[Image.Image], list[int]]
 
 SIDE = 64
 SPLIT_SEED = 0
-# Of the tasks drawn by formula; as many pictures to train on as VTAB-1k has.
-DRAWN_TRAIN, DRAWN_VAL, DRAWN_TEST = 800, 200, 2000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many pictures of each split are drawn by formula; by default as many to train on as VTAB-1k has."""
+
+    train: int = 800
+    val: int = 200
+    test: int = 2000
+
+    @property
+    def total(self) -> int:
+        """Of all splits."""
+        return self.train + self.val + self.test
+
+    def rows(self, split: Split) -> range:
+        """The numbers of a split's pictures among all that are drawn for a task."""
+        learnt = self.train + self.val
+        return {
+            "train": range(self.train),
+            "val": range(self.train, learnt),
+            "trainval": range(learnt),
+            "test": range(learnt, self.total),
+        }[split]
+
+
+VTAB = Counts()
 
 
 @dataclass(frozen=True)
@@ -25,15 +50,3 @@ class EmbeddedTask:
     description: str
     classes: tuple[str, ...]
     load: Callable[[Split], Labelled]
-
-
-def rows_of(split: Split) -> range:
-    """The numbers of a split's pictures among all that are drawn for a task."""
-    train_end = DRAWN_TRAIN
-    val_end = train_end + DRAWN_VAL
-    return {
-        "train": range(train_end),
-        "val": range(train_end, val_end),
-        "trainval": range(val_end),
-        "test": range(val_end, val_end + DRAWN_TEST),
-    }[split]

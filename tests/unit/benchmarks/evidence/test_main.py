@@ -35,7 +35,7 @@ def test_a_trial_is_claimed_by_one_at_a_time() -> None:
 @pytest.mark.slow
 def test_a_suite_is_done_once_and_leaves_rows_alone(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "trials", lambda *_: [TRIAL])
-    queue.run_suite("any")
+    queue.run_suites(["any", "another"])
     (row,) = read_rows(places / "rows.csv")
     assert (row.key, row.method, row.values, row.pictures) == (TRIAL.key, "linear", 1930, 450)
     assert row.accuracy > 0.9
@@ -46,8 +46,8 @@ def test_a_suite_is_done_once_and_leaves_rows_alone(places: Path, monkeypatch: p
         places / "work" / "claims" / TRIAL.name
     ]
     monkeypatch.setattr(queue, "train", _never)
-    queue.run_suite("any")
+    queue.run_suites(["any"])
 
 
-def _never(trial: Trial) -> None:
+def _never(trial: Trial, *_: object) -> None:
     raise AssertionError(f"{trial.name} is done already")

@@ -12,7 +12,7 @@ from training.data.embedded.scenes.angle import HOURS, angle_scene
 from training.data.embedded.scenes.count import count_names, count_scene
 from training.data.embedded.scenes.distance import DISTANCES, distance_scene
 from training.data.embedded.scenes.scene import Scene, draw_scene
-from training.data.embedded.task import SPLIT_SEED, EmbeddedTask, Labelled, Split, rows_of
+from training.data.embedded.task import SPLIT_SEED, VTAB, EmbeddedTask, Labelled, Split
 
 # From a label and a generator to a scene.
 Compose = Callable[[int, np.random.Generator], Scene]
@@ -20,7 +20,7 @@ Compose = Callable[[int, np.random.Generator], Scene]
 
 def scenes_of(compose: Compose, classes: int, key: int, split: Split) -> list[tuple[Scene, int]]:
     """A split's scenes with their labels; `key` tells the tasks' seeds apart."""
-    rows = rows_of(split)
+    rows = VTAB.rows(split)
     return [
         (compose(label, np.random.default_rng([SPLIT_SEED, key, row])), label)
         for row, label in zip(rows, _labels(classes, key)[rows].tolist(), strict=True)
@@ -31,7 +31,7 @@ def _labels(classes: int, key: int) -> NDArray[np.int64]:
     """Of all pictures of a task: in each split every class is as frequent as any other, or by one."""
     rng = np.random.default_rng([SPLIT_SEED, key])
     splits: tuple[Split, ...] = ("train", "val", "test")
-    return np.concatenate([rng.permutation(np.arange(len(rows_of(one))) % classes) for one in splits])
+    return np.concatenate([rng.permutation(np.arange(len(VTAB.rows(one))) % classes) for one in splits])
 
 
 def _load(compose: Compose, classes: int, key: int, split: Split) -> Labelled:

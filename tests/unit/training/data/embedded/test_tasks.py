@@ -12,6 +12,7 @@ SIZES = {
     "digits": {"train": 1077, "val": 270, "trainval": 1347, "test": 450},
     "sprites-orientation": DRAWN,
     "sprites-location": DRAWN,
+    "sprites-location-6000": {"train": 5400, "val": 600, "trainval": 6000, "test": 2000},
     "scene-count": DRAWN,
     "scene-distance": DRAWN,
     "scene-angle": DRAWN,
