@@ -21,30 +21,24 @@ SETTINGS = (
         )
     ),
 )  # fmt: skip
-_AFFINE = {"method": "affine"}
-_ALL = {"hold_back": 0.0}
+_AFFINE, _HALF = {"method": "affine"}, {"hold_back": 0.5}
 CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         DEFAULT: {},
-        "nothing-held-back": _ALL,
-        "held-back-half": {"hold_back": 0.5},
         "affine": _AFFINE,
-        "affine, nothing-held-back": _AFFINE | _ALL,
+        "held-back-half": _HALF,
+        "affine, held-back-half": _AFFINE | _HALF,
         "lr-0.01": {"lr": 1e-2},
         "lr-0.01, bottleneck-lr-0.3": {"lr": 1e-2, "bottleneck_lr_ratio": 0.3},
-        "held-back-0.3": {"hold_back": 0.3},
-        "held-back-tenth": {"val_fraction": 0.1},
+        "lr-0.01, bottleneck-lr-0.1": {"lr": 1e-2, "bottleneck_lr_ratio": 0.1},
+        "lr-0.01, no-bottleneck": {"lr": 1e-2, "bottleneck_lr_ratio": 1e-6},
+        "lr-0.01, bottleneck-lr-0.1, held-back-half": {"lr": 1e-2, "bottleneck_lr_ratio": 0.1} | _HALF,
+        "nothing-held-back": {"hold_back": 0.0},
         "steps-800": {"steps": 800},
-        "affine, held-back-half": _AFFINE | {"hold_back": 0.5},
-        "lr-0.002": {"lr": 2e-3},
         "decay-0.05": {"weight_decay": 0.05},
-        "no-meta-net": {"meta_net": "none"},
-        "new-head": {"head_first": False},
-        "no-drop-path": {"drop_path": 0.0},
-        "no-smoothing": {"label_smoothing": 0.0},
-        "last-step": {"model_ema_decay": 0.0},
     }
 )
+"""A bottleneck ends where it begins, at zero, with as good as no learning rate."""
 
 
 def recipe_trials(known: Sequence[Known]) -> Iterator[Trial]:
