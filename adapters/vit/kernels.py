@@ -29,7 +29,7 @@ def norm(
     x, weight, bias, scale, shift, out, tokens, width, x_row, scale_row, shift_row, eps,
     token_block: tl.constexpr, width_block: tl.constexpr,
 ):  # fmt: skip
-    """To out it writes norm(x)·scale + shift."""
+    """The norm of x, moved."""
     tiles = tl.cdiv(tokens, token_block)
     row = (tl.program_id(0) // tiles).to(tl.int64)  # times a stride it may pass 2³¹
     token = ((tl.program_id(0) % tiles) * token_block + tl.arange(0, token_block))[:, None]
@@ -49,7 +49,7 @@ def sum_and_norm(
     scale_row, shift_row, scale2_row, shift2_row, eps,
     token_block: tl.constexpr, width_block: tl.constexpr,
 ):  # fmt: skip
-    """To total it writes x + branch·scale + shift, to out norm(total)·scale2 + shift2."""
+    """Into total x and the moved branch, into out the norm of that, moved."""
     tiles = tl.cdiv(tokens, token_block)
     row = (tl.program_id(0) // tiles).to(tl.int64)
     token = ((tl.program_id(0) % tiles) * token_block + tl.arange(0, token_block))[:, None]
@@ -75,7 +75,7 @@ def sum_of_branches(
     rank: tl.constexpr, rank_block: tl.constexpr, precision: tl.constexpr,
     token_block: tl.constexpr, column_block: tl.constexpr,
 ):  # fmt: skip
-    """To out it writes x + branch·scale + shift, and + hidden·upᵀ where the rank is not 0."""
+    """The sum of x and the moved branch, and of hidden·upᵀ where the rank is not 0."""
     column_tiles = tl.cdiv(width, column_block)
     tiles = tl.cdiv(tokens, token_block) * column_tiles
     row = (tl.program_id(0) // tiles).to(tl.int64)
