@@ -97,7 +97,7 @@ def test_a_replayed_graph_answers_as_the_eager_pass_on_mixed_slots(
     ],
 )
 @pytest.mark.parametrize(
-    ("dtype", "atol"), [(torch.float32, 1e-4), (torch.bfloat16, 4e-2), (torch.float16, 5e-3)]
+    ("dtype", "atol"), [(torch.float32, 1e-4), (torch.bfloat16, 6e-2), (torch.float16, 1e-2)]
 )
 @pytest.mark.parametrize("graph_layouts", [0, 1])
 def test_rows_are_moved_in_kernels_as_they_are_without(
