@@ -35,8 +35,8 @@ class Tuning:
 
     On CUDA rows are moved in kernels of their own where these compile, and up to `graph_layouts` layouts are
     captured, in batches of up to `most_rows`; where `compiled`, it is the compiled pass that is captured.
-    `mapped` weights are not copied where they are computed with as
-    they are in the file, so that processes share them.
+    `mapped` weights are not copied where they are computed with as they are in the file, so that processes
+    share them.
     """
 
     threads: int = 0
