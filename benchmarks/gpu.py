@@ -86,7 +86,7 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     backbone = EMBEDDED_BACKBONE if quick else VIT
     engine = ("--backbone", backbone, "--weights", weights, "--device", device)
     few = ("--rounds", 3) if quick else ()
-    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 120)
+    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 150)
     yield Part("checks", ("benchmarks.device_checks", *engine), 60)
     yield from workers(engine, few, quick=quick)
     batches = (4, 8) if quick else (1, 64, 256)

@@ -45,7 +45,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED or DEVICE.type == "cuda", reason="they run here themselves")
 def test_everything_here_holds_in_the_interpreter() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__]
     root = Path(__file__).parents[4]
     told = subprocess.run(
         command, env=os.environ | {"TRITON_INTERPRET": "1"}, cwd=root, capture_output=True, text=True,
@@ -115,7 +115,7 @@ def test_a_moved_sum_and_its_norm_are_torchs(width: int, count: int, dtype: torc
 
 
 @runs
-@pytest.mark.parametrize("rank", [0, 1, 8, 11, 17])
+@pytest.mark.parametrize("rank", [0, 8, 11, 17])
 @DTYPES
 @pytest.mark.parametrize(("width", "count"), [(192, 1), (100, 35), (768, 17)])
 def test_a_moved_sum_is_torchs(width: int, count: int, dtype: torch.dtype, rank: int) -> None:
