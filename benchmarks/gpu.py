@@ -38,7 +38,7 @@ OUTCOME = "outcome"
 END_WITHIN_S = 20
 WORKERS = (1, 4, 8)
 GRAPH_LAYOUTS = 4
-TESTS = ("tests/unit/service/engine/test_torch_engine_cuda.py",)
+TESTS = ("tests/unit/adapters/vit/test_fused.py", "tests/unit/service/engine/test_torch_engine_cuda.py")
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ def parts(device: str, weights: Path, *, quick: bool) -> Iterator[Part]:
     backbone = EMBEDDED_BACKBONE if quick else VIT
     engine = ("--backbone", backbone, "--weights", weights, "--device", device)
     few = ("--rounds", 3) if quick else ()
-    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 60)
+    yield Part("tests", ("pytest", "-q", "-p", "no:cacheprovider", *TESTS), 150)
     yield Part("checks", ("benchmarks.device_checks", *engine), 60)
     yield from workers(engine, few, quick=quick)
     batches = (4, 8) if quick else (1, 64, 256)
     sizes, tasks = ("--batch", batches[1]), ("--tasks", 20 if quick else 200)
     yield Part("limit", ("benchmarks.device_limit", *engine, "--batches", *batches, *few), 60)
     kinds = ("benchmarks.kinds", *engine, "--precision", "bf16", *tasks, *few)
-    yield Part("kinds", (*kinds, *sizes), 60)
-    yield Part("kinds, graphs", (*kinds, *sizes, "--graph-layouts", 12), 60)
+    yield Part("kinds", (*kinds, *sizes), 80)
+    yield Part("kinds, graphs", (*kinds, *sizes, "--graph-layouts", 12), 100)
     if device.startswith("cuda"):
         yield Part("decoding", ("benchmarks.device_decoding", "--device", device, *few), 60)
     yield Part("hot load", ("benchmarks.hot_load", *engine, *few), 60)

@@ -5,7 +5,8 @@
 Cost is the time of a mixed batch, every row of another task, over that of one of DVPT (10 prompts) and over
 that of heads alone. Retention is the throughput of a batch over all tasks against
 that of one task. Riding compares rows of two kinds that run one after the other in batches of their own with
-the same rows in one batch of the layout that has both. All sides are timed in turn in one run.
+the same rows in one batch of the layout that has both. On CUDA what has an affine is timed without kernels of
+its own as well. All sides are timed in turn in one run.
 Writes benchmarks/results/kinds-<backbone>-<device>.json.
 """
 
@@ -37,10 +38,12 @@ from benchmarks.common.resident import (
     add_engine_flags,
     add_pass_flags,
     bytes_per_task,
+    engine_of,
     fill,
     make_resident,
     pictures,
 )
+from service.engine import torch_engine
 
 SERVED: Mapping[str, KindOptions] = MappingProxyType(
     {
@@ -59,6 +62,7 @@ APART: Mapping[str, KindOptions] = MappingProxyType(
     }
 )
 BOTH, PLUS = "affine and bottleneck", "dvpt-plus"
+MOVED = ("affine alone", BOTH, "dvpt and affine", PLUS)  # by kernels of their own
 RIDES = (1, 4, 16)
 
 
@@ -83,23 +87,25 @@ def main() -> None:
     """Measure, print and write."""
     options = _parser().parse_args()
     backbone = load_backbone(options.backbone, weights=options.weights, image_size=options.image_size)
-    flags = {
+    flags: dict[str, Any] = {
+        "weights": options.weights,
         "device": options.device,
         "precision": options.precision,
         "torch_threads": options.threads,
         "graph_layouts": options.graph_layouts,
         "compile": options.compile,
+        "max_batch": options.batch,
     }
-    resident = make_resident(
-        backbone, options.tasks, weights=options.weights, options=LinearOptions(), classes=100,
-        max_batch=options.batch, **flags,
-    )  # fmt: skip
+    resident = make_resident(backbone, options.tasks, options=LinearOptions(), classes=100, **flags)
     of_kind = {"linear": resident}
     for name, kind in list(SERVED.items())[1:]:
         of_kind[name] = _filled(resident, backbone, options.tasks, kind)
     with patch.object(table, "KINDS", {name: _Apart(kind) for name, kind in table.KINDS.items()}):
         for name, kind in APART.items():
             of_kind[name] = _filled(resident, backbone, options.tasks, kind)
+    adapted = of_kind.keys() - {"linear"}
+    if options.device.startswith("cuda") and not options.compile:
+        of_kind |= _unfused(of_kind, backbone, flags)
     images = [resident.engine.stage(image) for image in pictures(options.batch, backbone.config.image_size)]
     clock = time.thread_time if options.processor_time else time.perf_counter
     times = interleave(_sides(of_kind, images, options.tasks), options.rounds, warm=2, clock=clock)
@@ -119,7 +125,7 @@ def main() -> None:
             for rows in RIDES
             if 2 * rows <= options.batch
         },
-        "bytes_per_task": {name: bytes_per_task(own) for name, own in of_kind.items() if name != "linear"},
+        "bytes_per_task": {name: bytes_per_task(of_kind[name]) for name in sorted(adapted)},
         "ms": {name: round(1000 * float(np.median(own)), 2) for name, own in times.items()},
     }
     for name, figure in figures.items():
@@ -131,6 +137,17 @@ def _filled(resident: Resident, backbone: Backbone, tasks: int, kind: KindOption
     slots = fill(resident.bank, backbone, tasks, 100, kind)
     resident.engine.warm(slots[0].layout)
     return Resident(resident.engine, resident.bank, slots)
+
+
+def _unfused(
+    of_kind: Mapping[str, Resident], backbone: Backbone, flags: Mapping[str, Any]
+) -> dict[str, Resident]:
+    """The same slots in an engine that runs torch's operations one by one."""
+    with patch.object(torch_engine, "fuse", return_value=False):
+        engine = engine_of(backbone, of_kind[PLUS].bank, **flags)
+    for name in MOVED:
+        engine.warm(of_kind[name].slots[0].layout)
+    return {f"{name}, unfused": Resident(engine, of_kind[name].bank, of_kind[name].slots) for name in MOVED}
 
 
 def _sides(of_kind: Mapping[str, Resident], images: list[Any], tasks: int) -> dict[str, Call]:

@@ -13,13 +13,14 @@ from huggingface_hub import hf_hub_download, model_info
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.layers.patch_embed import PatchEmbed
-from timm.models.vision_transformer import VisionTransformer
+from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from adapters.config import BackboneConfig, Channels
 from adapters.environment import variable
 from adapters.errors import BackboneMismatch, BackboneWeights, UnsupportedBackbone
 from adapters.vit.blocks import (
+    has_plain_norms,
     reads_class_token_alone,
     require_plain_blocks,
     shifted_tokens,
@@ -52,14 +53,16 @@ class Backbone(nn.Module):
         self.register_buffer("std", _channels(config.std), persistent=False)
         self._folded = None
         self.class_token_alone = False
+        self.fused = False
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move everything to `device` and cast the weights to `dtype`, for training and serving alike.
 
         Before the cast the normalization is folded into a copy of the patch embedding's weights; `embed`
         uses it for as long as they are the same parameters. Without gradients the last block computes
-        nothing but the class token from now on, where no other is read.
+        nothing but the class token from now on, where no other is read. What was fused is so no longer.
         """
+        self.fused = False
         if self._folded is None and self.vit.patch_embed.flatten:
             self._folded = FoldedPatches(self.vit.patch_embed, self.mean, self.std)
         if self._folded is not None:
@@ -67,6 +70,20 @@ class Backbone(nn.Module):
         self.class_token_alone = reads_class_token_alone(self.vit)
         self.vit.to(device=device, dtype=dtype)
         self.mean, self.std = self.mean.to(device), self.std.to(device)
+        return self
+
+    def fuse(self) -> Self:
+        """Move rows by their affines in Triton's kernels from now on, without gradients; on CUDA alone.
+
+        Set `fused` back to undo it. Nothing changes where the blocks' norms are no plain ones. Compiling
+        takes seconds and asks for Triton and a C compiler: without Triton it raises ImportError, and whatever
+        else they raise.
+        """
+        if has_plain_norms(self.vit):
+            from adapters.vit.fused import try_out  # noqa: PLC0415 - Triton, which is not everywhere
+
+            try_out(cast("nn.LayerNorm", cast("Block", self.vit.blocks[0]).norm1))
+            self.fused = True
         return self
 
     def use_fused_attention(self, fused: bool) -> Self:
@@ -112,13 +129,14 @@ class Backbone(nn.Module):
             x = shifted_tokens(x, rows.biases.embed, prefix)
         count = 0 if prompts is None else prompts.shape[2]
         alone = self.class_token_alone and not torch.is_grad_enabled()
+        fused = self.fused and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
         last = len(self.vit.blocks) - 1
         for layer, block in enumerate(self.vit.blocks):
             if prompts is not None and layer < prompts.shape[1]:
                 x = with_prompts(x, prompts[:, layer], prefix, fresh=layer == 0)
             short = alone and layer == last
             if fitted or short:
-                x = through(block, x, rows.of_block(layer), class_token_alone=short)
+                x = through(block, x, rows.of_block(layer), class_token_alone=short, fused=fused)
             else:
                 x = block(x)
         if count and not alone:

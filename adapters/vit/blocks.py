@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from timm.layers.attention import Attention
 from timm.layers.mlp import Mlp
+from timm.layers.norm import LayerNorm
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -84,38 +85,73 @@ def shifted_tokens(tokens: Tensor, shift: Tensor, prefix: int) -> Tensor:
     return torch.cat([tokens[:, :prefix] + shift[:, :1], tokens[:, prefix:] + shift[:, 1:]], dim=1)
 
 
+def has_plain_norms(vit: VisionTransformer) -> bool:
+    """Whether each block is a plain one whose norms are LayerNorms with weight and bias."""
+    return all(
+        type(block) is Block and _is_plain_norm(block.norm1) and _is_plain_norm(block.norm2)
+        for block in cast("Iterable[nn.Module]", vit.blocks)
+    )
+
+
+def _is_plain_norm(norm: nn.Module) -> bool:
+    kind = type(norm)
+    return kind in (nn.LayerNorm, LayerNorm) and norm.weight is not None and norm.bias is not None
+
+
 def through(
-    block: nn.Module, tokens: Tensor, own: BlockParameters = NEUTRAL_BLOCK, *, class_token_alone: bool = False
+    block: nn.Module,
+    tokens: Tensor,
+    own: BlockParameters = NEUTRAL_BLOCK,
+    *,
+    class_token_alone: bool = False,
+    fused: bool = False,
 ) -> Tensor:
     """Tokens [B, T, D] behind a plain `block`, with each row's own parameters.
 
     With `class_token_alone` only the class token [B, 1, D], as the last block computes it: keys and values
     of all tokens, all else of this one. The other tokens' queries and their way through the MLP, a twelfth
-    of a ViT-B, would be thrown away.
+    of a ViT-B, would be thrown away. `fused` moves rows by an affine in the kernels of `adapters.vit.fused`,
+    for blocks with plain norms, without gradients.
     """
     block = cast("Block", block)
+    if fused and own.affine is not None:
+        return _through_fused(block, tokens, own, own.affine, class_token_alone=class_token_alone)
     kept = tokens[:, :1] if class_token_alone else tokens
     read = _moved(block.norm1(tokens), own.affine, NORM1)
-    if class_token_alone or own.qkv is not None:
-        attended = _attend(cast("Attention", block.attn), read, own.qkv, first_alone=class_token_alone)
-    else:
-        attended = block.attn(read)
-    x = kept + block.drop_path1(_moved(block.ls1(attended), own.affine, ATTENTION))
+    attended = block.ls1(_attended(block, read, own, class_token_alone=class_token_alone))
+    x = kept + block.drop_path1(_moved(attended, own.affine, ATTENTION))
     read = _moved(block.norm2(x), own.affine, NORM2)
     answered = _moved(block.ls2(_feed_forward(block.mlp, read, own.hidden)), own.affine, MLP)
     if own.bottleneck is not None:
-        answered = _with_bottleneck(answered, read, own.bottleneck)
+        # Written over what the MLP answered, which nothing else reads: a sum of its own would be a copy more.
+        answered.baddbmm_(_narrowed(read, own.bottleneck), own.bottleneck.up.transpose(1, 2))
     return cast("Tensor", x + block.drop_path2(answered))
+
+
+def _through_fused(
+    block: Block, tokens: Tensor, own: BlockParameters, affine: Affine, *, class_token_alone: bool
+) -> Tensor:
+    from adapters.vit import fused  # noqa: PLC0415 - Triton, which is not everywhere
+
+    kept = tokens[:, :1] if class_token_alone else tokens
+    norm1, norm2 = cast("nn.LayerNorm", block.norm1), cast("nn.LayerNorm", block.norm2)
+    read = fused.moved_norm(tokens, norm1, affine.of_place(NORM1))
+    attended = block.ls1(_attended(block, read, own, class_token_alone=class_token_alone))
+    x, read = fused.moved_sum_and_norm(
+        kept, attended, affine.of_place(ATTENTION), norm2, affine.of_place(NORM2)
+    )
+    answered = block.ls2(_feed_forward(block.mlp, read, own.hidden))
+    beside = None if own.bottleneck is None else (_narrowed(read, own.bottleneck), own.bottleneck.up)
+    return fused.moved_sum(x, answered, affine.of_place(MLP), beside)
 
 
 def _moved(x: Tensor, affine: Affine | None, place: int) -> Tensor:
     return x if affine is None else torch.addcmul(affine.shift[:, place], x, affine.scale[:, place])
 
 
-def _with_bottleneck(answered: Tensor, read: Tensor, own: Bottleneck) -> Tensor:
-    """Written over what the MLP answered, which nothing else reads: a sum of its own would be a copy more."""
-    hidden = F.gelu(torch.baddbmm(own.bias.unsqueeze(1), read, own.down.transpose(1, 2)))
-    return answered.baddbmm_(hidden, own.up.transpose(1, 2))
+def _narrowed(read: Tensor, own: Bottleneck) -> Tensor:
+    """Of what the MLP reads [B, T, D] the bottleneck's few columns [B, T, r], behind their activation."""
+    return F.gelu(torch.baddbmm(own.bias.unsqueeze(1), read, own.down.transpose(1, 2)))
 
 
 def _feed_forward(mlp: nn.Module, read: Tensor, shift: Tensor | None) -> Tensor:
@@ -123,6 +159,12 @@ def _feed_forward(mlp: nn.Module, read: Tensor, shift: Tensor | None) -> Tensor:
         return cast("Tensor", mlp(read))
     own = cast("Mlp", mlp)
     return cast("Tensor", own.fc2(own.norm(own.act(own.fc1(read) + shift))))
+
+
+def _attended(block: Block, read: Tensor, own: BlockParameters, *, class_token_alone: bool) -> Tensor:
+    if class_token_alone or own.qkv is not None:
+        return _attend(cast("Attention", block.attn), read, own.qkv, first_alone=class_token_alone)
+    return cast("Tensor", block.attn(read))
 
 
 def _attend(attention: Attention, tokens: Tensor, shift: Tensor | None, *, first_alone: bool) -> Tensor:

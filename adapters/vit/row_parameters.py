@@ -21,6 +21,10 @@ class Affine(NamedTuple):
     scale: Tensor
     shift: Tensor
 
+    def of_place(self, place: int) -> "Affine":
+        """Of a block's affine [B, 4, 1, D] that of one place, [B, 1, D]."""
+        return Affine(self.scale[:, place], self.shift[:, place])
+
 
 class Bottleneck(NamedTuple):
     """up·GELU(down·x + bias) beside each MLP, of the MLP's own input (a parallel adapter).

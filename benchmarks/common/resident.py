@@ -65,14 +65,21 @@ def make_resident(
     **flags: Any,
 ) -> Resident:
     """The engine that the service would make of these settings. Raises ConfigError for what is not there."""
-    settings = settings_from({"store": ".", "engine": engine, "weights": weights} | flags)
-    choice = choose_engine(settings)
+    flags = {"engine": engine, "weights": weights} | flags
+    choice = choose_engine(settings_from({"store": "."} | flags))
     bank = AdapterBank(backbone.config, device=choice.device, dtype=choice.dtype, slots_per_layout=tasks)
     slots = fill(bank, backbone, tasks, classes, options or DvptOptions())
-    made = make_engine(choice, settings, backbone.config, bank)
-    made.start()
+    made = engine_of(backbone, bank, **flags)
     made.warm(slots[0].layout)
     return Resident(made, bank, slots)
+
+
+def engine_of(backbone: Backbone, bank: AdapterBank, **flags: Any) -> Engine:
+    """The engine that the service would make of these settings, started, with a bank that is there."""
+    settings = settings_from({"store": "."} | flags)
+    made = make_engine(choose_engine(settings), settings, backbone.config, bank)
+    made.start()
+    return made
 
 
 def fill(bank: AdapterBank, backbone: Backbone, count: int, classes: int, options: KindOptions) -> list[Slot]:

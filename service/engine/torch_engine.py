@@ -13,6 +13,7 @@ from adapters.kinds.layout import Layout, Slot
 from adapters.vit.backbone import Backbone, open_backbone
 from service.engine.device_faults import device_faults
 from service.engine.graphs import CudaCapture, Graphs
+from service.engine.kernels import fuse
 from service.engine.probabilities import row_probabilities
 from service.engine.protocol import Probabilities
 from service.engine.staging import CudaStaging
@@ -32,9 +33,10 @@ RESERVED_BATCHES = 2  # one that runs, one that gathers
 class Tuning:
     """What is done for speed; 0 `threads` leaves their number to torch.
 
-    On CUDA up to `graph_layouts` layouts are captured, in batches of up to `most_rows`; where `compiled`, it
-    is the compiled pass that is captured. `mapped` weights are not copied where they are computed with as
-    they are in the file, so that processes share them.
+    On CUDA rows are moved in kernels of their own where these compile, and up to `graph_layouts` layouts are
+    captured, in batches of up to `most_rows`; where `compiled`, it is the compiled pass that is captured.
+    `mapped` weights are not copied where they are computed with as they are in the file, so that processes
+    share them.
     """
 
     threads: int = 0
@@ -71,16 +73,18 @@ class TorchEngine:
         """Load the backbone. Raises BackboneError or BackboneMismatch."""
         if self._tuning.threads:
             torch.set_num_threads(self._tuning.threads)  # of this thread, which is the engine's
+        on_cuda, compiled = self._device.type == "cuda", self._tuning.compiled
         with device_faults():
             backbone = open_backbone(self._config, weights=self._weights, mapped=self._tuning.mapped)
             backbone.prepare(self._device, self._dtype)
-            self._encoder = _compiled(backbone, self._device) if self._tuning.compiled else backbone
-            if self._device.type == "cuda":
+            fused = on_cuda and not compiled and fuse(backbone)
+            self._encoder = _compiled(backbone, self._device) if compiled else backbone
+            if on_cuda:
                 reserved = RESERVED_BATCHES * self._tuning.most_rows
                 self._staging = CudaStaging(self._device, self._config.image_size, reserved)
                 self._graphs = self._new_graphs() if self._tuning.graph_layouts else None
-        threads, compiled = torch.get_num_threads(), self._tuning.compiled
-        log_start("torch", self._config, self._device, self._dtype, threads=threads, compiled=compiled)
+        facts = {"threads": torch.get_num_threads(), "compiled": compiled, "fused": fused}
+        log_start("torch", self._config, self._device, self._dtype, **facts)
 
     def warm(self, layout: Layout) -> None:
         """Capture the layout's batches, and run null rows; compiled, one alone is a case of its own."""

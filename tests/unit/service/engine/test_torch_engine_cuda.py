@@ -1,6 +1,6 @@
 """What only a GPU can show; skipped without one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from adapters.bank.bank import AdapterBank
+from adapters.kinds.affine.options import AffineOptions
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.layout import Slot
+from adapters.kinds.options import KindOptions
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
+from service.engine import torch_engine
 from service.engine.torch_engine import TorchEngine, Tuning
 from tests.support.artifacts import MakeArtifact
 from tests.support.backbones import save_weights
@@ -54,6 +59,16 @@ def answers(engine: TorchEngine, images: list[torch.Tensor], slots: list[Slot]) 
     return [row for row in rows if isinstance(row, np.ndarray)]
 
 
+def new_slots(bank: AdapterBank, make_artifact: MakeArtifact, kinds: Sequence[KindOptions]) -> list[Slot]:
+    """Seven adapters of these kinds in turn, whose rows share a pass."""
+    artifacts = [
+        make_artifact(seed, class_count=3 + seed, options=kinds[seed % len(kinds)]) for seed in range(7)
+    ]
+    slots = [bank.insert(artifact.config, artifact.tensors) for artifact in artifacts]
+    assert len({slot.layout for slot in slots}) == 1
+    return slots
+
+
 @pytest.mark.parametrize(
     ("dtype", "atol"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2), (torch.float16, 2e-3)]
 )
@@ -69,6 +84,46 @@ def test_a_replayed_graph_answers_as_the_eager_pass_on_mixed_slots(
         rows = [slots[row % 7] for row in range(count)]
         expected = answers(eager, images[:count], rows)
         for row, own in zip(answers(captured, images[:count], rows), expected, strict=True):
+            np.testing.assert_allclose(row, own, atol=atol)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        [AffineOptions(), BottleneckOptions()],
+        [AffineOptions(biases=True)],
+        [CombinedOptions(), CombinedOptions(bottleneck=None)],
+        [CombinedOptions(bottleneck=BottleneckOptions(width=20))],
+    ],
+)
+@pytest.mark.parametrize(
+    ("dtype", "atol"), [(torch.float32, 1e-4), (torch.bfloat16, 6e-2), (torch.float16, 1e-2)]
+)
+@pytest.mark.parametrize("graph_layouts", [0, 1])
+def test_rows_are_moved_in_kernels_as_they_are_without(
+    backbone: Backbone,
+    new_engine: NewEngine,
+    make_artifact: MakeArtifact,
+    monkeypatch: pytest.MonkeyPatch,
+    kinds: Sequence[KindOptions],
+    dtype: torch.dtype,
+    atol: float,
+    graph_layouts: int,
+) -> None:
+    pytest.importorskip("triton", reason="no Triton for this platform")
+    bank = new_bank(backbone, dtype)
+    fused = new_engine(bank, dtype, graph_layouts)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch_engine, "fuse", lambda _: False)
+        plain = new_engine(bank, dtype)
+    assert isinstance(fused._encoder, Backbone)
+    assert fused._encoder.fused
+    slots = new_slots(bank, make_artifact, kinds)
+    images = list(pixels(40, 64))
+    for count in (1, 7, 40):
+        rows = [slots[row % 7] for row in range(count)]
+        expected = answers(plain, images[:count], rows)
+        for row, own in zip(answers(fused, images[:count], rows), expected, strict=True):
             np.testing.assert_allclose(row, own, atol=atol)
 
 
