@@ -58,7 +58,7 @@ def _lr_ratio(name: str, config: TrainConfig) -> float:
     if parts[0] == "head":
         return config.head_lr_ratio or 1.0
     if "bottleneck" in parts:
-        return config.bottleneck_lr_ratio
+        return config.bottleneck_lr_ratio or 1.0
     return config.meta_lr_ratio if "meta_net" in parts else 1.0
 
 

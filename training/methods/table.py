@@ -30,10 +30,11 @@ class Recipe:
     prompt_start: str = "random"
     head_first: bool = True
     head_lr_ratio: float = 1.0
+    bottleneck_lr_ratio: float = 1.0
     model_ema_decay: float = 0.98
     drop_path: float = 0.1
     label_smoothing: float = 0.1
-    hold_back: float = 0.7
+    hold_back: float = 0.5
     linear_floor: bool = False
 
 
@@ -112,7 +113,7 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-plus", "training.methods.bodies", "BodyMethod", "what dvpt, affine and bottleneck train",
-        recipe=Recipe(lr=4e-3, prompt_count=0, prompt_start="tokens", linear_floor=True),
+        recipe=Recipe(bottleneck_lr_ratio=0.1, prompt_count=0, prompt_start="tokens", linear_floor=True),
         served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
@@ -131,7 +132,7 @@ ROWS = (
     ),
     MethodRow(
         "mlp", "training.methods.linear", "LinearMethod", "nothing, and the head has several maps",
-        recipe=replace(_FEATURES, head_layers=2, hold_back=0.7),
+        recipe=replace(_FEATURES, head_layers=2, hold_back=0.5),
         served=True, through_blocks=False, inputs="features", parameter="head_layers",
     ),
     MethodRow(

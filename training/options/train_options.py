@@ -135,8 +135,12 @@ class TrainOptions(StrictModel):
         lt=1,
     )
     meta_lr_ratio: float = knob(1.0, OPTIMIZATION, "the Meta-Net's learning rate over that of the rest", gt=0)
-    bottleneck_lr_ratio: float = knob(
-        1.0, OPTIMIZATION, "the bottleneck's learning rate over that of the rest", gt=0
+    bottleneck_lr_ratio: float | None = knob(
+        None,
+        OPTIMIZATION,
+        "the bottleneck's learning rate over that of prompts and affine "
+        f"({defaults_help('bottleneck_lr_ratio')})",
+        gt=0,
     )
     weight_decay: float = knob(1e-4, OPTIMIZATION, "weight decay", ge=0)
     decay_biases: bool = knob(True, OPTIMIZATION, "weight decay of biases and norms too; VPT's grid has none")

@@ -23,8 +23,8 @@ New = Callable[..., TrainConfig]
 ROOT = Path(__file__).resolve().parents[4]
 ROWS = [pytest.param(row, id=row.name) for row in METHODS.values()]
 OPTION_OF_EACH_RECIPE = (
-    "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "model_ema_decay", "drop_path",
-    "label_smoothing", "hold_back",
+    "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "bottleneck_lr_ratio", "model_ema_decay",
+    "drop_path", "label_smoothing", "hold_back",
 )  # fmt: skip
 
 A_FILE = """
