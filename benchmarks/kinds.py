@@ -5,8 +5,8 @@
 Cost is the time of a mixed batch, every row of another task, over that of one of DVPT (10 prompts) and over
 that of heads alone. Retention is the throughput of a batch over all tasks against
 that of one task. Riding compares rows of two kinds that run one after the other in batches of their own with
-the same rows in one batch of the layout that has both. On CUDA what has an affine is timed without kernels of
-its own as well. All sides are timed in turn in one run.
+the same rows in one batch of the layout that has both. In graphs what has an affine is timed without kernels
+of its own as well. All sides are timed in turn in one run.
 Writes benchmarks/results/kinds-<backbone>-<device>.json.
 """
 
@@ -104,7 +104,7 @@ def main() -> None:
         for name, kind in APART.items():
             of_kind[name] = _filled(resident, backbone, options.tasks, kind)
     adapted = of_kind.keys() - {"linear"}
-    if options.device.startswith("cuda") and not options.compile:
+    if options.device.startswith("cuda") and options.graph_layouts and not options.compile:
         of_kind |= _unfused(of_kind, backbone, flags)
     images = [resident.engine.stage(image) for image in pictures(options.batch, backbone.config.image_size)]
     clock = time.thread_time if options.processor_time else time.perf_counter
@@ -143,7 +143,7 @@ def _unfused(
     of_kind: Mapping[str, Resident], backbone: Backbone, flags: Mapping[str, Any]
 ) -> dict[str, Resident]:
     """The same slots in an engine that runs torch's operations one by one."""
-    with patch.object(torch_engine, "fuse", return_value=False):
+    with patch.object(torch_engine, "fuse", lambda own: own):
         engine = engine_of(backbone, of_kind[PLUS].bank, **flags)
     for name in MOVED:
         engine.warm(of_kind[name].slots[0].layout)

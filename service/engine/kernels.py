@@ -1,5 +1,6 @@
 """The backbone's own kernels on CUDA; where they cannot be compiled, it runs as it is."""
 
+import copy
 import logging
 
 import torch
@@ -10,16 +11,16 @@ from service.logs import log_event
 logger = logging.getLogger("service.engine")
 
 
-def fuse(backbone: Backbone) -> bool:
-    """Whether rows are moved in kernels from now on; the log says what hinders it.
+def fuse(backbone: Backbone) -> Backbone:
+    """The same backbone that moves rows in kernels, or itself; the log says what hinders it.
 
     Faults of the device are raised as they are.
     """
     try:
-        backbone.fuse()
+        return copy.copy(backbone).fuse()
     except (torch.OutOfMemoryError, torch.AcceleratorError):
         raise
     except Exception as error:  # no Triton, no C compiler, nowhere to write: they share no base class
         reason = str(error).strip().partition("\n")[0]
         log_event(logger, logging.WARNING, "fuse_failed", kind=type(error).__name__, reason=reason)
-    return backbone.fused
+    return backbone

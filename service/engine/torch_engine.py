@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -33,10 +34,9 @@ RESERVED_BATCHES = 2  # one that runs, one that gathers
 class Tuning:
     """What is done for speed; 0 `threads` leaves their number to torch.
 
-    On CUDA rows are moved in kernels of their own where these compile, and up to `graph_layouts` layouts are
-    captured, in batches of up to `most_rows`; where `compiled`, it is the compiled pass that is captured.
-    `mapped` weights are not copied where they are computed with as they are in the file, so that processes
-    share them.
+    On CUDA up to `graph_layouts` layouts are captured, in batches of up to `most_rows`: the compiled pass
+    where `compiled`, else one that moves rows in kernels of its own. `mapped` weights are not copied where
+    they are computed with as they are in the file, so that processes share them.
     """
 
     threads: int = 0
@@ -73,16 +73,19 @@ class TorchEngine:
         """Load the backbone. Raises BackboneError or BackboneMismatch."""
         if self._tuning.threads:
             torch.set_num_threads(self._tuning.threads)  # of this thread, which is the engine's
-        on_cuda, compiled = self._device.type == "cuda", self._tuning.compiled
+        compiled, fused = self._tuning.compiled, False
         with device_faults():
             backbone = open_backbone(self._config, weights=self._weights, mapped=self._tuning.mapped)
             backbone.prepare(self._device, self._dtype)
-            fused = on_cuda and not compiled and fuse(backbone)
-            self._encoder = _compiled(backbone, self._device) if compiled else backbone
-            if on_cuda:
+            self._encoder = captured = _compiled(backbone, self._device) if compiled else backbone
+            if self._device.type == "cuda":
                 reserved = RESERVED_BATCHES * self._tuning.most_rows
                 self._staging = CudaStaging(self._device, self._config.image_size, reserved)
-                self._graphs = self._new_graphs() if self._tuning.graph_layouts else None
+                if self._tuning.graph_layouts and not compiled:
+                    # Launched one by one, kernels of Triton's cost the processor more than they save the GPU.
+                    captured = fuse(backbone)
+                    fused = captured.fused
+                self._graphs = self._new_graphs(captured) if self._tuning.graph_layouts else None
         facts = {"threads": torch.get_num_threads(), "compiled": compiled, "fused": fused}
         log_start("torch", self._config, self._device, self._dtype, **facts)
 
@@ -125,9 +128,9 @@ class TorchEngine:
         pieces = zip(torch.split(images, most), torch.split(index, most), strict=True)
         return torch.cat([features_mixed(self._encoder, self._bank, layout, *piece) for piece in pieces])
 
-    def _new_graphs(self) -> Graphs:
+    def _new_graphs(self, encoder: Encoder) -> Graphs:
         return Graphs(
-            self._forward,
+            partial(features_mixed, encoder, self._bank),
             CudaCapture(),
             self._device,
             self._config.image_size,

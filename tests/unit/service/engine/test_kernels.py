@@ -26,7 +26,7 @@ def test_without_triton_the_backbone_runs_as_it_is(
     monkeypatch.delattr("adapters.vit.kernels", raising=False)
     monkeypatch.setitem(sys.modules, "triton", None)
     with caplog.at_level(logging.WARNING):
-        assert not fuse(copy.deepcopy(backbone))
+        assert fuse(backbone) is backbone
     assert refusals(caplog) == ["ModuleNotFoundError"]
 
 
@@ -34,7 +34,7 @@ def test_what_triton_cannot_run_is_told_and_runs_as_it_is(caplog: pytest.LogCapt
     pytest.importorskip("triton", reason="no Triton for this platform")
     own = tiny_backbone()
     with caplog.at_level(logging.WARNING):
-        assert not fuse(own)  # its weights are on the CPU
+        assert fuse(own) is own  # its weights are on the CPU
     assert len(refusals(caplog)) == 1
     assert not own.fused
 
@@ -42,21 +42,31 @@ def test_what_triton_cannot_run_is_told_and_runs_as_it_is(caplog: pytest.LogCapt
 def test_other_norms_are_left_to_torch(caplog: pytest.LogCaptureFixture) -> None:
     own = tiny_backbone(norm_layer=RmsNorm)
     with caplog.at_level(logging.WARNING):
-        assert not fuse(own)
+        assert not fuse(own).fused
     assert not caplog.records
 
 
 def test_a_fault_of_the_device_is_not_one_of_triton(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = copy.deepcopy(backbone)
-
-    def fail() -> Backbone:
+    def fail(_: Backbone) -> Backbone:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(own, "fuse", fail)
+    monkeypatch.setattr(Backbone, "fuse", fail)
     with pytest.raises(torch.OutOfMemoryError):
-        fuse(own)
+        fuse(backbone)
+
+
+def test_what_is_fused_shares_all_but_that(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mark(own: Backbone) -> Backbone:
+        own.fused = True
+        return own
+
+    monkeypatch.setattr(Backbone, "fuse", mark)
+    own = fuse(backbone)
+    assert own.fused
+    assert not backbone.fused
+    assert own.vit is backbone.vit
 
 
 def test_what_is_prepared_anew_is_fused_no_longer(backbone: Backbone) -> None:

@@ -17,6 +17,7 @@ from adapters.kinds.layout import Slot
 from adapters.kinds.options import KindOptions
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from service.engine import torch_engine
+from service.engine.kernels import fuse
 from service.engine.torch_engine import TorchEngine, Tuning
 from tests.support.artifacts import MakeArtifact
 from tests.support.backbones import save_weights
@@ -99,8 +100,7 @@ def test_a_replayed_graph_answers_as_the_eager_pass_on_mixed_slots(
 @pytest.mark.parametrize(
     ("dtype", "atol"), [(torch.float32, 1e-4), (torch.bfloat16, 6e-2), (torch.float16, 1e-2)]
 )
-@pytest.mark.parametrize("graph_layouts", [0, 1])
-def test_rows_are_moved_in_kernels_as_they_are_without(
+def test_rows_are_moved_in_captured_kernels_as_they_are_without(
     backbone: Backbone,
     new_engine: NewEngine,
     make_artifact: MakeArtifact,
@@ -108,16 +108,13 @@ def test_rows_are_moved_in_kernels_as_they_are_without(
     kinds: Sequence[KindOptions],
     dtype: torch.dtype,
     atol: float,
-    graph_layouts: int,
 ) -> None:
     pytest.importorskip("triton", reason="no Triton for this platform")
     bank = new_bank(backbone, dtype)
-    fused = new_engine(bank, dtype, graph_layouts)
-    with monkeypatch.context() as patched:
-        patched.setattr(torch_engine, "fuse", lambda _: False)
-        plain = new_engine(bank, dtype)
-    assert isinstance(fused._encoder, Backbone)
-    assert fused._encoder.fused
+    captured: list[Backbone] = []
+    monkeypatch.setattr(torch_engine, "fuse", lambda own: captured.append(fuse(own)) or captured[-1])
+    fused, plain = new_engine(bank, dtype, 1), new_engine(bank, dtype)
+    assert [own.fused for own in captured] == [True]
     slots = new_slots(bank, make_artifact, kinds)
     images = list(pixels(40, 64))
     for count in (1, 7, 40):
