@@ -17,7 +17,7 @@ from demo.samples import FOLDER, write_samples
 from demo.serving import BIN, serving, wait_until_ready
 from demo.traffic import Tally, Traffic, print_table, scrape_batches
 
-FIRST_TASKS = ("digits", "sprites-location")
+FIRST_TASKS = ("digits", "sprites-location-6000")
 THIRD_TASK = "sprites-orientation"
 STORE = Path("stores/embedded")
 LOG = Path("runs/demo/service.log")

@@ -1,6 +1,7 @@
 """Every method on every task: the same search for each, one seed of all first, then the other seeds.
 
-A method is trained as `dvpt-train` trains it by default, but for the learning rate, which is chosen on val.
+A method is trained as `dvpt-train` trains it by default, but for the learning rate, which is chosen on val, and,
+where pictures are held back, for when they come.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,16 +56,17 @@ SMALL = (*_TINY, *_EMBEDDED)
 FEW_SHOT_SETTINGS = _TINY[:2]
 
 _HIGH, _LOW = (1e-2, 3e-3), (1e-3, 3e-4)
+_HALF = {"hold_back": 0.5}
 ALL = (
     Competitor(table.AUTO, options={"method": table.AUTO}),
     Competitor("default"),
-    Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus"}),
+    Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus", **_HALF}),
     Competitor("linear", options={"method": "linear"}),
-    Competitor("dvpt", _HIGH, {"method": "dvpt"}),
-    Competitor("bias", _HIGH, {"method": "bias"}),
+    Competitor("dvpt", _HIGH, {"method": "dvpt", **_HALF}),
+    Competitor("bias", _HIGH, {"method": "bias", **_HALF}),
     Competitor("adapter-8", _HIGH, table.options_of("sequential-8")),
     Competitor("full", _LOW, {"method": "full"}),
-    Competitor("vpt", _HIGH, {"method": "vpt"}),
+    Competitor("vpt", _HIGH, {"method": "vpt", **_HALF}),
 )
 FEW_SHOT_NAMES = (table.AUTO, "dvpt-plus", "dvpt", "linear")
 
