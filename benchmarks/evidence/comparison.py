@@ -1,7 +1,6 @@
 """Every method on every task: the same search for each, one seed of all first, then the other seeds.
 
-A method is trained as `dvpt-train` trains it by default, but for the learning rate, which is chosen on val, and,
-where pictures are held back, for when they come.
+A method is trained as `dvpt-train` trains it by default, but for the learning rate, which is chosen on val.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,17 +55,16 @@ SMALL = (*_TINY, *_EMBEDDED)
 FEW_SHOT_SETTINGS = _TINY[:2]
 
 _HIGH, _LOW = (1e-2, 3e-3), (1e-3, 3e-4)
-_HALF = {"hold_back": 0.5}
 ALL = (
     Competitor(table.AUTO, options={"method": table.AUTO}),
     Competitor("default"),
-    Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus", **_HALF}),
+    Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus"}),
     Competitor("linear", options={"method": "linear"}),
-    Competitor("dvpt", _HIGH, {"method": "dvpt", **_HALF}),
-    Competitor("bias", _HIGH, {"method": "bias", **_HALF}),
+    Competitor("dvpt", _HIGH, {"method": "dvpt"}),
+    Competitor("bias", _HIGH, {"method": "bias"}),
     Competitor("adapter-8", _HIGH, table.options_of("sequential-8")),
     Competitor("full", _LOW, {"method": "full"}),
-    Competitor("vpt", _HIGH, {"method": "vpt", **_HALF}),
+    Competitor("vpt", _HIGH, {"method": "vpt"}),
 )
 FEW_SHOT_NAMES = (table.AUTO, "dvpt-plus", "dvpt", "linear")
 

@@ -34,7 +34,7 @@ class Recipe:
     model_ema_decay: float = 0.98
     drop_path: float = 0.1
     label_smoothing: float = 0.1
-    hold_back: float = 0.7
+    hold_back: float = 0.5
     linear_floor: bool = False
 
 
@@ -132,7 +132,7 @@ ROWS = (
     ),
     MethodRow(
         "mlp", "training.methods.linear", "LinearMethod", "nothing, and the head has several maps",
-        recipe=replace(_FEATURES, head_layers=2, hold_back=0.7),
+        recipe=replace(_FEATURES, head_layers=2, hold_back=0.5),
         served=True, through_blocks=False, inputs="features", parameter="head_layers",
     ),
     MethodRow(
