@@ -104,7 +104,8 @@ class TrainOptions(StrictModel):
     linear_floor: bool | None = knob(
         None,
         METHOD,
-        f"end as a linear head where that was better on pictures held back ({defaults_help('linear_floor')})",
+        "end as a linear head where that was better beyond chance on pictures held back "
+        f"({defaults_help('linear_floor')})",
     )
     # The run's key has the tensors that are started from, whatever name they are reached by.
     warm_start: str | None = knob(

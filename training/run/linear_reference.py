@@ -15,6 +15,7 @@ from training.data.source import Split
 from training.loop.evaluate import predict_logits
 from training.loop.hold_back import HeldBack
 from training.loop.linear_head import LinearHead, fit_linear_head
+from training.uncertainty import difference_interval
 
 
 @dataclass
@@ -51,12 +52,17 @@ class LinearReference:
         return fit_linear_head(given[rows], labels[rows], self.class_count, class_weights=self.class_weights)
 
     def floor(self, held: HeldBack, answers: Tensor) -> Floor | None:
-        """What a head was right for of the held back, if `answers` [held, C] were right for fewer."""
+        """What a head was right for of the held back, if `answers` [H, C] were right for fewer beyond chance.
+
+        What is trained still learns after these answers, and the head does not.
+        """
         labels = torch.tensor(self.train.labels)[held.rows]
         head = self.head_of(held.early(len(self.train)))
         logits = head.logits(self.features(self.train)[held.rows])
-        own, other = (float((given.argmax(1) == labels).double().mean()) for given in (answers, logits))
-        return Floor(own, other, len(labels)) if own < other else None
+        own, other = ((given.argmax(1) == labels).tolist() for given in (answers, logits))
+        if difference_interval([other], [own]).low <= 0:
+            return None
+        return Floor(sum(own) / len(own), sum(other) / len(other), len(labels))
 
     def beside(self, split: Split) -> LinearBeside:
         """What the head of all training pictures answers on a split."""
