@@ -17,7 +17,8 @@ from demo.samples import FOLDER, write_samples
 from demo.serving import BIN, serving, wait_until_ready
 from demo.traffic import Tally, Traffic, print_table, scrape_batches
 
-FIRST_TASKS = ("digits", "sprites-location-6000")
+OPTIONS = {"sprites-location-6000": ("--no-head-first", "--hold-back", "0")}
+FIRST_TASKS = ("digits", *OPTIONS)
 THIRD_TASK = "sprites-orientation"
 STORE = Path("stores/embedded")
 LOG = Path("runs/demo/service.log")
@@ -87,7 +88,7 @@ def main() -> int:
     """Run the demonstration in the working directory, and leave what it made."""
     LOG.parent.mkdir(parents=True, exist_ok=True)
     for task in FIRST_TASKS:
-        run(train(task))
+        run(train(task, *OPTIONS.get(task, ())))
     with serving(STORE, LOG) as base_url:
         print(f"\n> dvpt-serve --store {STORE}   ({base_url})", flush=True)
         held = asyncio.run(serve_and_ask(base_url))
