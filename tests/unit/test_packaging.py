@@ -31,8 +31,8 @@ EXTRAS = {
     "service/client": ("client", "parquet"),
     "training": ("training", "parquet", "datasets"),
 }
-# Packages whose names their users meet in another declared package's interface.
-MET_IN = {"pydantic-core": "pydantic", "starlette": "fastapi"}
+# Packages whose names their users meet in another declared package's interface, or that it brings where it can.
+MET_IN = {"pydantic-core": "pydantic", "starlette": "fastapi", "triton": "torch"}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ ;\\]+)", re.MULTILINE)
 
 
