@@ -31,7 +31,7 @@ EXTRAS = {
     "service/client": ("client", "parquet"),
     "training": ("training", "parquet", "datasets"),
 }
-# Packages whose names their users meet in another declared package's interface, or that it brings where it can.
+# Packages whose names their users meet in another declared package's interface, or that one brings along.
 MET_IN = {"pydantic-core": "pydantic", "starlette": "fastapi", "triton": "torch"}
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ ;\\]+)", re.MULTILINE)
 
