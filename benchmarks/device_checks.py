@@ -2,11 +2,11 @@
 
     python -m benchmarks.device_checks --backbone vit_base_patch16_224 --device cuda:0
 
-Each precision and each group of kinds that share a pass is checked as it is and, on CUDA, as captured graphs,
-which have the backbone's own kernels where these compile;
-`--compile` checks the compiled pass in bfloat16 instead. Ends with 1 where a probability differs by more than
-the design allows. The weights are random unless named. Writes
-benchmarks/results/device_checks-<backbone>-<device>.json.
+Each precision and each group of kinds that share a pass is checked as it is and, on CUDA, as captured
+graphs, which have the backbone's own kernels where these compile; `--compile` checks the compiled pass in
+bfloat16 instead. Ends with 1 where a probability differs by more than the design allows. The weights are
+random unless named.
+Writes benchmarks/results/device_checks-<backbone>-<device>.json.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from demo.samples import FOLDER, write_samples
 from demo.serving import BIN, serving, wait_until_ready
 from demo.traffic import Tally, Traffic, print_table, scrape_batches
 
+# Without pictures held back it cannot end as a linear head, whose layout would share no batch with digits.
 OPTIONS = {"sprites-location-6000": ("--no-head-first", "--hold-back", "0")}
 FIRST_TASKS = ("digits", *OPTIONS)
 THIRD_TASK = "sprites-orientation"

@@ -15,13 +15,19 @@ def _load(pointer, column, inside):
 
 
 @triton.jit
+def _moved(value, scale, shift, column, inside):
+    """Value [tokens, columns] · scale + shift."""
+    return value * _load(scale, column, inside) + _load(shift, column, inside)
+
+
+@triton.jit
 def _normalized(x, weight, bias, column, inside, width, eps):
     """LayerNorm of [tokens, columns] in float32; columns beyond the width are 0 and count for nothing."""
     mean = tl.sum(x, axis=1) / width
     centred = tl.where(inside, x - mean[:, None], 0.0)
     variance = tl.sum(centred * centred, axis=1) / width
     scaled = centred * (1.0 / tl.sqrt(variance + eps))[:, None]
-    return scaled * _load(weight, column, inside) + _load(bias, column, inside)
+    return _moved(scaled, weight, bias, column, inside)
 
 
 @triton.jit(do_not_specialize=["tokens"])
@@ -38,8 +44,7 @@ def norm(
     kept = (token < tokens) & inside
     own = tl.load(x + row * x_row + token * width + column, mask=kept, other=0.0).to(tl.float32)
     read = _normalized(own, weight, bias, column, inside, width, eps)
-    read = read * _load(scale + row * scale_row, column, inside)
-    read += _load(shift + row * shift_row, column, inside)
+    read = _moved(read, scale + row * scale_row, shift + row * shift_row, column, inside)
     tl.store(out + row * tokens * width + token * width + column, read, mask=kept)
 
 
@@ -58,14 +63,12 @@ def sum_and_norm(
     kept = (token < tokens) & inside
     place = row * tokens * width + token * width + column
     moved = tl.load(branch + place, mask=kept, other=0.0).to(tl.float32)
-    moved = moved * _load(scale + row * scale_row, column, inside)
-    moved += _load(shift + row * shift_row, column, inside)
+    moved = _moved(moved, scale + row * scale_row, shift + row * shift_row, column, inside)
     own = tl.load(x + row * x_row + token * width + column, mask=kept, other=0.0).to(tl.float32)
     rounded = (own + moved).to(total.dtype.element_ty)
     tl.store(total + place, rounded, mask=kept)
     read = _normalized(rounded.to(tl.float32), weight, bias, column, inside, width, eps)
-    read = read * _load(scale2 + row * scale2_row, column, inside)
-    read += _load(shift2 + row * shift2_row, column, inside)
+    read = _moved(read, scale2 + row * scale2_row, shift2 + row * shift2_row, column, inside)
     tl.store(out + place, read, mask=kept)
 
 
@@ -87,8 +90,7 @@ def sum_of_branches(
     kept = (token < tokens) & inside
     place = row * tokens * width + token * width + column
     moved = tl.load(branch + place, mask=kept, other=0.0).to(tl.float32)
-    moved = moved * _load(scale + row * scale_row, column, inside)
-    moved += _load(shift + row * shift_row, column, inside)
+    moved = _moved(moved, scale + row * scale_row, shift + row * shift_row, column, inside)
     if rank > 0:
         part = tl.arange(0, rank_block)[None, :]
         narrow = hidden + row * tokens * rank + token * rank + part

@@ -30,7 +30,7 @@ COMPARED = ("dvpt", "linear", "full")
 # Of the rows that are there; who adds rows on another machine adds the machine.
 ON_A_GPU = "16 cores, one process for each; Python 3.12, torch 2.11, timm 1.0.31, pillow 12.3"
 MEASURED_ON = (
-    "Intel(R) Xeon(R) Processor, one thread a run on a shared 2-core machine, no GPU; Python 3.11.7,\n"
+    "Intel(R) Xeon(R) Processor and AMD EPYC, one thread a run on shared 2-core machines, no GPU; Python 3.11.7,\n"
     "torch 2.15.0, timm 1.0.31, pillow 13.0.0"
 )
 

@@ -81,11 +81,12 @@ class TorchEngine:
             if self._device.type == "cuda":
                 reserved = RESERVED_BATCHES * self._tuning.most_rows
                 self._staging = CudaStaging(self._device, self._config.image_size, reserved)
-                if self._tuning.graph_layouts and not compiled:
-                    # Launched one by one, kernels of Triton's cost the processor more than they save the GPU.
-                    captured = fuse(backbone)
-                    fused = captured.fused
-                self._graphs = self._new_graphs(captured) if self._tuning.graph_layouts else None
+                if self._tuning.graph_layouts:
+                    if not compiled:
+                        # Launched one by one, kernels cost the processor more than they save the GPU.
+                        captured = fuse(backbone)
+                        fused = captured.fused
+                    self._graphs = self._new_graphs(captured)
         facts = {"threads": torch.get_num_threads(), "compiled": compiled, "fused": fused}
         log_start("torch", self._config, self._device, self._dtype, **facts)
 

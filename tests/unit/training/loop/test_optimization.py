@@ -7,6 +7,7 @@ from torch import nn
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
+from adapters.kinds.options import KindOptions
 from adapters.vit.backbone import Backbone
 from training.loop.optimization import (
     balanced_weights,
@@ -84,27 +85,22 @@ def test_a_restored_optimizer_takes_the_same_next_step(name: str) -> None:
     assert torch.equal(models[0].weight, models[1].weight)
 
 
-def test_the_meta_net_may_have_a_learning_rate_of_its_own(
-    backbone: Backbone, new_config: Callable[..., TrainConfig]
+@pytest.mark.parametrize(
+    ("options", "ratio", "part"),
+    [
+        (DvptOptions(count=2), "meta_lr_ratio", "meta_net"),
+        (CombinedOptions(), "bottleneck_lr_ratio", "bottleneck"),
+    ],
+)
+def test_a_part_may_have_a_learning_rate_of_its_own(
+    backbone: Backbone, new_config: Callable[..., TrainConfig], options: KindOptions, ratio: str, part: str
 ) -> None:
-    adapter = Adapter(DvptOptions(count=2), backbone.config, 3)
-    optimizer = new_optimizer(adapter, new_config(lr=0.1, meta_lr_ratio=0.5))
+    adapter = Adapter(options, backbone.config, 3)
+    optimizer = new_optimizer(adapter, new_config(lr=0.1, **{ratio: 0.5}))
     set_lr(optimizer, 0.02)
     lr_of = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
     found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
-    assert found == {name: 0.01 if "meta_net" in name else 0.02 for name in found}
-    assert len({*found.values()}) == 2
-
-
-def test_the_bottleneck_beside_others_may_have_a_learning_rate_of_its_own(
-    backbone: Backbone, new_config: Callable[..., TrainConfig]
-) -> None:
-    adapter = Adapter(CombinedOptions(), backbone.config, 3)
-    optimizer = new_optimizer(adapter, new_config(lr=0.1, bottleneck_lr_ratio=0.5))
-    set_lr(optimizer, 0.02)
-    lr_of = {id(value): group["lr"] for group in optimizer.param_groups for value in group["params"]}
-    found = {name: lr_of[id(value)] for name, value in adapter.named_parameters()}
-    assert found == {name: 0.01 if "bottleneck" in name else 0.02 for name in found}
+    assert found == {name: 0.01 if part in name else 0.02 for name in found}
     assert len({*found.values()}) == 2
 
 
