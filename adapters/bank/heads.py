@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from adapters.bank.slots import FreeSlots
 from adapters.kinds.layout import HeadShape
 from adapters.transfers import copy_into, host_copy
+from adapters.vit.row_parameters import gathered
 
 INITIAL_CAPACITY = 16
 
@@ -66,10 +67,11 @@ class HeadBank(FreeSlots):
         Multiplied in float32 whatever the storage: bfloat16 logits would round probabilities.
         """
         x = features.float().unsqueeze(1)
-        for layer in range(self._hidden):
-            weight, bias = self.hidden_weight[index, layer], self.hidden_bias[index, layer]
+        hidden = gathered(self.hidden_weight, index), gathered(self.hidden_bias, index)
+        for weight, bias in zip(*(part.unbind(1) for part in hidden), strict=True):
             x = F.relu(torch.baddbmm(bias.unsqueeze(1), x, weight.float().transpose(1, 2)))
-        return torch.bmm(x, self.weight[index].float().transpose(1, 2)).squeeze(1) + self.bias[index]
+        weight, bias = gathered(self.weight, index), gathered(self.bias, index)
+        return torch.bmm(x, weight.float().transpose(1, 2)).squeeze(1) + bias
 
     def _grow(self) -> None:
         self.weight, self.bias, self.hidden_weight, self.hidden_bias = (

@@ -109,6 +109,14 @@ NEUTRAL = RowParameters()
 NEUTRAL_BLOCK = BlockParameters()
 
 
+def gathered(stacked: Tensor, index: Tensor) -> Tensor:
+    """Of a tensor by slots [S, …] those of the rows [B] → [B, …].
+
+    Whole slots are copied; `stacked[index]` copies value by value, which takes a CPU many times as long.
+    """
+    return stacked.index_select(0, index)
+
+
 def concatenated(rows: Sequence[RowParameters]) -> RowParameters:
     """Rows that bring the same fields, in shapes that are equal but for B, as one batch."""
     first = rows[0]

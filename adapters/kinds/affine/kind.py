@@ -10,7 +10,7 @@ from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.kind import RowGraph
 from adapters.kinds.named_stack import NamedStack
 from adapters.kinds.options import KindOptions
-from adapters.vit.row_parameters import Affine, Biases, RowParameters
+from adapters.vit.row_parameters import Affine, Biases, RowParameters, gathered
 
 
 class AffineKind:
@@ -59,8 +59,9 @@ class AffineStack(NamedStack[AffineOptions]):
 
     def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
         """1 is added in float32, as in the reference: few values near it are bfloat16's."""
-        affine = Affine(1 + self.named["scale"][index].float(), self.named["shift"][index])
+        scale, shift = (gathered(self.named[name], index) for name in ("scale", "shift"))
+        affine = Affine(1 + scale.float(), shift)
         if "qkv" not in self.named:
             return RowParameters(affine=affine)
-        free = Biases(*(self.named[name][index] for name in ("embed", "qkv", "hidden")))
+        free = Biases(*(gathered(self.named[name], index) for name in ("embed", "qkv", "hidden")))
         return RowParameters(affine=affine, biases=free)

@@ -13,7 +13,7 @@ from adapters.kinds.kind import RowGraph
 from adapters.kinds.named_stack import NamedStack
 from adapters.kinds.options import KindOptions
 from adapters.transfers import copy_into, host_copy
-from adapters.vit.row_parameters import Bottleneck, RowParameters
+from adapters.vit.row_parameters import Bottleneck, RowParameters, gathered
 
 
 class BottleneckKind:
@@ -77,5 +77,5 @@ class BottleneckStack(NamedStack[BottleneckOptions]):
 
     def row_parameters(self, patches: Tensor, index: Tensor) -> RowParameters:
         """What is stored, gathered by slot."""
-        own = (self.named[name][index] for name in ("down", "bias", "up"))
+        own = (gathered(self.named[name], index) for name in ("down", "bias", "up"))
         return RowParameters(bottleneck=Bottleneck(*own))

@@ -11,7 +11,7 @@ from adapters.kinds.dvpt.meta_net import meta_input, output_rows
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.kind import Stack
 from adapters.transfers import copy_into, host_copy
-from adapters.vit.row_parameters import RowParameters
+from adapters.vit.row_parameters import RowParameters, gathered
 
 
 class DvptStack(Stack[DvptOptions]):
@@ -79,8 +79,10 @@ class DvptStack(Stack[DvptOptions]):
         x = meta_input(
             patches.float(), per_token=self._layout.meta_input == "token", normalize=self._layout.meta_norm
         )
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+        for layer, stacked in enumerate(zip(self.weights, self.biases, strict=True)):
             x = F.relu(x) if layer else x
-            x = torch.baddbmm(bias[index].float().unsqueeze(1), x, weight[index].float().transpose(1, 2))
+            weight, bias = (gathered(part, index).float() for part in stacked)
+            x = torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
         pi = x.mean(dim=1).view(patches.shape[0], 1, self._rows, patches.shape[2])
-        return RowParameters(self.prompts[index] + self.pi_scale[index].float()[:, :, None, None] * pi)
+        where = gathered(self.pi_scale, index).float()[:, :, None, None]
+        return RowParameters(gathered(self.prompts, index) + where * pi)
