@@ -44,7 +44,9 @@ from benchmarks.common.resident import (
     pictures,
 )
 from service.engine import torch_engine
+from training.methods.table import METHODS
 
+WIDE = BottleneckOptions(width=METHODS["dvpt-wide"].recipe.bottleneck_width)
 SERVED: Mapping[str, KindOptions] = MappingProxyType(
     {
         "linear": LinearOptions(),
@@ -52,6 +54,7 @@ SERVED: Mapping[str, KindOptions] = MappingProxyType(
         "every bias": AffineOptions(biases=True),
         "dvpt": DvptOptions(),
         "dvpt-plus": CombinedOptions(),
+        "dvpt-wide": CombinedOptions(bottleneck=WIDE),
     }
 )
 APART: Mapping[str, KindOptions] = MappingProxyType(

@@ -26,6 +26,7 @@ _FORMER_OPTIONS: Mapping[str, Any] = MappingProxyType(
 )
 _AFFINE, _HALF, _FAST = {"method": "affine", "lr": 1e-2}, {"hold_back": 0.5}, {"lr": 1e-2}
 _SLOW = _FAST | {"bottleneck_lr_ratio": 0.1}
+_WIDE = _FAST | {"bottleneck_lr_ratio": 0.3, "bottleneck_width": 32} | _HALF
 CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         FORMER: {},
@@ -36,6 +37,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.3": _FAST | {"bottleneck_lr_ratio": 0.3},
         "lr-0.01, bottleneck-lr-0.1": _SLOW,
         "lr-0.01, bottleneck-lr-0.1, held-back-half": _SLOW | _HALF,
+        "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half": _WIDE,
         "lr-0.01, bottleneck-lr-0.1, decay-0.05": _SLOW | {"weight_decay": 0.05},
         "lr-0.01, no-bottleneck": _FAST | {"bottleneck_lr_ratio": 1e-6},
         "nothing-held-back": {"hold_back": 0.0},

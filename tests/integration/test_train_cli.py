@@ -154,7 +154,7 @@ def server(store: Store) -> Iterator[Server]:
         yield started
 
 
-@pytest.mark.parametrize("method", ["affine", "bottleneck", "dvpt-plus", "bias"])
+@pytest.mark.parametrize("method", ["affine", "bottleneck", "dvpt-plus", "dvpt-wide", "bias"])
 def test_what_a_method_publishes_answers_in_a_running_service(
     tmp_path: Path, handwriting: Path, store: Store, server: Server, method: str
 ) -> None:

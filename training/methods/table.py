@@ -30,6 +30,7 @@ class Recipe:
     prompt_start: str = "random"
     head_first: bool = True
     head_lr_ratio: float = 1.0
+    bottleneck_width: int = 8
     bottleneck_lr_ratio: float = 1.0
     model_ema_decay: float = 0.98
     drop_path: float = 0.1
@@ -117,13 +118,20 @@ ROWS = (
         served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(
+        "dvpt-wide", "training.methods.bodies", "BodyMethod", "what dvpt-plus trains, with more columns",
+        recipe=Recipe(
+            bottleneck_width=32, bottleneck_lr_ratio=0.3, prompt_count=0, prompt_start="tokens",
+            linear_floor=True,
+        ),
+        served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
+    ),
+    MethodRow(
         "affine", "training.methods.bodies", "BodyMethod", "a scale and shift behind norms and branches",
         served=True, candidate=True, kind="affine", joint="joint_logits", vpt_optimizer="adamw",
     ),
     MethodRow(
         "bottleneck", "training.methods.bodies", "BodyMethod", "a few columns beside each MLP",
-        recipe=Recipe(lr=3e-3), served=True, candidate=True, kind="bottleneck", joint="joint_logits",
-        vpt_optimizer="adamw",
+        recipe=Recipe(lr=3e-3), served=True, kind="bottleneck", joint="joint_logits", vpt_optimizer="adamw",
     ),
     MethodRow(
         "linear", "training.methods.linear", "LinearMethod", "nothing",

@@ -7,7 +7,7 @@ from pydantic import field_validator, model_validator
 from adapters.config import PreprocessConfig
 from adapters.errors import InvalidName
 from adapters.kinds.affine.options import AffineOptions
-from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.bottleneck.options import DEFAULT_WIDTH, BottleneckOptions
 from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
@@ -113,7 +113,7 @@ class TrainConfig(TrainOptions):
     @property
     def kind_options(self) -> KindOptions:
         """The options as an adapter records them."""
-        bottleneck = BottleneckOptions(width=self.bottleneck_width)
+        bottleneck = BottleneckOptions(width=self.bottleneck_width or DEFAULT_WIDTH)
         of_kind: dict[str, KindOptions] = {
             "linear": LinearOptions(),
             "dvpt": self.prompts,

@@ -87,7 +87,13 @@ class TrainOptions(StrictModel):
     dynamic_layers: Literal["first", "all"] = knob("first", METHOD, "layers the dynamic prompt is added in")
     prompt_dropout: float = knob(0.0, METHOD, "dropout on the prompts while training", ge=0, lt=1)
     partial_blocks: int = knob(1, METHOD, "blocks that partial trains, from the last", ge=1, le=100)
-    bottleneck_width: int = knob(8, METHOD, "columns of the bottleneck beside each MLP", ge=1, le=256)
+    bottleneck_width: int | None = knob(
+        None,
+        METHOD,
+        f"columns of the bottleneck beside each MLP ({defaults_help('bottleneck_width')})",
+        ge=1,
+        le=256,
+    )
     sequential_reduction: int = knob(8, METHOD, "width of the backbone over that of sequential's", ge=1)
     sequential_init: Literal["kaiming", "vpt_zero"] = knob(
         "kaiming", METHOD, "how sequential's first matrix starts; vpt_zero trains the last biases alone"

@@ -28,7 +28,7 @@ class CombinedKind:
     """A layout is DVPT's, if there are prompts, with an affine and a bottleneck, there or neutral."""
 
     options = CombinedOptions
-    methods = ("dvpt-plus",)
+    methods = ("dvpt-plus", "dvpt-wide")
 
     def layout(self, options: CombinedOptions, backbone: BackboneConfig) -> CombinedOptions:
         """Every part in its canonical form."""

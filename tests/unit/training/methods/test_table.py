@@ -23,8 +23,8 @@ New = Callable[..., TrainConfig]
 ROOT = Path(__file__).resolve().parents[4]
 ROWS = [pytest.param(row, id=row.name) for row in METHODS.values()]
 OPTION_OF_EACH_RECIPE = (
-    "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "bottleneck_lr_ratio", "model_ema_decay",
-    "drop_path", "label_smoothing", "hold_back",
+    "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "bottleneck_width", "bottleneck_lr_ratio",
+    "model_ema_decay", "drop_path", "label_smoothing", "hold_back",
 )  # fmt: skip
 
 A_FILE = """
@@ -204,7 +204,7 @@ def test_a_name_without_a_row_is_none(name: str) -> None:
 
 
 def test_auto_stands_for_the_candidates_and_has_no_row() -> None:
-    assert [row.name for row in rows_of(AUTO)] == ["dvpt", "dvpt-plus", "affine", "bottleneck", "linear"]
+    assert [row.name for row in rows_of(AUTO)] == ["dvpt", "dvpt-plus", "dvpt-wide", "affine", "linear"]
     assert all(row.served for row in rows_of(AUTO))
     assert AUTO not in METHODS
     assert rows_of("full") == (METHODS["full"],)
@@ -214,7 +214,7 @@ def test_auto_stands_for_the_candidates_and_has_no_row() -> None:
 
 def test_only_dvpt_train_offers_auto() -> None:
     assert AUTO not in method_help()
-    assert "auto tries dvpt, dvpt-plus, affine, bottleneck, linear and keeps" in method_help(with_auto=True)
+    assert "auto tries dvpt, dvpt-plus, dvpt-wide, affine, linear and keeps" in method_help(with_auto=True)
 
 
 def test_the_document_has_every_row() -> None:
@@ -226,5 +226,5 @@ def test_the_document_has_every_row() -> None:
         (row.name, "yes" if row.served else "no", f"{row.recipe.lr:g}", str(row.recipe.epochs))
         for row in METHODS.values()
     ]
-    served = ("dvpt", "vpt", "dvpt-plus", "affine", "bottleneck", "linear", "mlp", "bias")
+    served = ("dvpt", "vpt", "dvpt-plus", "dvpt-wide", "affine", "bottleneck", "linear", "mlp", "bias")
     assert names(lambda row: row.served) == served

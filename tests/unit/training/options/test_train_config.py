@@ -4,8 +4,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from adapters.kinds.bottleneck.options import BottleneckOptions
+from adapters.kinds.combined.options import CombinedOptions
 from adapters.kinds.dvpt.options import DvptOptions
 from adapters.kinds.linear.options import LinearOptions
+from training.methods import with_recipe
 from training.options.knob import knob
 from training.options.train_config import TrainConfig
 
@@ -19,6 +22,18 @@ def test_the_paper_reading_is_the_default() -> None:
 def test_vpt_has_prompts_without_a_meta_net() -> None:
     prompts = TrainConfig(task="digits", method="vpt", prompt_count=7, meta_layers=6).kind_options
     assert prompts == DvptOptions(count=7, meta_net="none")
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "columns"),
+    [("dvpt-plus", None, 8), ("dvpt-wide", None, 32), ("dvpt-wide", 4, 4), ("dvpt-plus", 32, 32)],
+)
+def test_a_bottleneck_is_as_wide_as_the_recipe_says_unless_a_width_is_given(
+    method: str, given: int | None, columns: int
+) -> None:
+    config = with_recipe(TrainConfig(task="digits", method=method, bottleneck_width=given))
+    assert isinstance(config.kind_options, CombinedOptions)
+    assert config.kind_options.bottleneck == BottleneckOptions(width=columns)
 
 
 def test_a_head_alone_has_no_prompts() -> None:
