@@ -67,8 +67,8 @@ class HeadBank(FreeSlots):
         Multiplied in float32 whatever the storage: bfloat16 logits would round probabilities.
         """
         x = features.float().unsqueeze(1)
-        hidden = gathered(self.hidden_weight, index), gathered(self.hidden_bias, index)
-        for weight, bias in zip(*(part.unbind(1) for part in hidden), strict=True):
+        for layer in range(self._hidden):
+            weight, bias = (gathered(own[:, layer], index) for own in (self.hidden_weight, self.hidden_bias))
             x = F.relu(torch.baddbmm(bias.unsqueeze(1), x, weight.float().transpose(1, 2)))
         weight, bias = gathered(self.weight, index), gathered(self.bias, index)
         return torch.bmm(x, weight.float().transpose(1, 2)).squeeze(1) + bias
