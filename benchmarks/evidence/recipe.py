@@ -40,6 +40,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half": _WIDE,
         "lr-0.01, bottleneck-lr-0.1, decay-0.05": _SLOW | {"weight_decay": 0.05},
         "lr-0.01, no-bottleneck": _FAST | {"bottleneck_lr_ratio": 1e-6},
+        "dvpt, held-back-half": {"method": "dvpt", "lr": 1e-2} | _HALF,
+        "linear": {"method": "linear", "lr": 1e-2} | _HALF,
         "nothing-held-back": {"hold_back": 0.0},
         "steps-800": {"steps": 800},
         "decay-0.05": {"weight_decay": 0.05},
