@@ -19,6 +19,7 @@ from benchmarks.evidence.plan import (
     RECIPE,
 )
 from benchmarks.evidence.recipe_report import instances_section, recipe_section
+from benchmarks.evidence.ties import ties_section
 from benchmarks.evidence.trial import BACKBONE
 from training.card.markdown import table
 from training.uncertainty import difference_interval
@@ -44,6 +45,7 @@ def write_report(rows: Sequence[Row]) -> None:
         _introduction(rows),
         *comparison_sections(rows),
         recipe_section(rows),
+        ties_section(rows),
         instances_section(rows),
         f"![Accuracy over the pictures of each class]({FEW_SHOT_PLOT.name})" if few_shot else "",
         _earlier(rows),

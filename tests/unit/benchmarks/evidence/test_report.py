@@ -41,7 +41,7 @@ def test_augmentation_stands_beside_its_task_without(written: Path) -> None:
     task = AUGMENTED_TASKS[0]
     found = [*rows(f"{task}-none", 2, 0.7, "augmentation"), *rows(f"{task}-flip", 2, 0.9, "augmentation")]
     report.write_report(found)
-    lines = [line for line in written.read_text().splitlines() if line.startswith(f"| {task}")]
+    lines = [line for line in written.read_text().splitlines() if line.startswith(f"| {task} |")]
     assert len(lines) == 2
     assert "| flip 0.5 | 200 | 2 | " in lines[1]
     assert " to " not in lines[0]
