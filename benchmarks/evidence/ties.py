@@ -1,6 +1,6 @@
 """How large a tie auto should make: its candidates' answers, of which some play val and the rest tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.evidence.comparison_report import NOT_YET
+from benchmarks.evidence.comparison_report import NOT_YET, t_half_width
 from benchmarks.evidence.finished_runs import Row, from_hex
 from benchmarks.evidence.recipe import SETTINGS, SUITE
 from training.card.markdown import table
@@ -24,7 +24,7 @@ CANDIDATES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The candidates of auto, the smallest first, as the suite of recipes names them."""
-WIDTHS = (0.0, 0.25, 0.5, 1.0)
+WIDTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 VAL, DRAWS = 200, 400
 Answers = NDArray[np.bool_]
 """Right or wrong, (candidates, pictures)."""
@@ -34,7 +34,8 @@ _INTRODUCTION = f"""## How large a tie `--method auto` makes
 Auto takes the smallest candidate that is within so many standard errors of the best on val. Its candidates
 on the folds of the recipes above: of the folds that all of them have been looked at on, {VAL} pictures are
 val, and the accuracy is that of what is taken on the others, the mean of {DRAWS} draws. A width of 0 takes
-the best on val. The last line is the mean of the values that are trained in what is taken."""
+the best on val. Differences carry a 95 % interval (Student's t over the tasks). The last line is the mean of
+the values that are trained in what is taken."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,25 @@ def ties_section(rows: Sequence[Row]) -> str:
         widths = list(zip(*taken.values(), strict=True))
         means = [fmean(one.accuracy for one in width) for width in widths]
         sizes = [fmean(float(one.often @ values) for one in width) for width in widths]
-        lines += [("mean", "", *_cells(means)), ("values", "", *(f"{size:,.0f}" for size in sizes))]
+        lines += [
+            ("mean", "", *_cells(means)),
+            (f"minus {WIDTHS[-1]:g}, points", "", *_against_widest(list(taken.values()))),
+            ("values", "", *(f"{size:,.0f}" for size in sizes)),
+        ]
     heads = ("task", "pictures", *(f"{width:g} standard errors" for width in WIDTHS))
     return f"{_INTRODUCTION}\n\n{table(heads, lines)}"
 
 
 def _cells(accuracies: Sequence[float]) -> tuple[str, ...]:
     return tuple(f"{value:.4f}" for value in accuracies) or (NOT_YET,) * len(WIDTHS)
+
+
+def _against_widest(tasks: Sequence[Sequence[Taken]]) -> Iterator[str]:
+    """The mean difference to the last width, with its 95 % interval for tasks like these."""
+    for place in range(len(WIDTHS)):
+        found = [100 * (task[place].accuracy - task[-1].accuracy) for task in tasks]
+        mean, half = fmean(found), t_half_width(found)
+        yield f"{mean:+.2f}" + ("" if half is None else f" ({mean - half:+.2f} to {mean + half:+.2f})")
 
 
 def _answers(rows: Sequence[Row], setting: str) -> Answers:
