@@ -86,8 +86,7 @@ _INTRODUCTION = """## Every method on every task
 
 `dvpt-train` as it is by default, but for the method and its learning rate: the best of two on val after
 training on train with seed 0, then trained on both and tested once with each seed. `auto` and `linear` choose
-for themselves, without test pictures; `auto`'s rows are of 2026-11-26, when it tried `bottleneck` in place of
-`dvpt-wide`. `default` is `dvpt-train` without any option, and searches nothing.
+for themselves, without test pictures. `default` is `dvpt-train` without any option, and searches nothing.
 `adapter-8` is `sequential-8`, `full` trains the whole backbone; neither can be served. ± is half the 95 %
 interval of the mean over seeds (Student's t); a figure without it is of one seed.
 
