@@ -42,7 +42,7 @@ class Feedback:
         """The picture `index` of a request is a `label`: the version that answered, and whether rightly.
 
         Raises TaskNotFound, AnswerNotKnown, AnswerAmbiguous, BadBody for a picture that was not in it,
-        ClassNotFound, and ServiceError where the process that answered does not answer now.
+        ClassNotFound, and ServiceError where the process that answered, or may have, does not answer now.
         """
         state = self.registry.state(task)
         where, answer = await self._find(task, asked)
@@ -71,7 +71,7 @@ class Feedback:
 
     async def counts(self, task: str) -> dict[int, FeedbackCount]:
         """What all processes counted of a task, by version."""
-        told = await self.peers.told(f"{COUNTS_PATH}?{urlencode({'task': task})}")
+        told, _ = await self.peers.told(f"{COUNTS_PATH}?{urlencode({'task': task})}")
         counts: dict[int, FeedbackCount] = {}
         for told_counts in (_shown(self.counted.of(task)), *(answer for _, answer in told)):
             for version, (answers, correct) in told_counts.items():
@@ -111,8 +111,11 @@ class Feedback:
         found: list[tuple[Address | None, RecentAnswer]] = [
             (None, answer) for answer in self.answers.of(task, asked.request_id)
         ]
-        for address, told in await self.peers.told(f"{ANSWERS_PATH}?{query}"):
-            found += [(address, _received(answer)) for answer in told]
+        told, unheard = await self.peers.told(f"{ANSWERS_PATH}?{query}")
+        for address, answers in told:
+            found += [(address, _received(answer)) for answer in answers]
+        if unheard and not found:
+            raise ServiceError("a process that may remember that request does not answer now; try again")
         if not found:
             raise AnswerNotKnown(
                 f"no answer of task {task!r} to a request {asked.request_id!r} is remembered: there was "

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.routing import Route
 
@@ -15,6 +15,13 @@ from service.peers.listener import Answer, answering_peers
 from service.peers.question import Serving, ask, ask_serving
 
 TIMEOUT_S = 0.5
+
+
+class Told(NamedTuple):
+    """What the others answered, by process; `unheard` where one is there and gave no answer in time."""
+
+    answers: list[tuple[Address, Any]]
+    unheard: bool
 
 
 @dataclass(frozen=True)
@@ -28,19 +35,22 @@ class Peers:
     async def serving(self, task: str) -> list[Serving | None]:
         """What each other process serves of a task, all asked at once; None of one that did not answer."""
         others = await self.addresses.others()
-        return list(await asyncio.gather(*(self._ask(other, task) for other in others)))
+        return list(await asyncio.gather(*(self._serving(other, task) for other in others)))
 
-    async def told(self, path: str) -> list[tuple[Address, Any]]:
-        """The JSON that each other process answers, all asked at once, of those that do."""
+    async def told(self, path: str) -> Told:
+        """The JSON that each other process answers, all asked at once."""
         others = [other for other in await self.addresses.others() if other is not None]
-        told = await asyncio.gather(*(self.tell(other, path, "GET") for other in others))
-        return [(other, answer) for other, answer in zip(others, told, strict=True) if answer is not None]
+        told = await asyncio.gather(*(self._hear(other, path) for other in others))
+        answers = [(other, answer) for other, (answer, _) in zip(others, told, strict=True)]
+        return Told(
+            [(other, answer) for other, answer in answers if answer is not None],
+            any(unheard for _, unheard in told),
+        )
 
     async def tell(self, address: Address, path: str, method: str) -> Any | None:
         """The JSON that one of them answers; None where it does not."""
         try:
-            async with asyncio.timeout(self.timeout_s):
-                return await ask(address, path, method)
+            return await self._ask(address, path, method)
         except (OSError, ValueError):
             return None
 
@@ -50,7 +60,19 @@ class Peers:
         async with answering_peers(self.listener, answer, routes) if self.listener else nullcontext():
             yield
 
-    async def _ask(self, address: Address | None, task: str) -> Serving | None:
+    async def _hear(self, address: Address, path: str) -> tuple[Any | None, bool]:
+        try:
+            return await self._ask(address, path, "GET"), False
+        except (TimeoutError, ValueError):
+            return None, True
+        except OSError:  # it is gone, and what it knew with it
+            return None, False
+
+    async def _ask(self, address: Address, path: str, method: str) -> Any:
+        async with asyncio.timeout(self.timeout_s):
+            return await ask(address, path, method)
+
+    async def _serving(self, address: Address | None, task: str) -> Serving | None:
         if address is None:
             return None
         try:

@@ -148,6 +148,21 @@ async def test_a_request_sent_again_to_the_other_process_counts_once(
         assert await counted(both[0]) == {1: (1, 1)}
 
 
+async def test_what_a_slow_process_may_remember_is_not_unknown(registry: Registry, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent"))
+        silent.listen()
+        metrics = Metrics()
+        peers = Peers(Other(tmp_path / "silent"), timeout_s=0.1)
+        feedback = Feedback(RecentAnswers(9), FeedbackCounts(metrics), registry, peers, metrics)
+        with pytest.raises(ServiceError, match="does not answer now; try again"):
+            await feedback.give("digits", Asked("a"), 0, "class 0")
+        feedback.answers.remember("digits", Asked("a"), 1, [0])
+        assert await feedback.give("digits", Asked("a"), 0, "class 0") == (1, True)
+    with pytest.raises(AnswerNotKnown):  # it is gone, and what it remembered with it
+        await feedback.give("digits", Asked("b"), 0, "class 0")
+
+
 async def test_a_process_that_went_meanwhile_is_told(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.peers.addresses import Address
-from service.peers.peers import Peers, readiness
+from service.peers.peers import Peers, Told, readiness
 from service.peers.question import Serving
 
 pytestmark = pytest.mark.anyio
@@ -89,9 +89,9 @@ async def test_other_questions_have_routes_of_their_own(tmp_path: Path) -> None:
     routes = [Route("/shown", shown, methods=["GET", "PUT"])]
     async with Peers(listener=listener).answering(answer, routes):
         peers = Peers(Fixed(gone, None, address), timeout_s=5)
-        assert await peers.told("/shown?a=%2Fb%20c") == [(address, ["GET", "/b c"])]
+        assert await peers.told("/shown?a=%2Fb%20c") == Told([(address, ["GET", "/b c"])], unheard=False)
         assert await peers.tell(address, "/shown?a=1", "PUT") == ["PUT", "1"]
-        assert await peers.told("/other") == []
+        assert await peers.told("/other") == Told([], unheard=True)
         assert await peers.tell(gone, "/shown?a=1", "PUT") is None
         assert await peers.serving("digits") == [None, None, {"stable": 4}]
 
