@@ -123,7 +123,6 @@ def feedback(answer: Answer, label: str) -> Call[Judged]:
         f"{_task(answer.task)}/feedback",
         lambda response: Judged(response.json()["version"], response.json()["correct"]),
         json={"request_id": answer.request_id, "index": answer.index, "label": label},
-        repeatable=False,
     )
 
 

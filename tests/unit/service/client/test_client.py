@@ -207,10 +207,12 @@ def test_an_artifact_is_published_as_a_tar(tmp_path: Path) -> None:
 
 
 def test_feedback_names_the_picture_of_the_answer() -> None:
-    replies = [of_pictures(["a", "b"], {"x-request-id": "r7"}), Reply(202, {"version": 3, "correct": False})]
-    with asking(*replies) as (server, client):
+    busy = problem(503, "unavailable", {"retry-after": "0"})
+    taken = Reply(202, {"version": 3, "correct": False})
+    with asking(of_pictures(["a", "b"], {"x-request-id": "r7"}), busy, taken) as (server, client):
         _, second = client.classify("pets", [b"1", b"2"])
         judged = client.feedback(second, "cat")
     assert (judged.version, judged.correct) == (3, False)
     assert server.requests[1].target == "/v1/tasks/pets/feedback"
     assert json.loads(server.requests[1].body) == {"request_id": "r7", "index": 1, "label": "cat"}
+    assert server.requests[2].body == server.requests[1].body
