@@ -94,9 +94,9 @@ interval of the mean over seeds (Student's t); a figure without it is of one see
       comparison-224-seeds"""
 _COMPARED = """### Means over tasks, compared
 
-Over the settings that both have been tested in. The first interval is of these tasks, for other seeds and
-other pictures; the second takes the tasks for a sample of others, and is wider. Where one side has a single
-seed somewhere, the first is marked: there it is of the pictures alone."""
+Over the settings that both have been tested in with several seeds. The first interval is of these tasks, for
+other seeds and other pictures; the second takes the tasks for a sample of others, and is wider. Without such
+settings those with one seed are taken, and the first is marked: there it is of the pictures alone."""
 _FEW_PICTURES = """## Few pictures
 
 So many of each class, drawn anew for each seed; each method at its own learning rate, nothing searched but by
@@ -168,6 +168,7 @@ def _difference(found: Found, a: str, b: str) -> tuple[str, ...] | None:
     """Settings are independent, so their squared half widths add up."""
     pairs = [(found.at(setting, a), found.at(setting, b)) for setting in _SETTINGS]
     pairs = [pair for pair in pairs if all(group and _answered(group) for group in pair)]
+    pairs = [pair for pair in pairs if all(len(group) > 1 for group in pair)] or pairs
     if not pairs:
         return None
     intervals = [difference_interval(_answers(left), _answers(right)) for left, right in pairs]

@@ -75,7 +75,8 @@ def test_means_are_compared_over_the_tasks_that_both_have() -> None:
     better = [_row(at, "dvpt-plus", 0.8, seed) for at in EMBEDDED for seed in range(5)]
     worse = [_row(at, "dvpt", 0.6, seed) for at in EMBEDDED[:3] for seed in range(5)]
     single = [_row(at, "vpt", 0.8) for at in EMBEDDED]
-    cells = _section([*better, *worse, *single], "Means over tasks")
+    one_seed_does_not_count = _row(EMBEDDED[3], "dvpt", 0.1)
+    cells = _section([*better, *worse, one_seed_does_not_count, *single], "Means over tasks")
     found = {(line[0], line[1]): line[2:] for line in cells[1:]}
     tasks, difference, these, others = found["dvpt-plus", "dvpt"]
     assert (tasks, difference) == ("3", "+0.2000")
