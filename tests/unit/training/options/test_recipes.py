@@ -49,15 +49,15 @@ def test_every_recipe_is_in_the_document_and_nothing_else_is() -> None:
 
 
 def test_the_command_line_wins_over_a_recipe() -> None:
-    config = parse("--task", "digits", "--config", "few-pictures", "--epochs", "3")
+    config = parse("--task", "digits", "--config", "linear", "--epochs", "3")
     assert (config.method, config.epochs) == ("linear", 3)
 
 
 def test_an_unknown_name_is_a_usage_error_that_lists_the_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["--task", "digits", "--config", "few-picture"])
+        main(["--task", "digits", "--config", "liner"])
     error = capsys.readouterr().err
-    assert "there is no recipe 'few-picture'" in error
+    assert "there is no recipe 'liner'" in error
     assert all(name in error for name in RECIPES)
 
 
