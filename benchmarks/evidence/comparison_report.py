@@ -167,8 +167,8 @@ def _means_compared(found: Found) -> str:
 def _difference(found: Found, a: str, b: str) -> tuple[str, ...] | None:
     """Settings are independent, so their squared half widths add up."""
     pairs = [(found.at(setting, a), found.at(setting, b)) for setting in _SETTINGS]
-    pairs = [pair for pair in pairs if all(group and _answered(group) for group in pair)]
-    pairs = [pair for pair in pairs if all(len(group) > 1 for group in pair)] or pairs
+    answered = [pair for pair in pairs if all(group and _answered(group) for group in pair)]
+    pairs = [pair for pair in answered if all(len(group) > 1 for group in pair)] or answered
     if not pairs:
         return None
     intervals = [difference_interval(_answers(left), _answers(right)) for left, right in pairs]

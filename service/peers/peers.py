@@ -40,12 +40,11 @@ class Peers:
     async def told(self, path: str) -> Told:
         """The JSON that each other process answers, all asked at once."""
         others = [other for other in await self.addresses.others() if other is not None]
-        told = await asyncio.gather(*(self._hear(other, path) for other in others))
-        answers = [(other, answer) for other, (answer, _) in zip(others, told, strict=True)]
-        return Told(
-            [(other, answer) for other, answer in answers if answer is not None],
-            any(unheard for _, unheard in told),
-        )
+        heard = await asyncio.gather(*(self._hear(other, path) for other in others))
+        answers = [
+            (other, answer) for other, (answer, _) in zip(others, heard, strict=True) if answer is not None
+        ]
+        return Told(answers, any(unheard for _, unheard in heard))
 
     async def tell(self, address: Address, path: str, method: str) -> Any | None:
         """The JSON that one of them answers; None where it does not."""
@@ -61,6 +60,7 @@ class Peers:
             yield
 
     async def _hear(self, address: Address, path: str) -> tuple[Any | None, bool]:
+        """The answer, and whether one that is there gave none."""
         try:
             return await self._ask(address, path, "GET"), False
         except (TimeoutError, ValueError):
