@@ -74,6 +74,11 @@ class Lifecycle:
         if self.phase is not Phase.FAILED:
             self._become(Phase.FAILED, reason)
 
+    def require_started(self) -> None:
+        """Raise Starting until it is known what tasks there are."""
+        if self.phase is Phase.STARTING:
+            raise Starting(self.reason)
+
     def require_admitting(self) -> None:
         """Raise Starting, Draining or DeviceLost unless requests are admitted."""
         if self.phase not in (Phase.READY, Phase.LAME_DUCK):
@@ -85,8 +90,7 @@ class Lifecycle:
             raise Starting(self._others)
         if self.phase is Phase.READY:
             return
-        if self.phase is Phase.STARTING:
-            raise Starting(self.reason)
+        self.require_started()
         raise DeviceLost(self.reason) if self.phase is Phase.FAILED else Draining(self.reason)
 
     def _become(self, phase: Phase, reason: str) -> None:

@@ -100,6 +100,7 @@ class Uploads:
 
         Raises UploadConflict, with the bytes that are there, for one that is not complete.
         """
+        self._prepare()
         path = self._path(task, sha256)
         with _held(path) as file:
             size = file.seek(0, os.SEEK_END)

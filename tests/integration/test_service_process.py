@@ -75,6 +75,7 @@ def test_a_bad_adapter_at_the_start_does_not_keep_the_others_away(
     tensors.write_bytes(tensors.read_bytes()[:100])
     with serve(empty_store, ready=False) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         early, alive = client.get("/readyz"), client.get("/healthz")
+        not_known_yet = [client.get(path) for path in ("/v1/tasks", "/v1/tasks/good1", "/v2/models/good1")]
         server.wait_ready()
         ready = client.get("/readyz")
         bad = client.post("/v1/tasks/bad/classify", content=b"x")
@@ -82,6 +83,7 @@ def test_a_bad_adapter_at_the_start_does_not_keep_the_others_away(
 
     assert (early.status_code, early.json()["code"]) == (503, "starting")
     assert int(early.headers["retry-after"]) >= 1
+    assert [answer.status_code for answer in not_known_yet] == [503] * 3
     assert alive.status_code == ready.status_code == 200
     assert (bad.status_code, bad.json()["code"]) == (503, "adapter_unavailable")
     assert [each["task"] for each in listed if each["refused"]] == ["bad"]

@@ -75,6 +75,7 @@ class ModelEndpoints:
         return JSONResponse(StatisticsAnswer(model_stats=stats))
 
     def _meant(self, request: Request) -> tuple[TaskState, int]:
+        self.lifecycle.require_started()
         state = self.registry.state(request.path_params["task"])
         return state, version_meant(state, *version_asked(request.path_params))
 

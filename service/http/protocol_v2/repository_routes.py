@@ -60,6 +60,7 @@ class RepositoryEndpoints:
 
     async def index(self, request: Request) -> Response:
         """Every version of every task that the key may see, and whether it is in memory."""
+        self.lifecycle.require_started()
         query = await _body(self.bodies, request, "", IndexQuery)
         return StreamingResponse(self._index(request, query), media_type="application/json")
 
@@ -78,6 +79,7 @@ class RepositoryEndpoints:
 
     async def unload(self, request: Request) -> Response:
         """Let every version of a task leave memory; the next request for it reads it again."""
+        self.lifecycle.require_started()
         task = request.path_params["task"]
         self.registry.state(task)
         await _body(self.bodies, request, task, Control)

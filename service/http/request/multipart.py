@@ -42,7 +42,8 @@ def multipart_pictures(body: bytes, boundary: bytes, max_pictures: int) -> list[
         parser.close()
     except MultipartError as error:
         raise BadBody("the multipart body ends before its last boundary") from error
-    if not body.startswith(b"--" + boundary):  # to the parser a part without its boundary is a preamble
+    # To the parser a part without its boundary is a preamble; empty lines, which some clients send, are one.
+    if not body.lstrip(b"\r\n").startswith(b"--" + boundary):
         raise BadBody("the multipart body is malformed: it does not begin with its boundary")
     return pictures
 

@@ -18,12 +18,14 @@ from service.http.request.chunks import read_json
 from service.http.request_log import note_of
 from service.http.routes.lean import add_route
 from service.http.wire import FeedbackTaken
+from service.lifecycle import Lifecycle
 
 FEEDBACK_ERRORS = (
     errors.BadBody,
     errors.RequestTooLarge,
     errors.UploadTooSlow,
     errors.ServiceError,
+    errors.Starting,
     errors.AnswerNotKnown,
     errors.AnswerAmbiguous,
     domain.TaskNotFound,
@@ -39,11 +41,14 @@ class GivenFeedback(StrictModel):
     label: str
 
 
-def add_feedback_route(app: FastAPI, guard: Guard, feedback: Feedback, silence_ms: int) -> None:
+def add_feedback_route(
+    app: FastAPI, guard: Guard, lifecycle: Lifecycle, feedback: Feedback, silence_ms: int
+) -> None:
     """Add `/v1/tasks/{task}/feedback`."""
 
     async def give_feedback(request: Request) -> Response:
         """Tell what a picture that was answered before truly is: it counts for the version that answered."""
+        lifecycle.require_started()
         given = await read_json(request, GivenFeedback, silence_ms)
         asked = Asked(given.request_id, note_of(request.scope).key)
         task = request.path_params["task"]

@@ -19,18 +19,26 @@ from service.http.openapi import PAGE_PARAMETERS, TASK_PARAMETER, problem_respon
 from service.http.request.page_query import parse_page
 from service.http.routes.lean import add_route
 from service.http.wire import TaskDetail, TaskList
+from service.lifecycle import Lifecycle
 from service.peers.peers import Peers, readiness
 from service.residents.registry import Registry
 from service.traffic.traffic import Traffic
 
 
 def add_task_routes(
-    app: FastAPI, guard: Guard, registry: Registry, peers: Peers, traffic: Traffic, feedback: Feedback
+    app: FastAPI,
+    guard: Guard,
+    lifecycle: Lifecycle,
+    registry: Registry,
+    peers: Peers,
+    traffic: Traffic,
+    feedback: Feedback,
 ) -> None:
     """Add `/v1/tasks` and the page of one task below it."""
 
     async def list_tasks(request: Request) -> Response:
         """The tasks that the service knows and the key may use, with versions and labels, in pages."""
+        lifecycle.require_started()
         page = parse_page(request.scope["query_string"])
         records = registry.tasks.page(replace(page, limit=page.limit + 1), may_see(request.scope))
         tasks: TaskList = {"tasks": [summarize(registry.state(each.name)) for each in records[: page.limit]]}
@@ -40,6 +48,7 @@ def add_task_routes(
 
     async def show_task(request: Request) -> Response:
         """One task: what answers for it and on how many processes, its classes, what was refused and why."""
+        lifecycle.require_started()
         task = request.path_params["task"]
         registry.state(task)
         others, counts = await asyncio.gather(peers.serving(task), feedback.counts(task))
@@ -66,7 +75,7 @@ def add_task_routes(
         list_tasks,
         needs=Scope.CLASSIFY,
         response_model=TaskList,
-        responses=problem_responses(errors.BadQuery),
+        responses=problem_responses(errors.BadQuery, errors.Starting),
         openapi_extra={"parameters": PAGE_PARAMETERS},
         tags=["tasks"],
     )
@@ -78,7 +87,7 @@ def add_task_routes(
         show_task,
         needs=Scope.CLASSIFY,
         response_model=TaskDetail,
-        responses=problem_responses(domain.TaskNotFound),
+        responses=problem_responses(domain.TaskNotFound, errors.Starting),
         openapi_extra={"parameters": [TASK_PARAMETER]},
         tags=["tasks"],
     )

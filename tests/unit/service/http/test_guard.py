@@ -115,4 +115,6 @@ async def test_what_is_open_is_open_to_those_whom_the_guard_refuses(store: Store
 async def test_without_keys_everybody_comes_in(store: Store) -> None:
     app = application(store, allow_all)
 
-    assert (await ask(app, "GET", "/v1/tasks")).json() == {"tasks": []}
+    answer = await ask(app, "GET", "/v1/tasks")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "starting")

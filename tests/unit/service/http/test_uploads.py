@@ -91,6 +91,14 @@ async def test_a_part_that_is_not_the_next_tells_which_is(uploads: Uploads) -> N
     assert await uploads.offset("cats", NAME) == 0
 
 
+def test_an_upload_that_nobody_began_is_not_complete(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UploadConflict, match="not complete: 0 bytes"),
+        Uploads(tmp_path / "new", 10_240).opened("pets", NAME),
+    ):
+        pass
+
+
 async def test_a_part_of_another_length_or_another_s_bytes(uploads: Uploads) -> None:
     with pytest.raises(BadBody, match="has 3 bytes, and 4"):
         await uploads.append("pets", NAME, Part(0, 4, 10_240), pieces(DATA[:3]))

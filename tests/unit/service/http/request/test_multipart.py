@@ -76,6 +76,10 @@ def test_whatever_is_wrong_is_named(body: bytes, message: str) -> None:
         parse(body)
 
 
+def test_empty_lines_before_the_first_boundary_are_a_preamble() -> None:
+    assert parse(b"\r\n" + part(b"x") + b"--cut--\r\n") == [b"x"]
+
+
 def test_a_boundary_is_needed() -> None:
     with pytest.raises(BadBody) as refused:
         boundary_of("multipart/form-data")
