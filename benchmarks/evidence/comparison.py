@@ -9,7 +9,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.evidence.trial import OWN_LR, Known, Trial, Variant, best_lr
+from benchmarks.evidence.trial import OWN_LR, STILL, Known, Trial, Variant, best_lr
 from training.methods import table
 
 SUITE, FEW_SHOT = "comparison", "few-shot"
@@ -96,7 +96,7 @@ def few_shot(known: Sequence[Known]) -> Iterator[Trial]:
         extra = {**one.options, "shots": shots, "split_seed": seed}
         yield Trial(
             FEW_SHOT, setting.task, few_shot_name(setting, one.name, shots), OWN_LR, seed, "test",
-            setting.image_size, extra=extra, recipe={},
+            setting.image_size, extra=extra, recipe=STILL,
         )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _tests(setting: Setting, one: Competitor, seed: int, known: Sequence[Known])
 def _trial(setting: Setting, one: Competitor, lr: float, seed: int, split: str) -> Trial:
     return Trial(
         SUITE, setting.task, one.on(setting).name, lr, seed, split, setting.image_size,
-        extra=one.options, recipe={},
+        extra=one.options, recipe=STILL,
     )  # fmt: skip
 
 

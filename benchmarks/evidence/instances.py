@@ -14,7 +14,7 @@ from PIL import Image
 
 from adapters.config import PreprocessConfig
 from benchmarks.evidence.comparison import Setting
-from benchmarks.evidence.trial import OWN_LR, Known, Trial
+from benchmarks.evidence.trial import OWN_LR, STILL, Known, Trial
 from training.data.pixels import Decoder
 from training.data.task_data import open_task
 from training.options.train_config import TrainConfig
@@ -74,7 +74,7 @@ def instance_trials(known: Sequence[Known]) -> Iterator[Trial]:
     for seed, (name, (reading, options)), setting in product(SEEDS, READINGS.items(), SETTINGS):
         yield Trial(
             SUITE, setting.task, f"{setting.name}:{name}", OWN_LR, seed, "val", setting.image_size,
-            extra={"method": "dvpt-plus", **options}, recipe={}, reading=reading,
+            extra={"method": "dvpt-plus", **options}, recipe=STILL, reading=reading,
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.vit.backbone import EMBEDDED_BACKBONE
 from benchmarks.evidence.comparison import Setting
 from benchmarks.evidence.folds import FOLDS, SIDE
-from benchmarks.evidence.trial import OWN_LR, Known, Trial
+from benchmarks.evidence.trial import OWN_LR, STILL, Known, Trial
 
 SUITE = "recipe"
 FORMER = "former"
@@ -22,10 +22,11 @@ SETTINGS = (
     ),
 )  # fmt: skip
 _FORMER_OPTIONS: Mapping[str, Any] = MappingProxyType(
-    {"method": "dvpt-plus", "lr": 4e-3, "bottleneck_lr_ratio": 1.0, "hold_back": 0.7}
+    {"method": "dvpt-plus", "lr": 4e-3, "bottleneck_lr_ratio": 1.0, "hold_back": 0.7, **STILL}
 )
 _AFFINE, _HALF, _FAST = {"method": "affine", "lr": 1e-2}, {"hold_back": 0.5}, {"lr": 1e-2}
 _SLOW = _FAST | {"bottleneck_lr_ratio": 0.1}
+_MOVED = {"random_shift": 1 / 32}
 _WIDE = _FAST | {"bottleneck_lr_ratio": 0.3, "bottleneck_width": 32} | _HALF
 CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -38,6 +39,12 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.1": _SLOW,
         "lr-0.01, bottleneck-lr-0.1, held-back-half": _SLOW | _HALF,
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half": _WIDE,
+        "lr-0.01, bottleneck-lr-0.1, held-back-half, moved": _SLOW | _HALF | _MOVED,
+        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved": (
+            _FAST | {"bottleneck_lr_ratio": 0.3} | _HALF | _MOVED
+        ),
+        "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved": _WIDE | _MOVED,
+        "affine, held-back-half, moved": _AFFINE | _HALF | _MOVED,
         "lr-0.01, bottleneck-lr-0.1, decay-0.05": _SLOW | {"weight_decay": 0.05},
         "lr-0.01, no-bottleneck": _FAST | {"bottleneck_lr_ratio": 1e-6},
         "dvpt, held-back-half": {"method": "dvpt", "lr": 1e-2} | _HALF,

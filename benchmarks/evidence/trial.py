@@ -8,7 +8,9 @@ from typing import Any, Protocol
 BACKBONE = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 OWN_LR = 0.0
 """Stands for the learning rate that a method has by itself, or finds by itself."""
-PLAIN: Mapping[str, Any] = MappingProxyType({"drop_path": 0.0, "label_smoothing": 0.0})
+STILL: Mapping[str, Any] = MappingProxyType({"random_shift": 0.0})
+"""What was run before training pictures were moved."""
+PLAIN: Mapping[str, Any] = MappingProxyType({"drop_path": 0.0, "label_smoothing": 0.0, **STILL})
 Key = tuple[str, str, float, int, str]
 
 

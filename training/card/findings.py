@@ -106,6 +106,32 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class ShiftCheck:
+    """Whether training pictures may be moved by up to so many `pixels`: what linear heads say.
+
+    `still` and `moved` are cross-entropies of answers to the same `pictures`, none of them moved, by heads
+    that were fitted to others as they are, and moved.
+    """
+
+    pixels: int
+    pictures: int
+    still: float
+    moved: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the head that was fitted to moved pictures is the better one."""
+        return self.moved < self.still
+
+    def __str__(self) -> str:
+        how = f"moved by up to {self.pixels} pixels" if self.passed else "not moved"
+        return (
+            f"training pictures are {how}: a linear head fitted to moved ones answers {self.pictures} others "
+            f"with a cross-entropy of {self.moved:.4f}, one fitted to them as they are with {self.still:.4f}"
+        )
+
+
+@dataclass(frozen=True)
 class Lead:
     """Accuracy over that of the linear head, a part of 1, and its 95 % interval from the same pictures."""
 

@@ -59,6 +59,15 @@ class LinearFloor(StrictModel):
     pictures: int
 
 
+class ShiftChecked(StrictModel):
+    """By how many pixels training pictures were moved at most, and the cross-entropies that decided it."""
+
+    pixels: int
+    pictures: int
+    still: float
+    moved: float
+
+
 class LinearHeadBeside(StrictModel):
     """The linear head on frozen features, computed from the same pictures and asked the same ones.
 
@@ -148,6 +157,7 @@ class Provenance(StrictModel):
     early_stopping: EarlyStopping | None = None
     calibration: Calibrated | None = None
     linear_floor: LinearFloor | None = None
+    shift: ShiftChecked | None = None
     linear_head: LinearHeadBeside | None = None
     choice: Choice | None = None
     data: DataFacts

@@ -11,7 +11,7 @@ from timm.data.mixup import Mixup, mixup_target
 from timm.data.random_erasing import RandomErasing
 from timm.data.transforms import RandomCropOrPad, RandomResizedCropAndInterpolation
 from torch import Tensor
-from torchvision.transforms import RandomHorizontalFlip, RandomVerticalFlip
+from torchvision.transforms import RandomCrop, RandomHorizontalFlip, RandomVerticalFlip
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from adapters.config import BackboneConfig, PreprocessConfig
@@ -31,11 +31,13 @@ class Augmentation:
     the same pictures as one in a piece, and nothing else that is drawn at random changes.
     """
 
-    def __init__(self, config: TrainConfig, backbone: BackboneConfig, class_count: int) -> None:
+    def __init__(
+        self, config: TrainConfig, backbone: BackboneConfig, class_count: int, shift: float = 0.0
+    ) -> None:
         self._seed = config.seed
         self._class_count = class_count
         self._size = backbone.image_size
-        self._steps = tuple(_steps(config, backbone))
+        self._steps = tuple(_steps(config, backbone, shift))
         self._erase = _erasing(config, backbone)
         self._mixes = bool(config.mixup or config.cutmix)
         # The loss smooths labels, mixed or not.
@@ -66,9 +68,28 @@ class Augmentation:
         return pixels, whole
 
 
-def augmentation_of(config: TrainConfig, backbone: BackboneConfig, class_count: int) -> Augmentation | None:
-    """What the options ask for, None where it is nothing."""
-    return Augmentation(config, backbone, class_count) if config.augments else None
+def augmentation_of(
+    config: TrainConfig, backbone: BackboneConfig, class_count: int, shift: float = 0.0
+) -> Augmentation | None:
+    """What the options ask for, and a shift by a part of the side; None where it is nothing."""
+    if not config.augments and not shift:
+        return None
+    return Augmentation(config, backbone, class_count, shift)
+
+
+def shifted(pixels: Tensor, part: float, *numbers: int) -> Tensor:
+    """Pixels [N, 3, H, W] uint8, each picture moved by up to `part` of its side, as training sees it.
+
+    It is a function of pictures, part and `numbers`.
+    """
+    move = _shift(part, pixels.shape[-1])
+    with _seeded(*numbers):
+        return torch.stack([move(picture) for picture in pixels])
+
+
+def shift_pixels(part: float, size: int) -> int:
+    """How many pixels a part of a side is."""
+    return round(part * size)
 
 
 def kept_pictures(config: TrainConfig, image_size: int) -> tuple[PreprocessConfig, int]:
@@ -79,8 +100,10 @@ def kept_pictures(config: TrainConfig, image_size: int) -> tuple[PreprocessConfi
     return config.preprocess.model_copy(update={"resize_ratio": 1.0}), round(image_size * config.resize_ratio)
 
 
-def _steps(config: TrainConfig, backbone: BackboneConfig) -> Iterator[OnPixels]:
+def _steps(config: TrainConfig, backbone: BackboneConfig, shift: float) -> Iterator[OnPixels]:
     """From picture [3, H, W] uint8 to picture, in timm's order."""
+    if shift:
+        yield _shift(shift, backbone.image_size)
     if config.random_crop == "shift":
         yield RandomCropOrPad(backbone.image_size)
     elif config.random_crop == "resized":
@@ -93,6 +116,11 @@ def _steps(config: TrainConfig, backbone: BackboneConfig) -> Iterator[OnPixels]:
         yield RandomVerticalFlip(config.vertical_flip)
     if config.rand_augment:
         yield _rand_augment(config, backbone)
+
+
+def _shift(part: float, size: int) -> OnPixels:
+    """The random shift of Kostrikov et al. 2020: padded by the edge, and cut out anywhere."""
+    return RandomCrop(size, padding=shift_pixels(part, size), padding_mode="edge")
 
 
 def _rand_augment(config: TrainConfig, backbone: BackboneConfig) -> OnPixels:

@@ -5,7 +5,7 @@ regularization is scikit-learn's `C`, the variance of a normal prior of the weig
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -143,6 +143,39 @@ def fit_linear_head(
     if out_of_fold is None:
         out_of_fold = F.linear(torch.from_numpy(pictures.features), weight, bias)
     return LinearHead(weight, bias, strength, out_of_fold, len(folds))
+
+
+def answers_out_of_fold(
+    fitted: Sequence[Tensor],
+    answered: Tensor,
+    labels: Tensor,
+    class_count: int,
+    strength: float,
+    *,
+    class_weights: Tensor | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """Logits [N, C] of the features `answered` [N, D], each by a head that was not fitted on its picture.
+
+    The heads are fitted to other features of the same pictures, `fitted`: some [N, D] one after the other,
+    which count as much as one of them. Folds are those of `fit_linear_head`, whose `labels`, `class_weights`
+    and ValueError these are too; there has to be a class with two pictures.
+    """
+    folds = _folds(labels.numpy(), FOLDS, seed)
+    every = [_checked(features, labels, class_count, class_weights) for features in fitted]
+    heads = (
+        _Path(_joined([one.part(rows) for one in every]), class_count).head(strength) for rows, _ in folds
+    )
+    return _left_out(_checked(answered, labels, class_count, class_weights), folds, heads, class_count)
+
+
+def _joined(parts: Sequence[_Pictures]) -> _Pictures:
+    """The same pictures in several makes, each with its share of what the picture counts."""
+    return _Pictures(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.weights / len(parts) for part in parts]),
+    )
 
 
 def _choose(pictures: _Pictures, folds: list[Fold], class_count: int) -> tuple[float, Tensor]:

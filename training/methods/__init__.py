@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 def with_recipe(config: "TrainConfig") -> "TrainConfig":
     """The same options with the method's own recipe where none were given.
 
-    Who asks for a number of epochs is not given more of them to come to a number of steps.
+    Who asks for a number of epochs is not given more of them to come to a number of steps, and whose pictures
+    are cut at random anyway is not given a shift beside it.
     """
     recipe = asdict(METHODS[config.method].recipe)
     if config.steps and config.epochs is None:
         recipe["epochs"] = 1
     if config.epochs is not None:
         recipe["steps"] = 0
+    if config.random_crop != "none":
+        recipe["random_shift"] = 0.0
     return config.model_copy(
         update={name: value for name, value in recipe.items() if getattr(config, name) is None}
     )

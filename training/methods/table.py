@@ -35,6 +35,7 @@ class Recipe:
     model_ema_decay: float = 0.98
     drop_path: float = 0.1
     label_smoothing: float = 0.1
+    random_shift: float = 1 / 32
     hold_back: float = 0.5
     linear_floor: bool = False
 
@@ -100,7 +101,7 @@ _LIMITED: Mapping[str, Callable[[MethodRow], bool]] = MappingProxyType(
 """Options that some methods have no use for, and which methods have one."""
 _FEATURES = Recipe(
     epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, label_smoothing=0.0,
-    hold_back=0.0,
+    random_shift=0.0, hold_back=0.0,
 )  # fmt: skip
 _PLUS = Recipe(bottleneck_lr_ratio=0.1, prompt_count=0, prompt_start="tokens", linear_floor=True)
 
@@ -147,7 +148,7 @@ ROWS = (
     ),
     MethodRow(
         "partial", "training.methods.backbone_parameters", "partial", "the last blocks",
-        recipe=Recipe(lr=1e-3), inputs="tokens behind all blocks but {partial_blocks}",
+        recipe=Recipe(lr=1e-3, random_shift=0.0), inputs="tokens behind all blocks but {partial_blocks}",
         parameter="partial_blocks", vpt_optimizer="adamw",
     ),
     MethodRow(
@@ -160,7 +161,8 @@ ROWS = (
     ),
     MethodRow(
         "sidetune", "training.methods.sidetune", "SidetuneMethod", "a small network beside the backbone",
-        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0, head_first=False), through_blocks=False,
+        recipe=Recipe(lr=1e-3, drop_path=0.0, label_smoothing=0.0, random_shift=0.0, head_first=False),
+        through_blocks=False,
     ),
 )  # fmt: skip
 METHODS: Mapping[str, MethodRow] = MappingProxyType({row.name: row for row in ROWS})

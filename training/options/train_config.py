@@ -74,6 +74,8 @@ class TrainConfig(TrainOptions):
             raise ValueError("shots and train_percent both thin the training pictures; give one")
         if self.patience and not self.val_every:
             raise ValueError("patience needs val_every (and so train_split train): it waits for a better val")
+        if self.random_shift and self.random_crop != "none":
+            raise ValueError("random_crop and random_shift both move the pictures; give one")
         rows = rows_of(self.method)
         served = all(row.served for row in rows)
         if self.drop_path and not any(row.through_blocks for row in rows):
@@ -100,7 +102,7 @@ class TrainConfig(TrainOptions):
 
     @property
     def augments(self) -> bool:
-        """Whether training pictures are changed at random."""
+        """Whether training pictures are changed at random; of a shift there is more to be known."""
         chances = (self.flip, self.vertical_flip, self.rand_augment, self.random_erasing)
         return self.random_crop != "none" or any((*chances, self.mixup, self.cutmix))
 

@@ -179,6 +179,19 @@ class TrainOptions(StrictModel):
         0, OPTIMIZATION, "stop after so many epochs without a better val; 0 trains them all", ge=0
     )
 
+    random_shift: float | None = knob(
+        None,
+        AUGMENTATION,
+        "training pictures are moved by up to this part of their side, up or down and left or right, edges "
+        f"repeated ({defaults_help('random_shift')})",
+        ge=0,
+        le=0.5,
+    )
+    shift_check: bool = knob(
+        True,
+        AUGMENTATION,
+        "move them only where a linear head that is fitted to moved pictures answers others better",
+    )
     random_crop: Literal["none", "shift", "resized"] = knob(
         "none",
         AUGMENTATION,

@@ -30,7 +30,7 @@ from training.uncertainty import Interval, wilson
 DEFAULT_PROMPTS = 10
 WITHOUT = {
     "drop_path": 0.0, "label_smoothing": 0.0, "head_first": False, "model_ema_decay": 0.0, "hold_back": 0.0,
-    "linear_floor": False, "calibrate": False, "steps": 0,
+    "random_shift": 0.0, "linear_floor": False, "calibrate": False, "steps": 0,
 }  # fmt: skip
 """What `dvpt-train` does by default and the paper does not."""
 LINEAR_EPOCHS = 100

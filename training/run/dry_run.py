@@ -14,6 +14,7 @@ from training.loop.evaluate import answer_of_method, predict_logits
 from training.loop.optimization import steps_in_epoch
 from training.methods.method import Parameters
 from training.run.durations import duration
+from training.run.linear_reference import DRAWS, MOST_CHECKED
 from training.run.run import Run
 
 TIMED_STEPS = 4
@@ -65,10 +66,11 @@ def measure(run: Run) -> Costs:
     began = time.perf_counter()
     pixels = run.load_training_pixels(few)
     decoded = time.perf_counter()
-    inputs = pixels if run.config.augments else run.method.inputs(pixels)
+    changed = run.config.augments or run.config.random_shift
+    inputs = pixels if changed else run.method.inputs(pixels)
     computed = time.perf_counter()
     pictures = Pictures(inputs, torch.tensor(few.labels))
-    step_s = run.new_training(hold_back=False).rehearse(pictures, size, TIMED_STEPS)
+    step_s = run.new_training(rehearsal=True).rehearse(pictures, size, TIMED_STEPS)
     seen = run.decoder.load(few)
     trained = time.perf_counter()
     predict_logits(answer_of_method(run.method, run.device), run.device, [seen])
@@ -105,6 +107,7 @@ def _time(run: Run, costs: Costs) -> str:
     # The linear head beside it, and the one to start from, go once over the pictures.
     passes = 0 if run.config.method == "linear" else len(run.train) + len(run.held_out)
     passes += len(run.train) if run.config.head_first else 0
+    passes += DRAWS * min(len(run.train), MOST_CHECKED) if run.config.random_shift else 0
     seen = len(run.held_out) + looks * len(run.data.splits.get("val", ())) + passes
     training_s = (epochs - done) * steps * costs.step_s + len(run.train) * costs.inputs_s
     total_s = training_s + (len(run.train) + len(run.held_out)) * costs.decode_s + seen * costs.evaluate_s

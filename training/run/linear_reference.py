@@ -1,21 +1,28 @@
 """The linear head on the backbone's own features: where training starts, and what it is measured against."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from adapters.kinds.adapter import Adapter
 from adapters.kinds.linear.options import LinearOptions
 from adapters.vit.backbone import Backbone
-from training.card.findings import Floor, LinearBeside, Predictions
+from training.card.findings import Floor, LinearBeside, Predictions, ShiftCheck
+from training.data.augmentation import shift_pixels, shifted
 from training.data.pixels import Decoder
 from training.data.source import Split
 from training.loop.evaluate import predict_logits
 from training.loop.hold_back import HeldBack
-from training.loop.linear_head import LinearHead, fit_linear_head
+from training.loop.linear_head import LinearHead, answers_out_of_fold, fit_linear_head
 from training.uncertainty import difference_interval
+
+DRAWS = 4
+"""How often each picture is moved for a check."""
+MOST_CHECKED = 5_000
 
 
 @dataclass
@@ -32,12 +39,7 @@ class LinearReference:
     def features(self, split: Split) -> Tensor:
         """The frozen backbone's features [N, D] of a split."""
         if split.names not in self._known:
-            device = self.backbone.mean.device
-            self._known[split.names] = predict_logits(
-                lambda images: self.backbone.encode(self.backbone.embed(images)),
-                device,
-                self.decoder.chunks(split),
-            )
+            self._known[split.names] = self._encoded(self.decoder.chunks(split))
         return self._known[split.names]
 
     @cached_property
@@ -63,6 +65,42 @@ class LinearReference:
         if difference_interval([other], [own]).low <= 0:
             return None
         return Floor(sum(own) / len(own), sum(other) / len(other), len(labels))
+
+    def shift_check(self, part: float, seed: int) -> ShiftCheck | None:
+        """What linear heads make of pictures that are moved by up to `part` of their side.
+
+        Where position is what a class is about they answer worse: then moved pictures have wrong labels. Of
+        many pictures some are asked. None where no class has two of them.
+        """
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
+        rows = order[:MOST_CHECKED].sort().values
+        labels = torch.tensor(self.train.labels)[rows]
+        head = self.head if len(rows) == len(self.train) else self.head_of(rows)
+        if not head.folds:
+            return None
+        some = self.train.rows(rows.tolist())
+        answers = answers_out_of_fold(
+            [self._moved(some, part, seed, draw) for draw in range(DRAWS)],
+            self.features(self.train)[rows],
+            labels,
+            self.class_count,
+            head.strength,
+            class_weights=self.class_weights,
+        )
+        still, moved = (float(F.cross_entropy(given, labels)) for given in (head.out_of_fold, answers))
+        return ShiftCheck(shift_pixels(part, self.backbone.config.image_size), len(rows), still, moved)
+
+    def _moved(self, split: Split, part: float, *numbers: int) -> Tensor:
+        """Features [N, D] of pictures moved at random."""
+        return self._encoded(
+            shifted(pixels, part, *numbers, chunk) for chunk, pixels in enumerate(self.decoder.chunks(split))
+        )
+
+    def _encoded(self, chunks: Iterable[Tensor]) -> Tensor:
+        backbone = self.backbone
+        return predict_logits(
+            lambda images: backbone.encode(backbone.embed(images)), backbone.mean.device, chunks
+        )
 
     def beside(self, split: Split) -> LinearBeside:
         """What the head of all training pictures answers on a split."""

@@ -23,6 +23,7 @@ from training.card.provenance import (
     ParameterCounts,
     Provenance,
     Seeds,
+    ShiftChecked,
     StartedFrom,
 )
 from training.data.source import TaskData
@@ -130,6 +131,7 @@ def provenance_of(run: Run, findings: Findings, command: str) -> Provenance:
         early_stopping=_early_stopping(findings),
         calibration=_calibrated(findings),
         linear_floor=LinearFloor(**asdict(findings.floor)) if findings.floor else None,
+        shift=_shift(run),
         linear_head=_linear_head(findings),
         choice=findings.choice,
         data=DataFacts(
@@ -182,6 +184,18 @@ def _calibrated(findings: Findings) -> Calibrated | None:
         run=findings.calibration.run,
         error_before=round(findings.uncalibrated.error, 6),
         error_after=round(findings.reliability.error, 6),
+    )
+
+
+def _shift(run: Run) -> ShiftChecked | None:
+    check = run.shift_check
+    if check is None:
+        return None
+    return ShiftChecked(
+        pixels=check.pixels if check.passed else 0,
+        pictures=check.pictures,
+        still=round(check.still, 6),
+        moved=round(check.moved, 6),
     )
 
 

@@ -13,8 +13,8 @@ from adapters.errors import ConfigError
 from adapters.kinds.adapter import Adapter
 from adapters.store.artifact import Artifact, adapter_of, new_artifact
 from adapters.vit.backbone import Backbone
-from training.card.findings import Calibration, Predictions
-from training.data.augmentation import augmentation_of, kept_pictures
+from training.card.findings import Calibration, Predictions, ShiftCheck
+from training.data.augmentation import augmentation_of, kept_pictures, shift_pixels
 from training.data.departures import SplitName
 from training.data.source import Split, TaskData
 from training.data.splits import training_part
@@ -100,11 +100,12 @@ class Run:
             changes = "; ".join(self.identity.changes_from(other)) or "what it was made with"
             LOG.info("a new run, in %s; %s differs in: %s", self.directory.path, path.name, changes)
 
-    def new_training(self, *, hold_back: bool = True) -> Training:
-        """The loop, before its first step; pictures are held back where the options say so."""
+    def new_training(self, *, rehearsal: bool = False) -> Training:
+        """The loop, before its first step; one for a rehearsal holds back and checks nothing."""
         rate = self.config.drop_path or 0.0
         paths = partial(dropped_paths, self.backbone, rate)
-        augmentation = augmentation_of(self.config, self.backbone.config, len(self.data.classes))
+        shift = (self.config.random_shift or 0.0) if rehearsal else self.shift
+        augmentation = augmentation_of(self.config, self.backbone.config, len(self.data.classes), shift)
         return Training(
             self.method,
             self.config,
@@ -112,7 +113,7 @@ class Run:
             paths,
             self._class_weights,
             augmentation,
-            self.held_back if hold_back else None,
+            None if rehearsal else self.held_back,
         )
 
     @property
@@ -127,6 +128,20 @@ class Run:
         return LinearReference(
             self.backbone, self.decoder, self.train, len(self.data.classes), self._class_weights
         )
+
+    @cached_property
+    def shift_check(self) -> ShiftCheck | None:
+        """What linear heads say of moved pictures, where that is asked and they can tell."""
+        part = self.config.random_shift or 0.0
+        if not self.config.shift_check or not shift_pixels(part, self.backbone.config.image_size):
+            return None
+        return self._workbench.shift_check(self.linear, self.config, part)
+
+    @property
+    def shift(self) -> float:
+        """The part of their side that training pictures are moved by at most."""
+        moves = not self.config.shift_check or (self.shift_check is not None and self.shift_check.passed)
+        return (self.config.random_shift or 0.0) if moves else 0.0
 
     @cached_property
     def held_back(self) -> HeldBack | None:
@@ -156,7 +171,7 @@ class Run:
 
     def training_inputs(self, pixels: Tensor) -> Tensor:
         """What each step takes its batch from: pixels to be augmented, or what the method made of them."""
-        if self.config.augments:
+        if self.config.augments or self.shift:
             return pixels
         return self._workbench.inputs(self.method, self.config, self.backbone, pixels, self.train)
 

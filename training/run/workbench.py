@@ -1,6 +1,7 @@
 """What the runs of one process share: backbones, and one task's lists, digests, pixels and features."""
 
 import copy
+import logging
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from adapters.config import PreprocessConfig
 from adapters.vit.backbone import Backbone
+from training.card.findings import ShiftCheck
 from training.data.inspection.contents import digest
 from training.data.pixels import RESIDENT_BYTES, Chunks, Decoder
 from training.data.source import Split, TaskData
@@ -16,7 +18,10 @@ from training.data.task_data import is_embedded, open_task
 from training.methods.method import Method
 from training.methods.table import METHODS, PIXELS
 from training.options.train_config import TrainConfig
+from training.run.linear_reference import LinearReference
 from training.run.placement import Placement, place
+
+LOG = logging.getLogger("training")
 
 # A thousand pictures at 224 px take 150 MB, a test part that is held in memory 2 GB at most.
 KEPT_BYTES = 4 * 1024**3
@@ -92,6 +97,7 @@ class Workbench:
         self._data: dict[str, TaskData] = {}
         self._contents: dict[str, str] = {}
         self._digests: dict[Hashable, str] = {}
+        self._shift_checks: dict[Hashable, ShiftCheck | None] = {}
 
     def data(self, config: TrainConfig) -> TaskData:
         """The task's data; raises what `open_task` raises."""
@@ -101,6 +107,7 @@ class Workbench:
             self._data.clear()
             self._contents.clear()
             self._digests.clear()
+            self._shift_checks.clear()
             self._memory.clear()
         if config.train_split not in self._data:
             self._data[config.train_split] = open_task(config, self._contents)
@@ -134,6 +141,19 @@ class Workbench:
         """How the task's pictures become pixels."""
         fit = preprocess or config.preprocess
         return RememberingDecoder(fit, image_size, config.decode_threads, self._memory)
+
+    def shift_check(self, linear: LinearReference, config: TrainConfig, part: float) -> ShiftCheck | None:
+        """What linear heads of a run say of moved pictures; it is asked once for all runs that share them."""
+        backbone = linear.backbone
+        frozen = (backbone.config.sha256, backbone.config.image_size, backbone.dtype, config.preprocess)
+        key = (*frozen, part, config.split_seed, config.class_weights, linear.train.names)
+        if key not in self._shift_checks:
+            check = linear.shift_check(part, config.split_seed)
+            self._shift_checks[key] = check
+            LOG.info(
+                "%s", check or "training pictures are not moved: no class has two of them to check it with"
+            )
+        return self._shift_checks[key]
 
     def inputs(
         self, method: Method, config: TrainConfig, backbone: Backbone, pixels: Tensor, split: Split
