@@ -1,14 +1,17 @@
 import random
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from adapters.vit.backbone import Backbone
 from tests.support.backbones import tiny_backbone
-from training.data.augmentation import Augmentation, augmentation_of, kept_pictures
+from training.data.augmentation import Augmentation, augmentation_of, kept_pictures, shifted
 from training.options.train_config import TrainConfig
 
 New = Callable[..., TrainConfig]
@@ -38,6 +41,38 @@ def augmentation(backbone: Backbone, config: TrainConfig) -> Augmentation:
 def test_by_default_nothing_is_changed(backbone: Backbone, new_config: New) -> None:
     assert augmentation_of(new_config(), backbone.config, 3) is None
     assert kept_pictures(new_config(), 32) == (new_config().preprocess, 32)
+
+
+def padded(picture: Tensor, by: int) -> Tensor:
+    return torch.nn.functional.pad(picture[None].float(), [by] * 4, mode="replicate")[0].to(torch.uint8)
+
+
+@given(size=st.sampled_from([16, 31, 32]), part=st.floats(0, 0.25), seed=st.integers(0, 99))
+def test_a_shifted_picture_is_cut_out_of_itself_with_its_edges_repeated(
+    size: int, part: float, seed: int
+) -> None:
+    by = round(part * size)
+    for before, after in zip(pixels(size), shifted(pixels(size), part, seed), strict=True):
+        around = padded(before, by)
+        places = product(range(2 * by + 1), repeat=2)
+        assert any(torch.equal(around[:, y : y + size, x : x + size], after) for y, x in places)
+
+
+def test_pictures_are_shifted_each_by_itself_and_as_the_numbers_say() -> None:
+    same = pixels()[:1].expand(50, -1, -1, -1)
+    moved = shifted(same, 1 / 16, 3, 4)
+    assert torch.equal(moved, shifted(same, 1 / 16, 3, 4))
+    assert not torch.equal(moved, shifted(same, 1 / 16, 3, 5))
+    assert len(moved.flatten(1).unique(dim=0)) > 10  # of 25 places
+
+
+def test_a_batch_is_shifted_by_what_it_is_told(backbone: Backbone, new_config: New) -> None:
+    augment = augmentation_of(new_config(), backbone.config, 3, 1 / 16)
+    assert augment is not None
+    changed, labels = augment(pixels(), LABELS, 1, 2)
+    assert changed.shape == pixels().shape
+    assert not torch.equal(changed, pixels())
+    assert torch.equal(labels, LABELS)
 
 
 def test_a_batch_is_a_function_of_seed_epoch_and_number(backbone: Backbone, new_config: New) -> None:

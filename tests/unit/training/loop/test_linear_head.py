@@ -13,7 +13,14 @@ from torch.nn import functional as F
 
 from training.errors import Diverged
 from training.loop import linear_head
-from training.loop.linear_head import ABSENT_BIAS, STRENGTHS, UNCHOSEN, LinearHead, fit_linear_head
+from training.loop.linear_head import (
+    ABSENT_BIAS,
+    STRENGTHS,
+    UNCHOSEN,
+    LinearHead,
+    answers_out_of_fold,
+    fit_linear_head,
+)
 
 FEW = settings(max_examples=8, deadline=None)
 
@@ -75,6 +82,20 @@ def test_out_of_fold_logits_are_of_heads_fitted_on_the_other_folds(counts: list[
         assert not set(fitted) & set(left)
         others = pipeline_logits(features[fitted], labels[fitted], head.strength, features[left])
         close(head.out_of_fold[left], others, 0.03)
+
+
+def test_heads_of_the_same_features_answer_out_of_fold_as_before() -> None:
+    features, labels = pictures([9, 12, 7])
+    head = fit_linear_head(features, labels, 3)
+    for fitted in ([features], [features, features]):
+        close(answers_out_of_fold(fitted, features, labels, 3, head.strength), head.out_of_fold, 1e-3)
+
+
+def test_heads_of_other_features_answer_by_those() -> None:
+    features, labels = pictures([30, 30], apart=3.0)
+    head = fit_linear_head(features, labels, 2)
+    turned = answers_out_of_fold([features.flip(1)], features, labels, 2, head.strength)
+    assert F.cross_entropy(turned, labels) > F.cross_entropy(head.out_of_fold, labels)
 
 
 def test_no_head_was_fitted_on_the_picture_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[4]
 ROWS = [pytest.param(row, id=row.name) for row in METHODS.values()]
 OPTION_OF_EACH_RECIPE = (
     "epochs", "steps", "lr", "head_layers", "head_lr_ratio", "bottleneck_width", "bottleneck_lr_ratio",
-    "model_ema_decay", "drop_path", "label_smoothing", "hold_back",
+    "model_ema_decay", "drop_path", "label_smoothing", "random_shift", "hold_back",
 )  # fmt: skip
 
 A_FILE = """
@@ -169,6 +169,12 @@ def test_every_method_brings_its_own_defaults(new_config: New, row: MethodRow) -
 def test_what_was_asked_for_stays(new_config: New) -> None:
     config = with_recipe(new_config(epochs=7, lr=0.25))
     assert (config.epochs, config.lr) == (7, 0.25)
+
+
+def test_pictures_that_are_cut_at_random_are_not_moved_beside_it(new_config: New) -> None:
+    assert with_recipe(new_config()).random_shift == 1 / 32
+    assert with_recipe(new_config(random_crop="resized")).random_shift == 0.0
+    assert with_recipe(new_config(random_shift=0.1)).random_shift == 0.1
 
 
 @pytest.mark.parametrize("option", OPTION_OF_EACH_RECIPE)

@@ -59,6 +59,7 @@ def test_a_head_alone_has_no_prompts() -> None:
         ({"method": "full", "calibrate": True}, "full cannot be published"),
         ({"calibrate": True, "train_split": "train", "eval_split": "val"}, "needs eval_split test"),
         ({"label_smoothing": 1.0}, "less than 1"),
+        ({"random_shift": 0.1, "random_crop": "shift"}, "both move the pictures; give one"),
     ],
 )
 def test_options_that_disagree_are_refused(options: dict[str, object], complaint: str) -> None:
