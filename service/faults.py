@@ -11,7 +11,10 @@ def faults_in_one_line(error: Exception) -> str:
     """Every fault of settings that pydantic found, by the setting's name; or why they cannot be read."""
     if not isinstance(error, ValidationError):
         return f"cannot read the configuration: {reason(error)}"
-    return "; ".join(_one_fault(fault) for fault in error.errors(include_url=False))
+    faults = error.errors(include_url=False)
+    # A default that follows from other settings is left out where one of them is wrong: that one is told.
+    own = [fault for fault in faults if fault["type"] != "default_factory_not_called"]
+    return "; ".join(_one_fault(fault) for fault in own or faults)
 
 
 def _one_fault(fault: Any) -> str:

@@ -48,6 +48,15 @@ def test_bad_settings_are_one_line_and_exit_2(
     assert error.count("\n") == 1
 
 
+def test_only_what_is_wrong_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not the defaults that follow from it as well."""
+    assert main(["--store", "s", "--port", "abc", "--workers", "many"]) == 2
+
+    told = capsys.readouterr().err.removeprefix("dvpt-serve: ").split("; ")
+    assert [fault.partition(": ")[0] for fault in told] == ["workers", "port"]
+    assert "abc" in told[1]
+
+
 def test_a_file_that_is_no_toml_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.toml").write_text("store = ")
 
