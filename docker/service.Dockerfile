@@ -36,6 +36,7 @@ ENV PYTHONUNBUFFERED=1 \
     DVPT_PORT=8000
 USER 10001:10001
 EXPOSE 8000
+# Past any proxy: Docker's client can give containers HTTP_PROXY, which knows nothing of their loopback.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('DVPT_PORT') or 8000}/readyz\", timeout=4)"]
+  CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ.get('DVPT_PORT') or 8000}/readyz\", timeout=4)"]
 ENTRYPOINT ["dvpt-serve"]

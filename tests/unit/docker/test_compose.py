@@ -85,6 +85,13 @@ def test_what_is_waited_for_can_become_healthy(name: str) -> None:
             assert in_image or "healthcheck" in SERVICES[other]
 
 
+@pytest.mark.parametrize("name", [name for name in SERVICES if "healthcheck" in SERVICES[name]])
+def test_what_talks_with_the_others_alone_has_no_proxy(name: str) -> None:
+    """Docker's client gives containers the proxies of its configuration, unless the file says otherwise."""
+    variables = SERVICES[name]["environment"]
+    assert variables["HTTP_PROXY"] == variables["http_proxy"] == ""
+
+
 def test_training_publishes_into_the_store_that_the_service_watches() -> None:
     dockerfile = (DOCKER / "service.Dockerfile").read_text()
     served = re.search(r"DVPT_STORE=(\S+)", dockerfile)

@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 
 from service.settings import Settings
+from tests.support.processes import free_port
 from tests.support.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -178,12 +179,14 @@ def test_the_health_check_follows_readiness() -> None:
     assert program == "python"
     command = [sys.executable, *arguments]
 
-    def code(port: int) -> int:
-        environ = {"DVPT_PORT": str(port)}
+    def code(port: int, **variables: str) -> int:
+        environ = {"DVPT_PORT": str(port), **variables}
         return subprocess.run(command, check=False, env=environ, capture_output=True).returncode
 
     with answering(200) as port:
         assert code(port) == 0
+        nowhere = f"http://127.0.0.1:{free_port()}"
+        assert code(port, HTTP_PROXY=nowhere, http_proxy=nowhere) == 0
     assert code(port) == 1
     with answering(503) as port:
         assert code(port) == 1
