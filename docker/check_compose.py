@@ -120,16 +120,25 @@ def check_crash(project: Project, pictures: Path, before: Any) -> None:
 
 
 def check_keys(project: Project, pictures: Path, folder: Path) -> None:
-    """With the overlay of keys nobody without one is let in."""
-    keys = folder / "keys.json"
-    create = ["dvpt-keys", "--keys", str(keys), "create", "check"]
-    key = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
-    keys.chmod(0o644)
+    """With the overlay of keys nobody without one is let in, and a running service sees them change."""
+    folder.mkdir()
+    key = _keys(folder, "create", "check")
+    (folder / "keys.json").chmod(0o644)
+    folder.chmod(0o755)
     files = ("compose.yaml", "compose.keys.yaml")
-    project.run("up", "--detach", "--no-build", "service", files=files, KEYS_FILE=str(keys))
+    project.run("up", "--detach", "--no-build", "service", files=files, KEYS_FOLDER=str(folder))
     wait_until("ready with keys", lambda: get(f"{SERVICE}/readyz")["status"] == "ready")
     expect("401 without a key", _status(pictures, {}) == 401)
     expect("200 with a key", _status(pictures, {"X-API-Key": key}) == 200)
+    later = _keys(folder, "create", "later")
+    wait_until("200 with a new key", lambda: _status(pictures, {"X-API-Key": later}) == 200)
+    _keys(folder, "revoke", key.split("_")[1])
+    wait_until("401 with a key that was revoked", lambda: _status(pictures, {"X-API-Key": key}) == 401)
+
+
+def _keys(folder: Path, *words: str) -> str:
+    command = ["dvpt-keys", "--keys", str(folder / "keys.json"), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
 
 
 def check_upgrade(compose: tuple[str, ...], pictures: Path, tag: str) -> None:
@@ -253,7 +262,7 @@ def main() -> None:
             if not options.short:
                 check_monitoring()
                 check_crash(project, pictures, before)
-                check_keys(project, pictures, pictures)
+                check_keys(project, pictures, pictures / "keys")
         if options.upgrade_from:
             check_upgrade(compose, pictures, options.upgrade_from)
     say("all of it holds")

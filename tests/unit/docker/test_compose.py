@@ -16,8 +16,10 @@ from training.options.train_config import TrainConfig
 DOCKER = Path(__file__).resolve().parents[3] / "docker"
 COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 OVERLAY: dict[str, Any] = yaml.safe_load((DOCKER / "compose.gpu.yaml").read_text())
+KEYED: dict[str, Any] = yaml.safe_load((DOCKER / "compose.keys.yaml").read_text())["services"]
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 VARIABLE = re.compile(r"\$\{[A-Z_]+:-([^}]*)\}")
+NEEDED = re.compile(r"\$\{([A-Z_]+):\?[^}]+\}")
 
 
 def filled(text: str) -> str:
@@ -44,6 +46,13 @@ def test_only_the_overlay_asks_for_a_gpu() -> None:
     for service in OVERLAY["services"].values():
         (device,) = service["deploy"]["resources"]["reservations"]["devices"]
         assert device["capabilities"] == ["gpu"]
+
+
+def test_keys_are_mounted_with_their_folder() -> None:
+    """A file of its own would stay the one it was when `dvpt-keys` puts another in its place."""
+    (volume,) = KEYED["service"]["volumes"]
+    assert NEEDED.sub(r"\1", volume) == "KEYS_FOLDER:/run/keys:ro"
+    assert KEYED["service"]["environment"] == {"DVPT_INSECURE": "false", "DVPT_KEYS": "/run/keys/keys.json"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
