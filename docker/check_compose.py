@@ -120,16 +120,18 @@ def check_crash(project: Project, pictures: Path, before: Any) -> None:
 
 
 def check_keys(project: Project, pictures: Path, folder: Path) -> None:
-    """With the overlay of keys nobody without one is let in, and a running service sees them change."""
-    folder.mkdir()
+    """Only who has a key is let in, Prometheus too, and a running service sees them change."""
+    (folder / "prometheus").mkdir(parents=True)
     key = _keys(folder, "create", "check")
-    (folder / "keys.json").chmod(0o644)
-    folder.chmod(0o755)
-    files = ("compose.yaml", "compose.keys.yaml")
-    project.run("up", "--detach", "--no-build", "service", files=files, KEYS_FOLDER=str(folder))
+    (folder / "prometheus" / "key").write_text(_keys(folder, "create", "prometheus", "--scope", "metrics"))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    files, up = ("compose.yaml", "compose.keys.yaml"), ("up", "--detach", "--no-build")
+    project.run(*up, "service", "prometheus", files=files, KEYS_FOLDER=str(folder))
     wait_until("ready with keys", lambda: get(f"{SERVICE}/readyz")["status"] == "ready")
     expect("401 without a key", _status(pictures, {}) == 401)
     expect("200 with a key", _status(pictures, {"X-API-Key": key}) == 200)
+    wait_until("Prometheus scrapes with its key", lambda: _targets() == ["up"])
     later = _keys(folder, "create", "later")
     wait_until("200 with a new key", lambda: _status(pictures, {"X-API-Key": later}) == 200)
     _keys(folder, "revoke", key.split("_")[1])

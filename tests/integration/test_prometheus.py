@@ -31,6 +31,7 @@ from adapters.vit.backbone import Backbone, random_backbone
 from service.answers.drift import FEWEST
 from tests.support.artifacts import random_artifact
 from tests.support.backbones import save_weights
+from tests.support.keys import key_file, new_key
 from tests.support.pictures import encoded
 from tests.support.processes import free_port
 from tests.support.server import running, start_server
@@ -112,11 +113,16 @@ class Scraped:
 
 
 @pytest.fixture(scope="module")
-def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
-    """The service over a store of two random adapters, scraped four times a second."""
-    program = shutil.which("prometheus")
-    if program is None:
+def program() -> str:
+    found = shutil.which("prometheus")
+    if found is None:
         pytest.skip("there is no program `prometheus`; Debian's package of that name has it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def scraped(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    """The service over a store of two random adapters, scraped four times a second."""
     folder = tmp_path_factory.mktemp("prometheus")
     with (
         _service(folder) as address,
@@ -176,6 +182,22 @@ def test_every_alert_evaluates_and_none_fires(scraped: Scraped) -> None:
     }
 
 
+def test_with_keys_prometheus_is_let_in_by_its_own(program: str, tmp_path: Path) -> None:
+    text, record = new_key(name="prometheus", scopes=["metrics"])
+    (tmp_path / "key").write_text(f"{text}\n")
+    flag = f"--keys={key_file(tmp_path, record).path}"
+    with (
+        _service(tmp_path, flag) as address,
+        _prometheus(program, tmp_path, address, "with-keys.yml") as prometheus_address,
+        httpx.Client(base_url=f"http://{address}") as service,
+        httpx.Client(base_url=f"http://{prometheus_address}") as prometheus,
+    ):
+        assert service.get("/metrics").status_code == httpx.codes.UNAUTHORIZED
+        wait_until(lambda: _answers(prometheus, "/-/ready"), "Prometheus is ready")
+        result = Scraped(service, prometheus)
+        wait_until(lambda: _value(result.ask('up{job="dvpt-service"}')) == 1.0, "a scrape that is let in")
+
+
 def _judged(artifact: Artifact, backbone: Backbone) -> Artifact:
     """With thresholds that accept nothing, and val's pictures of the class that `PICTURE` is taken for."""
     count = len(artifact.config.classes)
@@ -190,7 +212,7 @@ def _judged(artifact: Artifact, backbone: Backbone) -> Artifact:
 
 
 @contextmanager
-def _service(folder: Path) -> Iterator[str]:
+def _service(folder: Path, *flags: str) -> Iterator[str]:
     """Run the program `dvpt-serve` until the block ends; yields host and port."""
     backbone = random_backbone()
     weights = save_weights(backbone, folder / "weights.safetensors")
@@ -199,18 +221,26 @@ def _service(folder: Path) -> Iterator[str]:
         artifact = random_artifact(backbone.config, DvptOptions(count=2), seed=seed)
         store.publish(task, _judged(artifact, backbone))
     program = Path(sys.executable).with_name("dvpt-serve")
-    started = start_server([f"--store={store.url}", f"--weights={weights}"], command=[str(program)])
+    options = [f"--store={store.url}", f"--weights={weights}", *flags]
+    started = start_server(options, command=[str(program)])
     with running(started) as server:
         yield f"127.0.0.1:{server.port}"
         assert server.stop() == 0, "".join(server.log)
 
 
 @contextmanager
-def _prometheus(program: str, folder: Path, target: str) -> Iterator[str]:
-    """Run Prometheus with the project's configuration, aimed at `target`; yields host and port."""
-    config = yaml.safe_load((DOCKER / "prometheus/prometheus.yml").read_text())
+def _prometheus(program: str, folder: Path, target: str, file: str = "prometheus.yml") -> Iterator[str]:
+    """Run Prometheus with a configuration of the project, aimed at `target`; yields host and port.
+
+    Its key, where it has one, is the file of that name in `folder`.
+    """
+    config = yaml.safe_load((DOCKER / "prometheus" / file).read_text())
     config["global"] = {"scrape_interval": "250ms", "evaluation_interval": "1s"}
-    config["scrape_configs"][0]["static_configs"][0]["targets"] = [target]
+    (job,) = config["scrape_configs"]
+    job["static_configs"][0]["targets"] = [target]
+    if "authorization" in job:
+        key = Path(job["authorization"]["credentials_file"])
+        job["authorization"]["credentials_file"] = str(folder / key.name)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     for rules in config["rule_files"]:
         shutil.copy(DOCKER / "prometheus" / rules, folder)

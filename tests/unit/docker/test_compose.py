@@ -48,10 +48,16 @@ def test_only_the_overlay_asks_for_a_gpu() -> None:
         assert device["capabilities"] == ["gpu"]
 
 
-def test_keys_are_mounted_with_their_folder() -> None:
+@pytest.mark.parametrize(
+    ("name", "folder"), [("service", "KEYS_FOLDER"), ("prometheus", "KEYS_FOLDER/prometheus")]
+)
+def test_keys_are_mounted_with_their_folder(name: str, folder: str) -> None:
     """A file of its own would stay the one it was when `dvpt-keys` puts another in its place."""
-    (volume,) = KEYED["service"]["volumes"]
-    assert NEEDED.sub(r"\1", volume) == "KEYS_FOLDER:/run/keys:ro"
+    (volume,) = KEYED[name]["volumes"]
+    assert NEEDED.sub(r"\1", volume) == f"{folder}:/run/keys:ro"
+
+
+def test_the_service_takes_its_keys_from_where_they_are_mounted() -> None:
     assert KEYED["service"]["environment"] == {"DVPT_INSECURE": "false", "DVPT_KEYS": "/run/keys/keys.json"}
 
 

@@ -98,6 +98,18 @@ def test_alerts_watch_the_job_that_is_scraped() -> None:
     assert set(jobs) == {job["job_name"]}
 
 
+def test_with_keys_prometheus_shows_its_own_and_does_all_else_alike() -> None:
+    prometheus = read("compose.keys.yaml")["services"]["prometheus"]
+    (folder,) = [volume.split(":")[-2] for volume in prometheus["volumes"]]
+    assert "--config.file=/etc/prometheus/with-keys.yml" in prometheus["command"]
+    assert "./prometheus:/etc/prometheus:ro" in read("compose.yaml")["services"]["prometheus"]["volumes"]
+
+    config = read("prometheus/with-keys.yml")
+    (job,) = config["scrape_configs"]
+    assert job.pop("authorization") == {"credentials_file": f"{folder}/key"}
+    assert config == read("prometheus/prometheus.yml")
+
+
 def test_grafanas_rate_interval_follows_the_scrape_interval() -> None:
     (source,) = read("grafana/provisioning/datasources/prometheus.yaml")["datasources"]
     assert (
