@@ -82,4 +82,6 @@ def test_every_trial_is_one_that_dvpt_train_takes(suite: str) -> None:
         config = SearchConfig.model_validate(trial.options)
         assert config.image_size == trial.image_size
         recipe = trial.options.keys() - {"task", "seed", "lr", "train_split", "eval_split"}
-        assert recipe <= {"backbone", "image_size", "method", "sequential_reduction", "shots", "split_seed"}
+        assert recipe <= {
+            "backbone", "image_size", "method", "random_shift", "sequential_reduction", "shots", "split_seed",
+        }  # fmt: skip
