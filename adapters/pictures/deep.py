@@ -12,7 +12,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, SAMPL
 from adapters.errors import PictureDamaged
 
 BAND_PIXELS = 1 << 20
-UNSIGNED = 1
+UNSIGNED, FLOATING = 1, 3
 WHITE_IS_ZERO = 0
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 Converter = Callable[[Image.Image], Image.Image]
@@ -41,10 +41,15 @@ def eight_bits(picture: Image.Image) -> Converter:
     """
     tags = picture.tag_v2 if isinstance(picture, TiffImageFile) else {}
     inverted = bool(tags) and tags.get(PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO) == WHITE_IS_ZERO
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and not tags):
+    floating = _has_format(tags, FLOATING)
+    if (picture.mode.startswith("I;16") and not floating) or (picture.mode == "I" and not tags):
         bits = tags.get(BITSPERSAMPLE, (16,))[0]
         return _by_table(bits, picture.info.get("transparency"), inverted=inverted)
-    read = _read_unsigned if picture.mode == "I" and _is_unsigned(tags) else _read
+    read = _read
+    if picture.mode == "I" and _has_format(tags, UNSIGNED):
+        read = _read_unsigned
+    elif picture.mode == "I;16" and floating:
+        read = _read_half
     least, most = _range(picture, read)
     return lambda band: Image.fromarray(_levels(read(band), least, most, inverted=inverted), "L")
 
@@ -57,8 +62,8 @@ def _by_table(bits: int, key: object, *, inverted: bool) -> Converter:
     return lambda band: Image.fromarray(table[np.asarray(band)], "L")
 
 
-def _is_unsigned(tags: Mapping[int, Any]) -> bool:
-    return tags.get(BITSPERSAMPLE) == (32,) and tags.get(SAMPLEFORMAT, (UNSIGNED,)) == (UNSIGNED,)
+def _has_format(tags: Mapping[int, Any], kind: int) -> bool:
+    return set(tags.get(SAMPLEFORMAT, (UNSIGNED,))) == {kind}
 
 
 def _read(band: Image.Image) -> NDArray[np.generic]:
@@ -67,6 +72,10 @@ def _read(band: Image.Image) -> NDArray[np.generic]:
 
 def _read_unsigned(band: Image.Image) -> NDArray[np.generic]:
     return np.asarray(band).view(np.uint32)
+
+
+def _read_half(band: Image.Image) -> NDArray[np.generic]:
+    return np.asarray(band).view(np.float16)
 
 
 def _range(picture: Image.Image, read: Callable[[Image.Image], NDArray[np.generic]]) -> tuple[float, float]:
