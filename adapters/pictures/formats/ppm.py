@@ -5,11 +5,16 @@ import re
 
 from PIL.PpmImagePlugin import PpmImageFile
 
-from adapters.errors import PictureTooLarge
+from adapters.errors import PictureFormat, PictureTooLarge
 from adapters.pictures.budget import Budget, Work, check_count
 from adapters.pictures.formats.source import Source
+from adapters.pictures.formats.splice import spliced
 
-SIGNATURE = re.compile(rb"P[1-6f][\s#]")
+SIGNATURE = re.compile(rb"P[1-6fF](?:\s[\s\d#]|#)|P7\n(?:[A-Z]+ |#)")
+NOT_READ = {
+    b"PF": "PFM of three channels is not read; send PFM of one (Pf), or PNG",
+    b"P7": "PAM is not read; send PPM or PNG",
+}
 SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
 HEAD = re.compile(rb"P(?:[14]%b\d+%b\d+|[2356f]%b\d+%b\d+%b[-+.\deE]+)\s" % ((SPACE,) * 5))
 MAX_HEAD_BYTES = 65_536
@@ -22,10 +27,15 @@ NUMBER_BYTES_A_SAMPLE = 12.0
 
 
 def open_ppm(data: bytes, budget: Budget) -> Source:
-    """Raises PictureTooLarge, and what Pillow raises."""
+    """Raises PictureTooLarge and PictureFormat, and what Pillow raises."""
+    magic = data[:2]
+    if magic in NOT_READ:
+        raise PictureFormat(NOT_READ[magic])
     if not HEAD.match(data[:MAX_HEAD_BYTES]) and len(data) > MAX_HEAD_BYTES:
         raise PictureTooLarge(f"a PPM header of more than {MAX_HEAD_BYTES} bytes")
-    picture = PpmImageFile(io.BytesIO(data))
+    has_comment = data[2:3] == b"#"  # at once, which Pillow takes for a part of the magic number
+    file = spliced(magic + b"\n", data, 2, len(data), b"") if has_comment else io.BytesIO(data)
+    picture = PpmImageFile(file)
     budget.check_size(*picture.size)
     pixels = picture.width * picture.height
     decoder = picture.tile[0][0]

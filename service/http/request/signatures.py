@@ -2,6 +2,8 @@
 
 import re
 
+from adapters.pictures.formats import ppm
+
 START_BYTES = 512
 _PICTURE = re.compile(
     rb"\xff\xd8\xff"  # JPEG
@@ -9,8 +11,7 @@ _PICTURE = re.compile(
     rb"|GIF8[79]a"
     rb"|RIFF.{4}WEBP"
     rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"  # BMP, with the size of a header that there is
-    rb"|II[\x2a\x2b]\0|MM\0[\x2a\x2b]"  # TIFF
-    rb"|P[1-7]\s[\s\d#]",  # PPM and its like
+    rb"|II[\x2a\x2b]\0|MM\0[\x2a\x2b]",  # TIFF
     re.DOTALL,
 )
 _MEDIA_BOX = re.compile(rb".{4}ftyp", re.DOTALL)
@@ -19,7 +20,7 @@ _JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{|(\xfe\xff)?\0\{|(\xff\xfe)?\{\0")
 
 def is_picture(start: bytes) -> bool:
     """Whether a body that begins so is a picture of a format that is read."""
-    return _PICTURE.match(start) is not None
+    return _PICTURE.match(start) is not None or ppm.SIGNATURE.match(start) is not None
 
 
 def is_media_file(start: bytes) -> bool:

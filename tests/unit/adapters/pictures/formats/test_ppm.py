@@ -1,9 +1,11 @@
 """PPM: what Pillow reads in Python is bounded by what that takes."""
 
+import struct
+
 import pytest
 
 from adapters.config import PreprocessConfig
-from adapters.errors import PictureTooLarge
+from adapters.errors import PictureFormat, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from benchmarks.common.costly_pictures import plain_ppm, raw_ppm
 from tests.support.pictures import decoded
@@ -22,6 +24,10 @@ def first(data: bytes) -> object:
         (b"P4 8 1\n\xff", (0, 0, 0)),
         (b"P5 1 1 255\n\x07", (7, 7, 7)),
         (b"P6 1 1 51\n\x01\x02\x03", (5, 10, 15)),
+        (b"P6#a comment\n1 1 255\n\x01\x02\x03", (1, 2, 3)),
+        (b"P5#\n#\n1 1 255\n\x07", (7, 7, 7)),
+        (b"Pf\n2 1\n-1.0\n" + struct.pack("<2f", 1.0, 2.0), (128, 128, 128)),
+        (b"Pf#a comment\n2 1\n1.0\n" + struct.pack(">2f", 1.0, 2.0), (128, 128, 128)),
     ],
 )
 def test_every_kind_is_read(data: bytes, pixel: tuple[int, int, int]) -> None:
@@ -43,6 +49,18 @@ def test_every_kind_is_read(data: bytes, pixel: tuple[int, int, int]) -> None:
 def test_what_would_take_long_is_refused(data: bytes, refusal: str) -> None:
     with pytest.raises(PictureTooLarge, match=refusal):
         to_pixels(data, PreprocessConfig(), 32)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"PF\n2 1\n-1.0\n" + bytes(24), "PFM of three channels"),
+        (b"P7\nWIDTH 1\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n\1\2\3", "PAM"),
+    ],
+)
+def test_kinds_that_are_not_read_are_named(data: bytes, name: str) -> None:
+    with pytest.raises(PictureFormat, match=f"^{name} is not read; send "):
+        decoded(data)
 
 
 def test_text_within_the_budget_is_read() -> None:

@@ -23,6 +23,10 @@ PICTURES = {
     "grey PPM": encoded("PPM", "L"),
     "black and white PPM": encoded("PPM", "1"),
     "palette BMP": encoded("BMP", "P"),
+    "PPM with a comment at once": b"P6#c\n9 7 255\n" + bytes(189),
+    "PFM": b"Pf\n9 7\n-1.0\n" + bytes(252),
+    "PFM of three channels": b"PF\n9 7\n-1.0\n" + bytes(756),  # decoding refuses it by its name, as PAM
+    "PAM": b"P7\nWIDTH 9\nHEIGHT 7\nDEPTH 1\nMAXVAL 255\nENDHDR\n" + bytes(63),
 }
 
 
@@ -83,7 +87,20 @@ def test_types_that_are_not_read_are_named(content_type: str, message: str) -> N
 
 
 @pytest.mark.parametrize(
-    "start", [b"", b"BMW is a car", b"P.S.", b"RIFF1234AVI ", b"GIF", b"II", b"\xff\xd8"]
+    "start",
+    [
+        b"",
+        b"BMW is a car",
+        b"P.S.",
+        b"P5 is a road",
+        b"P7 is one too",
+        b"Pf\nennig",
+        b"PF-8",
+        b"RIFF1234AVI ",
+        b"GIF",
+        b"II",
+        b"\xff\xd8",
+    ],
 )
 def test_what_only_looks_like_a_picture_is_none(start: bytes) -> None:
     assert not is_picture(start)
