@@ -36,6 +36,9 @@ NS_A_COEFFICIENT_SCAN = 0.1
 NS_A_ARITHMETIC_BYTE = 60.0
 # Follows data without an end, to see whether any of it is read as pixels: anything but a marker.
 FILLER = bytes(each if each != 0xFF else 0 for each in hashlib.shake_128(b"dvpt").digest(4096))
+# Follows a scan that ends, as libjpeg looks ahead: ones, as its last bits are, four bytes for a block.
+PADDING = b"\xff\0" * 16
+TELLING_BYTES = 8  # of a row: as many are not equal to noise by chance
 BAND_ROWS = 256
 
 
@@ -100,11 +103,42 @@ class _Endless(_Jpeg):
         return picture
 
 
+class _Ended(_Jpeg):
+    """One scan and an end, given to libjpeg when all rows are there: it would make up what is missing."""
+
+    def __init__(self, data: bytes, header: Header, end: int) -> None:
+        self._end, self._is_padded = end, False
+        super().__init__(data, header)
+
+    def load_prepare(self) -> None:
+        super().load_prepare()
+        self._last = (0, self.height - 1, self.width, self.height)
+        count = self.width * len(self.getbands())
+        self._unread = (FILLER * (count // len(FILLER) + 1))[:count]
+        self.im.paste(Image.frombytes(self.mode, (self.width, 1), self._unread).im, self._last)
+
+    def load_read(self, read_bytes: int) -> bytes:
+        assert self.fp is not None  # noqa: S101 - while it is loaded
+        left = self._end - self.fp.tell()
+        if left > 0:
+            return self.fp.read(min(read_bytes, left))
+        if left == 0 and not self._is_padded:
+            self._is_padded = True
+            return PADDING
+        if left == 0 and len(self._unread) >= TELLING_BYTES and self._last_row() == self._unread:
+            raise PictureDamaged("the picture does not decode: it is cut within its pixels")
+        return super().load_read(read_bytes)
+
+    def _last_row(self) -> bytes:
+        return self._new(self.im.crop(self._last)).tobytes()
+
+
 def open_jpeg(data: bytes, budget: Budget) -> Source:
     """Raises PictureTooLarge, PictureFormat and PictureDamaged."""
     header = _read_header(data)
     budget.check_size(header.width, header.height)
-    ended = data.rfind(END, header.scan_at) >= 0
+    end = data.rfind(END, header.scan_at)
+    ended = end >= 0
     picture = _Jpeg(data, header)
     held, passes = 0.0, 1.0
     seconds = header.coefficients * NS_A_SAMPLE + len(data) * NS_A_BYTE
@@ -116,8 +150,10 @@ def open_jpeg(data: bytes, budget: Budget) -> Source:
         check_count(levels.scans, MAX_SCANS, "scans")
         held += header.coefficients * COEFFICIENT_BYTES
         seconds += levels.scans * header.coefficients * NS_A_COEFFICIENT_SCAN
-        if not ended and not levels.complete:
+        if not levels.complete and (header.frame in PROGRESSIVE or not ended):
             raise PictureDamaged("the picture does not decode: it is cut, scans are missing")
+    elif ended and header.frame not in ARITHMETIC:  # which cannot wait for bytes
+        picture = _Ended(data, header, end)
     if header.frame in ARITHMETIC:
         seconds += len(data) * NS_A_ARITHMETIC_BYTE
     if not ended:

@@ -13,7 +13,7 @@ from adapters.config import PreprocessConfig
 from adapters.errors import PictureDamaged, PictureError, PictureFormat, PictureTooLarge
 from adapters.pictures.preprocess import to_pixels
 from benchmarks.common.costly_pictures import many_scans
-from tests.support.pictures import encoded
+from tests.support.pictures import decoded, encoded
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (93, 131, 3), dtype=np.uint8))
 BASELINE = encoded(NOISE, "JPEG", quality=90)
@@ -126,18 +126,55 @@ def test_a_picture_without_an_end_marker_is_answered(data: bytes, tail: bytes, i
     assert torch.equal(pixels(data[:-2] + tail, image_size), pixels(data, image_size))
 
 
+LEFT = [0.999, 0.99, 0.9, 0.7, 0.5, 0.3]
+
+
 @pytest.mark.parametrize("data", [BASELINE, PROGRESSIVE, RESTARTS])
-@pytest.mark.parametrize("left", [0.999, 0.99, 0.9, 0.7, 0.5, 0.3])
+@pytest.mark.parametrize("left", LEFT)
 def test_a_picture_cut_in_its_pixels_is_refused(data: bytes, left: float) -> None:
     with pytest.raises(PictureDamaged):
         pixels(data[: int(len(data) * left)])
 
 
-def test_a_picture_whose_scans_are_missing_is_refused() -> None:
+@pytest.mark.parametrize("image_size", [8, 64])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("left", [0.98, *LEFT[2:]])
+def test_an_end_does_not_hide_that_a_picture_is_cut(left: float, mode: str, image_size: int) -> None:
+    for restarts in (0, 1):
+        data = encoded(NOISE.convert(mode), "JPEG", quality=90, restart_marker_blocks=restarts)
+        with pytest.raises(PictureDamaged, match="cut within its pixels"):
+            pixels(data[: int(len(data) * left)] + b"\xff\xd9", image_size)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 9), (16, 16), (17, 33), (131, 8)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_whole_picture_is_what_pillow_makes_of_it(mode: str, size: tuple[int, int]) -> None:
+    for quality, subsampling, restarts in ((100, 0, 0), (60, 1, 2), (20, 2, 0)):
+        data = encoded(
+            NOISE.crop((0, 0, *size)).convert(mode),
+            "JPEG",
+            quality=quality,
+            subsampling=subsampling,
+            restart_marker_blocks=restarts,
+        )
+        expected = Image.open(io.BytesIO(data)).convert("RGB")
+        for followed in (data, data + data, data + bytes(5000)):
+            assert decoded(followed).tobytes() == expected.tobytes()
+
+
+def test_one_row_of_blocks_that_is_cut_off_is_seen() -> None:
+    flat = encoded(Image.new("L", (640, 640), 200), "JPEG")
+    rows = 640 // 8
+    with pytest.raises(PictureDamaged, match="cut within its pixels"):
+        pixels(flat[: -2 - (len(flat) - flat.index(b"\xff\xda")) // rows] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_picture_whose_scans_are_missing_is_refused(end: bytes) -> None:
     starts = [at for at in range(len(PROGRESSIVE)) if PROGRESSIVE.startswith(b"\xff\xda", at)]
     for start in starts[1:]:
         with pytest.raises(PictureDamaged, match="scans are missing"):
-            pixels(PROGRESSIVE[:start])
+            pixels(PROGRESSIVE[:start] + end)
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xCB])
