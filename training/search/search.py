@@ -50,16 +50,14 @@ class Search:
     def execute(self, command: str) -> SearchResult:
         """Do what has no row yet, and write the result. Raises Diverged where nothing can be chosen."""
         with self.directory.claimed(fresh=self.config.fresh):
-            left = [point for point in self.points if self._find(point, self.config.seed, "val") is None]
+            left = [point for point in self.points if self._trial_row(point) is None]
             for first in range(0, len(left), self.config.joint_trials):
                 self._try_all(left[first : first + self.config.joint_trials], command)
             chosen = select(self._tried())
             best = Point(chosen.optimizer, chosen.lr, chosen.weight_decay)
             LOG.info("chosen on val: %s, accuracy %.4f", best, chosen.accuracy)
-            for seed in self._seeds:
-                if self._lacks(best, seed):
-                    self._finish(best, seed, command)
-            result = self._result(chosen, best)
+            finals = [self._final(best, seed, command) for seed in self._seeds]
+            result = self._result(chosen, best, finals)
             self.directory.write_json(RESULT, {"command": command} | result.model_dump(mode="json"))
         return result
 
@@ -71,18 +69,24 @@ class Search:
         """Options of a run that learns from train and is measured on val."""
         return self.config.plain(**{**ON_TRAIN, **changes})
 
-    def _find(self, point: Point, seed: int, split: Literal["val", "test"]) -> TrialRow | None:
-        """The last row of that run."""
+    def _find(
+        self, point: Point, seed: int, split: Literal["val", "test"], run: str | None = None
+    ) -> TrialRow | None:
+        """The last row of that training, of the directory `run` alone if it is given."""
         asked = (point.optimizer, point.lr, point.weight_decay, seed, split, self._epochs)
         rows = [
             row
             for row in self._ledger.rows()
             if (row.optimizer, row.lr, row.weight_decay, row.seed, row.split, row.epochs) == asked
+            and run in (None, row.run)
         ]
         return rows[-1] if rows else None
 
+    def _trial_row(self, point: Point) -> TrialRow | None:
+        return self._find(point, self.config.seed, "val")
+
     def _tried(self) -> list[TrialRow]:
-        rows = [self._find(point, self.config.seed, "val") for point in self.points]
+        rows = map(self._trial_row, self.points)
         return [row for row in rows if row is not None]
 
     def _try_all(self, points: Sequence[Point], command: str) -> None:
@@ -98,37 +102,41 @@ class Search:
         return self._on_train(**_options(point), epochs=self._epochs, runs=self.directory.path)
 
     def _try(self, point: Point, command: str, seconds: float) -> None:
-        row = self._row(self._trial(point), command)
+        row = self._row(Run(self._trial(point), self._workbench), command)
         row = row.model_copy(update={"seconds": round(row.seconds + seconds, 2)})
         self._ledger.append(row)
         # Selection needs the row alone, and Full's checkpoints are a gigabyte each.
         (self.directory.path / row.run / CHECKPOINT).unlink(missing_ok=True)
         self._report(point, row)
 
-    def _lacks(self, best: Point, seed: int) -> bool:
-        """Whether that seed has no result yet, or one that is still to be published."""
-        row = self._find(best, seed, "test")
-        if row is None:
-            return True
-        publishes = seed == self.config.seed and self.config.publishes
-        return publishes and row.state == "finished" and row.version is None
+    def _final(self, best: Point, seed: int, command: str) -> TrialRow:
+        """The row of that seed; what is left of it to train, to test or to publish is done."""
+        run = Run(self._on_all(best, seed), self._workbench)
+        # The directory is of the test pictures too: figures of others stand in the same file.
+        known = self._find(best, seed, "test", run.directory.path.name)
+        if known is not None and (known.state == "diverged" or not _leaves_something(run.config)):
+            return known
+        row = self._row(run, command)
+        if known is not None:  # its time is that of the training
+            row = row.model_copy(update={"seconds": known.seconds})
+        self._ledger.append(row)
+        LOG.info("seed %d, tested on %d pictures: %s", seed, row.pictures, _shown(row))
+        return row
 
-    def _finish(self, best: Point, seed: int, command: str) -> None:
+    def _on_all(self, best: Point, seed: int) -> TrainConfig:
+        """Options of a final run; the first seed's is published, and alone writes elsewhere."""
         # As many as on train, though steps would have come to fewer on more pictures.
         changes = _options(best) | {"epochs": self._epochs, "seed": seed}
         changes |= {"runs": self.directory.path, "fresh": False}
         if seed != self.config.seed:
             changes |= {"publish": False, "calibrate": False, "predictions": None}
-        row = self._row(self.config.plain(**changes), command)
-        self._ledger.append(row)
-        LOG.info("seed %d, tested on %d pictures: %s", seed, row.pictures, _shown(row))
+        return self.config.plain(**changes)
 
-    def _row(self, config: TrainConfig, command: str) -> TrialRow:
+    def _row(self, run: Run, command: str) -> TrialRow:
         """Train, or go on, and measure."""
         began = time.perf_counter()
-        run = Run(config, self._workbench)
         # Drawing a card takes longer than training a head: the one that would be published has one.
-        final = config.eval_split == "test" and config.seed == self.config.seed
+        final = run.config.eval_split == "test" and run.config.seed == self.config.seed
         outcome = attempt(run, command, card=final)
         return row_of(run, outcome, time.perf_counter() - began)
 
@@ -143,8 +151,7 @@ class Search:
             len(rows), len(self.points), point, _shown(row), best, row.seconds, duration(seconds),
         )  # fmt: skip
 
-    def _result(self, chosen: TrialRow, best: Point) -> SearchResult:
-        finals = [row for seed in self._seeds if (row := self._find(best, seed, "test")) is not None]
+    def _result(self, chosen: TrialRow, best: Point, finals: Sequence[TrialRow]) -> SearchResult:
         finished = [row for row in finals if row.state == "finished"]
         if not finished:
             raise Diverged(f"{self.directory.path}: trained on all pictures, every seed diverged with {best}")
@@ -176,7 +183,7 @@ class Search:
             departures=facts.departures,
             splits_made=facts.splits_made,
             store=str(placement.store),
-            version=finals[0].version,
+            version=finals[0].version if self.config.publishes else None,
             directory=str(self.directory.path),
         )
 
@@ -185,6 +192,11 @@ def _key(probe: Run) -> str:
     """Names what all points have in common: options, pictures, backbone, what is started from."""
     common = probe.config.model_copy(update={"lr": None})
     return Identity(common.of_the_key(), probe.contents).key
+
+
+def _leaves_something(config: TrainConfig) -> bool:
+    """Whether a finished run has something to write outside of its directory again."""
+    return config.publishes or config.predictions is not None
 
 
 def _options(point: Point) -> dict[str, Any]:

@@ -50,5 +50,7 @@ def summary(config: SearchConfig, result: SearchResult) -> str:
         *(f"note: {how}" for how in (*result.departures, *result.splits_made)),
         f"trials: {result.directory}/{ROWS}",
     ]
+    if config.publishes and config.seed in result.diverged_seeds:
+        return "\n".join([*lines, f"not published: seed {config.seed} diverged"])
     seed = f", seed {config.seed},"
     return "\n".join([*lines, *published_lines(config, result.store, result.version, seed)])

@@ -7,6 +7,7 @@ import pytest
 from adapters.store.store import Store
 from training.data.pixels import Decoder
 from training.errors import DataUnusable
+from training.loop.loop import Training
 from training.options.train_config import TrainConfig
 from training.run.workbench import KEPT_BYTES, Workbench
 from training.search.ledger import Ledger
@@ -55,25 +56,43 @@ def test_trials_are_measured_on_val_and_every_seed_once_on_test(new_search: NewS
     assert result.parameters_without_head == 0 < result.parameters_with_head
 
 
-def test_the_first_seeds_adapter_is_published_once(new_search: NewSearch) -> None:
-    config = new_search(seeds=2)
-    result = run(config)
+def test_the_first_seeds_adapter_is_published(new_search: NewSearch) -> None:
+    result = run(new_search(seeds=2))
     store = Store.open(Path(result.store))
-    assert result.version == 1
+    assert (result.version, store.resolve("colours")) == (1, 1)
     provenance = store.config("colours", 1).provenance
     assert provenance["metrics"]["accuracy"] == pytest.approx(result.accuracies[0], abs=1e-6)
     assert provenance["data"]["trained_on"] == "trainval"
-    assert run(config) == result
-    assert store.resolve("colours") == 1
+
+
+def test_a_finished_search_is_published_again_wherever_and_not_trained_again(
+    new_search: NewSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(new_search(seeds=2))
+    monkeypatch.delattr(Training, "fit")
+    assert run(new_search(seeds=2)) == first.model_copy(update={"version": 2})
+    places = {"store": tmp_path / "other", "name": "hues", "label": "canary"}
+    again = run(new_search(seeds=2, predictions=tmp_path / "answers.csv", **places))
+    assert again == first.model_copy(update={"store": str(tmp_path / "other")})
+    assert Store.open(tmp_path / "other").resolve("hues", label="canary") == again.version == 1
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 1 + first.pictures
+    assert run(new_search(seeds=2, publish=False)).version is None
+    assert Store.open(Path(first.store)).resolve("colours") == 2
+
+
+def test_predictions_are_written_of_a_finished_search(new_search: NewSearch, tmp_path: Path) -> None:
+    first = run(new_search(publish=False))
+    assert run(new_search(publish=False, predictions=tmp_path / "answers.csv")) == first
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 1 + first.pictures
 
 
 def test_what_has_a_row_is_not_trained_again(new_search: NewSearch, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run(new_search())
+    result = run(new_search(publish=False))
     before = rows_of(result)
     with monkeypatch.context() as patched:
         patched.delattr(Decoder, "_decode")
-        assert run(new_search()) == result
-    wider = run(new_search(grid_lr=(0.001, 0.05, 0.2), seeds=2))
+        assert run(new_search(publish=False)) == result
+    wider = run(new_search(publish=False, grid_lr=(0.001, 0.05, 0.2), seeds=2))
     assert wider.directory == result.directory
     assert rows_of(wider)[: len(before)] == before
     assert [row.lr for row in rows_of(wider)[len(before) :] if row.split == "val"] == [0.2]
@@ -109,6 +128,19 @@ def test_other_pictures_are_another_search(new_search: NewSearch, tmp_path: Path
     result = run(new_search())
     (tmp_path / "pictures" / "val" / "amber" / "000.png").unlink()
     assert run(new_search()).directory != result.directory
+
+
+def test_a_figure_is_of_the_test_pictures_that_are_there(new_search: NewSearch, tmp_path: Path) -> None:
+    before = run(new_search(publish=False))
+    place = tmp_path / "pictures" / "test" / "amber" / "000.png"
+    kept = place.read_bytes()
+    place.unlink()
+    fewer = run(new_search(publish=False))
+    assert (fewer.directory, fewer.pictures) == (before.directory, before.pictures - 1)
+    assert [row.split for row in rows_of(fewer)] == ["val", "val", "test", "test"]
+    place.write_bytes(kept)
+    assert run(new_search(publish=False)) == before
+    assert len(rows_of(fewer)) == 4
 
 
 def test_only_the_first_final_run_has_a_card(new_search: NewSearch) -> None:

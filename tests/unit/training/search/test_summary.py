@@ -3,8 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.store.store import Store
 from training.cli import main
 from training.options.train_config import TrainConfig
+from training.search.result import SearchResult
+from training.search.search_config import SearchConfig
+from training.search.summary import summary
 
 Make = Callable[..., Path]
 
@@ -32,6 +36,33 @@ def test_it_ends_with_the_choice_the_accuracy_and_where_everything_is(
         "dvpt-serve --store",
     ):  # fmt: skip
         assert part in output
+
+
+@pytest.mark.slow
+def test_what_is_said_to_be_published_is(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options, said in (
+        ([], "published: colours version 1, seed 0, in"),
+        (["--name", "hues"], "published: hues version 1, seed 0, in"),
+        (["--no-publish"], "not published: --no-publish"),
+    ):
+        assert main([*flags, "--method", "linear", *options]) == 0
+        assert said in capsys.readouterr().out
+    store = Store.open(tmp_path / "store")
+    assert [store.resolve(task) for task in ("colours", "hues")] == [1, 1]
+
+
+def test_a_first_seed_that_diverged_is_why_nothing_is_published() -> None:
+    config = SearchConfig(task="colours", method="linear", search=True, seeds=2)
+    result = SearchResult(
+        task="colours", method="linear", optimizer="adamw", lr=0.01, weight_decay=0.0, epochs=1, trials=1,
+        diverged_trials=0, val_accuracy=0.5, val_pictures=2, seeds=(1,), diverged_seeds=(0,),
+        accuracies=(0.5,), pictures=2, parameters_with_head=2, parameters_without_head=1,
+        training_seconds=1.0, total_seconds=1.0, backbone="tiny", image_size=32, source="here",
+        departures=(), splits_made=(), store="store", version=None, directory="runs/x",
+    )  # fmt: skip
+    assert summary(config, result).endswith("\nnot published: seed 0 diverged")
 
 
 @pytest.mark.slow
