@@ -157,7 +157,10 @@ class TrainConfig(TrainOptions):
     def of_the_key(self) -> dict[str, Any]:
         """The options by whose values a run is known: what its method uses, and what has a content is not."""
         # Defaults are left out, so that a knob added later does not orphan the runs of today.
-        others = self.unkeyed() | self._marked("by_content", True) | METHODS[self.method].idle
+        by_content, idle = self._marked("by_content", True), METHODS[self.method].idle
+        if self.train_split == "trainval" and self.hold_back and "hold_back" not in idle:
+            by_content -= {"val_fraction", "split_seed"}  # they say which of the pictures are held back, too
+        others = self.unkeyed() | by_content | idle
         return self.model_dump(mode="json", exclude=others, exclude_defaults=True)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,23 @@ def test_changed_pictures_start_another_run(new_config: New, picture_folder: Mak
     before = Run(new_config(data=folder)).directory.path
     (folder / "train" / "amber" / "000.png").write_bytes((folder / "train" / "blue" / "000.png").read_bytes())
     assert Run(new_config(data=folder)).directory.path != before
+
+
+@pytest.mark.parametrize("other", [{"val_fraction": 0.4}, {"split_seed": 1}])
+def test_other_pictures_held_back_are_another_run(
+    new_config: New, picture_folder: Make, other: dict[str, Any]
+) -> None:
+    folder = picture_folder(train=6, val=3, test=2)
+
+    def key(**options: Any) -> str:
+        return Run(new_config(data=folder, **options)).identity.key
+
+    assert key() != key(**other)
+    none_held_back: tuple[dict[str, Any], ...] = (
+        {"hold_back": 0.0}, {"train_split": "train"}, {"method": "full"}, {"method": "linear"}
+    )  # fmt: skip
+    for options in none_held_back:
+        assert key(**options) == key(**options, **other), options
 
 
 def test_the_head_starts_as_the_linear_head_of_what_it_is_given_and_no_surer_than_it_may_be(
