@@ -50,7 +50,9 @@ def record_inputs(directory: RunDirectory, config: TrainConfig, data: TaskData, 
     if config.predictions is not None:
         _require_writable(config.predictions)
     directory.write_json("config.json", {"command": command, **config.model_dump(mode="json")})
-    directory.write_text("config.toml", toml_of(config, leave_out=ONCE))
+    # As a default it is done where it can be; by name it is refused where it cannot.
+    left_out = ONCE | ({"calibrate"} - config.model_fields_set)
+    directory.write_text("config.toml", toml_of(config, leave_out=left_out))
     departures = [departure.model_dump(mode="json") for departure in data.departures]
     splits = {name: split.names for name, split in data.splits.items()}
     remarks = [remark.plain() for remark in data.remarks]
