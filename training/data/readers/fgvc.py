@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from training.data.departures import SplitName
+from training.data.readers.class_order import in_order
 from training.data.source import Split, TaskData, listed
 from training.data.splits import draw_off
 from training.errors import DataUnusable
@@ -45,7 +46,7 @@ def read_json(folder: Path, percent: int = 100, seed: int = 0) -> TaskData:
     }  # fmt: skip
     # All of train counts for the classes: a tenth of it may miss some.
     known = {path: _List(path, _read(path)) for path in (whole, *files.values()) if path.is_file()}
-    classes = _in_order({name for one in known.values() for name in one.classes.values()})
+    classes = in_order({name for one in known.values() for name in one.classes.values()})
     splits = {name: _split(known[path], classes) for name, path in files.items() if path in known}
     data = TaskData(
         _class_names(classes, known.values()),
@@ -88,12 +89,6 @@ def _is_class(value: Any) -> bool:
     if isinstance(value, str):
         return bool(value.strip())
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _in_order(classes: set[str]) -> tuple[str, ...]:
-    if all(name.isdecimal() for name in classes):
-        return tuple(sorted(classes, key=int))
-    return tuple(sorted(classes))
 
 
 def _split(one: _List, classes: tuple[str, ...]) -> Split:

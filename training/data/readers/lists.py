@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.departures import SplitName
+from training.data.readers.class_order import in_order
 from training.data.readers.split_names import ALIASES, split_named
 from training.data.remarks import Remark
 from training.data.source import Split, TaskData, listed
@@ -33,7 +34,7 @@ class Row:
 
 
 def read_list(file: Path, *, skip_missing: bool = False) -> TaskData:
-    """The list's pictures; labels are whole numbers, in their order, or words, in that of the alphabet.
+    """The list's pictures; labels are numbers, in their order, or words, in that of the alphabet.
 
     Raises DataUnusable for a header or a line that is not understood, and for files that are not there unless
     `skip_missing`; OptionsUnusable where Parquet cannot be read here.
@@ -49,7 +50,7 @@ def read_list(file: Path, *, skip_missing: bool = False) -> TaskData:
             "(--skip-damaged goes on without them)"
         )
     there = [(row, picture) for row, picture in found if picture is not None]
-    classes = _in_order({row.label for row, _ in there})
+    classes = in_order({row.label for row, _ in there})
     parts = _parts(file, there)
     splits = {name: _split(part, classes) for name, part in parts.items()}
     remarks = (Remark("left_out", "files of the list that are not there", missing),) if missing else ()
@@ -147,12 +148,6 @@ def _split(part: Sequence[tuple[Row, Path]], classes: Sequence[str]) -> Split:
         tuple(label[row.label] for row, _ in part),
         tuple(picture for _, picture in part),
     )
-
-
-def _in_order(classes: set[str]) -> tuple[str, ...]:
-    if all(name.isdecimal() for name in classes):
-        return tuple(sorted(classes, key=int))
-    return tuple(sorted(classes))
 
 
 def is_list(path: Path) -> bool:
