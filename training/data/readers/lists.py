@@ -1,10 +1,13 @@
 """Lists of pictures: CSV or Parquet with the columns path, label and, optionally, split."""
 
+import codecs
 import csv
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from training.data.departures import SplitName
 from training.data.readers.class_order import in_order
@@ -19,7 +22,7 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 COLUMNS = {
     "path": ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"),
     "label": ("label", "class", "category", "target", "class_name", "label_name"),
-    "split": ("split", "set", "subset", "partition", "fold"),
+    "split": ("split", "set", "subset", "partition"),
 }
 
 
@@ -58,11 +61,11 @@ def read_list(file: Path, *, skip_missing: bool = False) -> TaskData:
 
 
 def _csv(file: Path) -> Iterator[Row]:
-    # Names in other bytes than UTF-8 keep them, so that their files are found.
-    lines = file.read_bytes().decode("utf-8-sig", errors="surrogateescape").splitlines(keepends=True)
-    header = lines[0] if lines else ""
+    text = _text(file)
+    # Not by lines of text, of which a name may hold the ends that csv does not know: U+0085, U+2028.
+    header = io.StringIO(text, newline="").readline()
     delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         columns = _columns(file, next(reader, []))
         for cells in reader:
@@ -70,6 +73,18 @@ def _csv(file: Path) -> Iterator[Row]:
                 yield _row(file, f"line {reader.line_num}", cells, columns)
     except csv.Error as error:
         raise DataUnusable(f"{text_of(file)}, line {reader.line_num}: {error}") from error
+
+
+def _text(file: Path) -> str:
+    """As spreadsheets save it: UTF-16 with its mark, or UTF-8."""
+    data = file.read_bytes()
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        # Names in other bytes than UTF-8 keep them, so that their files are found.
+        return data.decode("utf-8-sig", errors="surrogateescape")
+    try:
+        return data.decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise DataUnusable(f"{text_of(file)} begins as UTF-16 and is none: {error.reason}") from error
 
 
 def _parquet(file: Path) -> Iterator[Row]:
@@ -81,13 +96,24 @@ def _parquet(file: Path) -> Iterator[Row]:
             f"{text_of(file)}: Parquet needs pyarrow: pip install 'dvpt-serve[parquet]'"
         ) from error
     try:
+        schema = parquet.read_schema(file)
+        columns = _columns(file, schema.names)
+        _check_paths(file, schema.field(columns["path"]))
         table = parquet.read_table(file)
     except pyarrow.ArrowException as error:
         raise DataUnusable(f"{text_of(file)} is no Parquet file: {error}") from error
-    columns = _columns(file, table.column_names)
     values = (table.column(name).to_pylist() for name in table.column_names)
     for number, cells in enumerate(zip(*values, strict=True)):
         yield _row(file, f"row {number}", ["" if cell is None else str(cell) for cell in cells], columns)
+
+
+def _check_paths(file: Path, column: Any) -> None:
+    """Raise DataUnusable for pictures in the place of paths, as in the files of a Hugging Face dataset."""
+    if str(column.type).startswith(("struct", "binary", "large_binary", "fixed_size_binary", "list")):
+        raise DataUnusable(
+            f"{text_of(file)}: the column {column.name} holds the pictures themselves and no paths; "
+            f"give the folder: --dataset {text_of(file.parent)}"
+        )
 
 
 def _columns(file: Path, header: Sequence[str]) -> Mapping[str, int]:

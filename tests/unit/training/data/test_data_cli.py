@@ -429,6 +429,21 @@ def test_a_parquet_list(train: Train, tmp_path: Path) -> None:
     assert "text.parquet is no Parquet file" in train(tmp_path / "text.parquet").said
 
 
+@pytest.mark.parametrize("as_struct", [True, False])
+def test_parquet_that_holds_the_pictures_is_no_list(train: Train, tmp_path: Path, *, as_struct: bool) -> None:
+    from pyarrow import parquet, table  # noqa: PLC0415 - an extra
+
+    files = [encoded(noise(seed, (9, 9))) for seed in range(4)]
+    images = [{"bytes": file, "path": None} for file in files] if as_struct else files
+    (tmp_path / "hub").mkdir()
+    parquet.write_table(table({"image": images, "label": [0, 0, 1, 1]}), tmp_path / "hub" / "0.parquet")
+    refused = train(tmp_path / "hub" / "0.parquet")
+    assert refused.code == 1
+    assert "the column image holds the pictures themselves and no paths" in refused.said
+    assert f"--dataset {tmp_path / 'hub'}" in refused.said
+    assert "PNG" not in refused.said
+
+
 def test_parquet_without_the_library(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "list.parquet").write_bytes(b"PAR1")
