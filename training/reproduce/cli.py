@@ -1,6 +1,5 @@
 """`dvpt-reproduce`: the paper's tables and figure, from the data at hand."""
 
-import argparse
 import logging
 import shlex
 import sys
@@ -12,7 +11,7 @@ from adapters.threads import keep_to_cores, wait_briefly
 from training.command import run_command
 from training.options.arguments import build_parser, parse_arguments
 from training.options.train_config import TrainConfig
-from training.reproduce.reproduce_config import ReproduceConfig
+from training.reproduce.reproduce_config import NOT_FOR_EVERY_RUN, ReproduceConfig
 
 EXPERIMENTS = ("table1", "table2", "table3", "fig3")
 PROG = f"dvpt-reproduce {{{','.join(EXPERIMENTS)}}}"
@@ -48,10 +47,14 @@ def _parse(arguments: list[str]) -> tuple[str, ReproduceConfig, dict[str, Any]]:
 
 
 def _train_options(flags: list[str]) -> dict[str, Any]:
-    """Flags of `dvpt-train` as they were given, without the task that the parser wants."""
-    parser = build_parser(TrainConfig, prog=f"{PROG} --", description=DESCRIPTION)
-    given: argparse.Namespace = parser.parse_args(["--task", "any", *flags])
-    return {name: value for name, value in vars(given).items() if name != "task"}
+    """Flags of `dvpt-train` as they were given; those that would change nothing are usage errors."""
+    parser = build_parser(TrainConfig, prog=f"{PROG} --", description=DESCRIPTION, filed=("task",))
+    given = vars(parser.parse_args(flags))
+    before = dict.fromkeys(ReproduceConfig.model_fields, "stands before --")
+    for name in given:
+        if why := {**before, **NOT_FOR_EVERY_RUN}.get(name):
+            parser.error(f"argument --{name.replace('_', '-')}: {why}")
+    return given
 
 
 def _reproduce(name: str, options: ReproduceConfig, more: dict[str, Any], command: str) -> str:

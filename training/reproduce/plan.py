@@ -151,8 +151,9 @@ def cells(experiment: Experiment, options: ReproduceConfig, more: Mapping[str, A
     """
     systems = chosen_systems(experiment, options)
     for name in more:
-        if all(name in METHODS[system.options["method"]].idle for system in systems):
-            raise ConfigError(f"{_flag(name)} has no use for {', '.join(system.slug for system in systems)}")
+        unused = {system.slug: _why_unused(name, system, experiment) for system in systems}
+        if all(unused.values()):
+            raise ConfigError("; ".join(_unused_lines(name, unused)))
     percents = (options.percents or experiment.percents) if len(experiment.percents) > 1 else (100,)
     return tuple(
         Cell(system, TASKS[task], percent, _config(system, TASKS[task], percent, options, more))
@@ -174,13 +175,33 @@ def chosen_systems(experiment: Experiment, options: ReproduceConfig) -> tuple[Sy
     return tuple(system for slug, system in known.items() if slug in asked)
 
 
-def left_out(systems: Sequence[System], more: Mapping[str, Any]) -> list[str]:
-    """A line for each option that some rows have no use for and do not get."""
-    idle = {
-        name: [system.slug for system in systems if name in METHODS[system.options["method"]].idle]
-        for name in more
+def left_out(experiment: Experiment, systems: Sequence[System], more: Mapping[str, Any]) -> list[str]:
+    """A line for each option that some rows do not get: they have no use for it, or one of their own."""
+    unused = {
+        name: {system.slug: _why_unused(name, system, experiment) for system in systems} for name in more
     }
-    return [f"{_flag(name)} has no use for {', '.join(rows)}" for name, rows in idle.items() if rows]
+    return [line for name, why in unused.items() for line in _unused_lines(name, why)]
+
+
+def _why_unused(name: str, system: System, experiment: Experiment) -> str:
+    """Why a row does not get an option of `dvpt-train`; empty where it does."""
+    if name in METHODS[system.options["method"]].idle:
+        return "has no use for"
+    own = name == "prompt_count" and _has_counted_prompts(system)
+    if own or name in system.options or (name == "train_percent" and len(experiment.percents) > 1):
+        return "does not change"
+    return ""
+
+
+def _unused_lines(name: str, unused: Mapping[str, str]) -> list[str]:
+    """A line for each reason, with the rows that it holds for."""
+    before = {"prompt_count": " (--prompts before -- does)", "train_percent": " (--percents before -- does)"}
+    instead = {"does not change": before.get(name, ", which is of these rows")}
+    return [
+        f"{_flag(name)} {reason} {', '.join(slug for slug, why in unused.items() if why == reason)}"
+        f"{instead.get(reason, '')}"
+        for reason in dict.fromkeys(filter(None, unused.values()))
+    ]
 
 
 def data_at_hand(cell: Cell, *, download: bool) -> bool:
@@ -199,7 +220,7 @@ def _config(
     given = {name: value for name, value in {**without, **more}.items() if name not in idle}
     if system.options["method"] == "linear":
         given = {"epochs": LINEAR_EPOCHS} | given
-    if system.has_prompts and not system.own_recipe:
+    if _has_counted_prompts(system):
         own |= {"prompt_count": _prompts(system, task, options), "joint_trials": options.joint_trials}
     if percent != 100:
         own["train_percent"] = percent
@@ -213,6 +234,11 @@ def _config(
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _has_counted_prompts(system: System) -> bool:
+    """Whether `--prompts` says how many prompts it has."""
+    return system.has_prompts and not system.own_recipe
 
 
 def _prompts(system: System, task: CatalogueTask, options: ReproduceConfig) -> int:

@@ -38,7 +38,7 @@ class Reproduction:
     def __init__(self, experiment: Experiment, options: ReproduceConfig, more: Mapping[str, Any]) -> None:
         self.experiment = experiment
         self.options = options
-        self.left_out = left_out(chosen_systems(experiment, options), more)
+        self.left_out = left_out(experiment, chosen_systems(experiment, options), more)
         self._contents = Contents()
         self.cells = tuple(self._contents.of(cell) for cell in cells(experiment, options, more))
         self.missing: dict[str, str] = {}

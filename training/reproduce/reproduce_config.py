@@ -1,6 +1,8 @@
 """The options of `dvpt-reproduce`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import field_validator
@@ -12,6 +14,25 @@ from training.options.knob import knob
 WHAT = "what to reproduce"
 PROTOCOL = "protocol"
 PLACES = "data, backbone and places"
+_UNPUBLISHED = (
+    "store", "name", "label", "replace_classes", "publish", "sign_key", "warm_start", "calibrate",
+    "accept_precision", "false_alarms",
+)  # fmt: skip
+_SOMEWHERE = "tasks are looked for below --data-root"
+NOT_FOR_EVERY_RUN: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(_UNPUBLISHED, "nothing is published")
+    | {
+        "task": "--tasks before -- says which",
+        "method": "--methods before -- says which",
+        "data": _SOMEWHERE,
+        "dataset": _SOMEWHERE,
+        "config": "only dvpt-train reads one",
+        "check": "only dvpt-train does that",
+        "fresh": "another --runs and --out before -- start over",
+        "predictions": "each run's directory has its own",
+    }
+)
+"""Options of `dvpt-train` that would change nothing behind `--`, and why."""
 
 
 class ReproduceConfig(StrictModel):

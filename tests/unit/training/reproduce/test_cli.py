@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.reproduce.cli import EXPERIMENTS, main
+from training.reproduce.cli import EXPERIMENTS, _parse, main
 from training.reproduce.experiments import EXPERIMENTS as KNOWN
 
 
@@ -38,6 +38,42 @@ def test_usage_errors_are_one_line(
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        ("--dry-run", "--dry-run: stands before --"),
+        ("--runs x", "--runs: stands before --"),
+        ("--epochs 1", "--epochs: stands before --"),
+        ("--task digits", "--task: --tasks before -- says which"),
+        ("--method linear", "--method: --methods before -- says which"),
+        ("--publish --store x", "--publish: nothing is published"),
+        ("--store x", "--store: nothing is published"),
+        ("--warm-start digits", "--warm-start: nothing is published"),
+        ("--check", "--check: only dvpt-train does that"),
+        ("--fresh", "--fresh: another --runs"),
+        ("--predictions x", "--predictions: each run"),
+        ("--config x", "--config: only dvpt-train reads one"),
+        ("--data x", "--data: tasks are looked for below --data-root"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(
+    flags: str,
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["table3", "--", *flags.split()])
+    assert f"argument {complaint}" in capsys.readouterr().err
+
+
+def test_options_of_training_are_taken_behind_the_others() -> None:
+    _, _, more = _parse(["table1", "--seeds", "1", "--", "--seed", "4", "--drop-path", "0.1"])
+    assert more == {"seed": "4", "drop_path": "0.1"}
 
 
 def test_what_cannot_be_had_together_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

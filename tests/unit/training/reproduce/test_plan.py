@@ -13,7 +13,7 @@ from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 from training.reproduce import paper
 from training.reproduce.experiments import EXPERIMENTS, FIGURE_3, TABLE_1, TABLE_2, TABLE_3
-from training.reproduce.plan import Cell, CellRow, cells, data_at_hand
+from training.reproduce.plan import Cell, CellRow, cells, chosen_systems, data_at_hand, left_out
 from training.reproduce.reproduce_config import ReproduceConfig
 from training.search.ledger import Ledger
 from training.search.result import SearchResult
@@ -103,10 +103,15 @@ def test_equal_searches_of_two_tables_are_one() -> None:
 
 
 def test_options_for_every_run_come_after_the_tables_own() -> None:
-    (cell,) = cells(
-        TABLE_1, ReproduceConfig(tasks=("dtd",), methods=("vpt",)), {"prompt_dropout": 0.1, "prompt_count": 3}
-    )
-    assert (cell.config.prompt_dropout, cell.config.prompt_count) == (0.1, TASKS["dtd"].vpt_prompts)
+    options = ReproduceConfig(tasks=("dtd",), methods=("vpt", "dvpt-plus"))
+    more = {"prompt_dropout": 0.1, "prompt_count": 3}
+    found = [cell.config for cell in cells(TABLE_1, options, more)]
+    assert [config.prompt_dropout for config in found] == [0.1, 0.1]
+    assert [config.prompt_count for config in found] == [TASKS["dtd"].vpt_prompts, 3]
+    systems = chosen_systems(TABLE_1, options)
+    assert left_out(TABLE_1, systems, more) == [
+        "--prompt-count does not change vpt (--prompts before -- does)"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +127,19 @@ def test_what_cannot_be_planned_is_told(
 ) -> None:
     with pytest.raises(ConfigError, match=complaint):
         cells(TABLE_1, ReproduceConfig.model_validate(options), more)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "complaint"),
+    [
+        ("table1", {"prompt_count": 3}, "--prompt-count has no use for full, .*; --prompt-count does not"),
+        ("table2", {"meta_layers": 3}, "--meta-layers does not change 2-layers, .*, which is of these rows"),
+        ("fig3", {"train_percent": 50}, r"--train-percent does not change full, .* \(--percents before"),
+    ],
+)
+def test_what_the_rows_say_themselves_is_refused(name: str, more: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        cells(EXPERIMENTS[name], ReproduceConfig(), more)
 
 
 def test_tasks_go_by_any_of_their_names_and_strange_ones_are_refused() -> None:
