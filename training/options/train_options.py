@@ -21,6 +21,8 @@ from training.options.knob import (
 )
 from training.path_text import TextualPath, text_of
 
+HIGHEST_SEED = 2**63 - 1  # torch's
+HIGHEST_SPLIT_SEED = 2**32 - 1  # scikit-learn's
 TextualLocation = Annotated[Location, PlainSerializer(text_of, return_type=str, when_used="json")]
 
 
@@ -56,7 +58,7 @@ class TrainOptions(StrictModel):
         ge=0,
     )
     device: str = knob("auto", COMMON, "auto, cpu or cuda:N", by_content=True)
-    seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0)
+    seed: int = knob(0, COMMON, "seed of initialization, order and dropout", ge=0, le=HIGHEST_SEED)
     dry_run: bool = knob(
         False, COMMON, "print sizes, parameters, memory and time; train and write nothing", keyed=False
     )
@@ -239,7 +241,9 @@ class TrainOptions(StrictModel):
     test_fraction: float = knob(
         0.2, DATA, "part of all pictures cut off as test if there is none", by_content=True, gt=0, lt=1
     )
-    split_seed: int = knob(0, DATA, "seed of splits that are made", by_content=True, ge=0)
+    split_seed: int = knob(
+        0, DATA, "seed of splits that are made", by_content=True, ge=0, le=HIGHEST_SPLIT_SEED
+    )
     image_size: int | None = knob(
         None, DATA, "input pixels a side (default: the backbone's)", by_content=True, ge=16, le=1024
     )

@@ -8,6 +8,7 @@ from pydantic import field_validator, model_validator
 from training.methods.table import AUTO, METHODS, method_help, names
 from training.options.knob import COMMON, knob
 from training.options.train_config import TrainConfig, can_be_joined
+from training.options.train_options import HIGHEST_SEED
 
 SEARCH = "search (with --search)"
 JOINED = " and ".join(names(lambda row: row.joint))
@@ -112,6 +113,8 @@ class SearchConfig(TrainConfig):
             raise ValueError(
                 f"joint_trials is for {JOINED}, whose rows bring their prompts, without deterministic"
             )
+        if self.seed + self.seeds - 1 > HIGHEST_SEED:
+            raise ValueError(f"seed and seeds go beyond the highest seed, {HIGHEST_SEED}")
         if self.grid_lr is not None and not min(self.grid_lr) > 0:
             raise ValueError("a learning rate of grid_lr must be above 0")
         return self

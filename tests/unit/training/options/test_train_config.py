@@ -60,6 +60,8 @@ def test_a_head_alone_has_no_prompts() -> None:
         ({"calibrate": True, "train_split": "train", "eval_split": "val"}, "needs eval_split test"),
         ({"label_smoothing": 1.0}, "less than 1"),
         ({"random_shift": 0.1, "random_crop": "shift"}, "both move the pictures; give one"),
+        ({"seed": 2**63}, "less than or equal to 9223372036854775807"),
+        ({"split_seed": 2**32}, "less than or equal to 4294967295"),
     ],
 )
 def test_options_that_disagree_are_refused(options: dict[str, object], complaint: str) -> None:

@@ -10,6 +10,8 @@ import torch
 from adapters.errors import ConfigError
 from training.loop.calibration import fit_temperature
 from training.options.train_config import TrainConfig
+from training.options.train_options import HIGHEST_SEED, HIGHEST_SPLIT_SEED
+from training.run.execution import execute
 from training.run.run import Run
 
 New = Callable[..., TrainConfig]
@@ -67,3 +69,11 @@ def test_class_weights_follow_the_training_pictures(new_config: New, picture_fol
 def test_float16_is_refused_on_a_processor(new_config: New, picture_folder: Make) -> None:
     with pytest.raises(ConfigError, match="fp16 needs a CUDA device, and this run is on cpu"):
         Run(new_config(data=picture_folder(train=4, test=2), precision="fp16"))
+
+
+@pytest.mark.slow
+def test_the_highest_seeds_there_may_be_are_trained_with(new_config: New, picture_folder: Make) -> None:
+    options = {"method": "dvpt-plus", "epochs": 1, "flip": 0.5, "prompt_count": 2}
+    seeds = {"seed": HIGHEST_SEED, "split_seed": HIGHEST_SPLIT_SEED}
+    run = Run(new_config(data=picture_folder(flat=8), **options, **seeds))
+    assert execute(run, "test", card=False).findings.predictions.accuracy >= 0

@@ -47,6 +47,7 @@ def test_a_single_run_has_no_auto() -> None:
     ("options", "complaint"),
     [
         ({"seeds": 3}, "seeds needs search"),
+        ({"search": True, "seeds": 3, "seed": 2**63 - 2}, "beyond the highest seed"),
         ({"grid": "vpt"}, "grid needs search"),
         ({"search": True, "lr": 0.1}, "lr is the search's to choose"),
         ({"search": True, "train_split": "train"}, "train_split is the search's to choose"),
