@@ -42,7 +42,7 @@ class Decoder:
             else:
                 pixels[row] = result
         if faults:
-            raise DataUnusable(_listing(faults, len(split)))
+            raise DataUnusable(listing(faults, len(split)))
         return pixels
 
     def check_room(self, trained: Split, evaluated: Split) -> None:
@@ -90,7 +90,8 @@ def fault(name: str, error: Exception) -> str:
     return f"{name}: {(error.strerror if isinstance(error, OSError) else None) or error}"
 
 
-def _listing(faults: list[str], total: int) -> str:
+def listing(faults: list[str], total: int) -> str:
+    """What is said of the pictures, of so many, that are not read."""
     more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
     return (
         f"{len(faults)} of {total} pictures cannot be read: {'; '.join(faults[:SHOWN])}{more} "

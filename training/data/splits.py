@@ -11,6 +11,8 @@ from sklearn.model_selection import train_test_split
 
 from training.data.departures import SplitName
 from training.data.inspection.contents import first_of_each
+from training.data.inspection.damaged import damaged
+from training.data.pixels import listing
 from training.data.source import Split, TaskData, listed
 from training.errors import DataUnusable
 
@@ -31,6 +33,7 @@ def cut(
     labels = [split.labels[row] for row in rows]
     taken_count = part if isinstance(part, int) else math.ceil(len(rows) * part)
     named = classes or tuple(f"class {label}" for label in range(max(labels) + 1))
+    _check_copies(split, Counter(labels))
     _check_cut(Counter(labels), taken_count, named, what)
     rest, taken = train_test_split(rows, test_size=part, stratify=labels, random_state=seed)
     if len(rows) < len(split):
@@ -38,6 +41,15 @@ def cut(
         taken = [row for row in range(len(split)) if split.contents[row] in off]
         rest = [row for row in range(len(split)) if split.contents[row] not in off]
     return split.rows(sorted(rest)), split.rows(sorted(taken))
+
+
+def _check_copies(split: Split, different: Counter[int]) -> None:
+    """Raise DataUnusable for damaged files of classes that are one file again and again, as if empty."""
+    every = Counter(split.labels)
+    rows = [row for row, label in enumerate(split.labels) if different[label] == 1 < every[label]]
+    faults = list(damaged(split.rows(rows), "equal pictures").values())
+    if faults:
+        raise DataUnusable(listing(faults, len(split)))
 
 
 def _check_cut(counts: Counter[int], taken: int, classes: tuple[str, ...], what: SplitName) -> None:

@@ -400,6 +400,19 @@ def test_a_list_of_pictures(train: Train, tmp_path: Path, name: str) -> None:
     assert done.sizes() == {"train": 2, "test": 1}
 
 
+def test_a_class_of_damaged_files_is_not_one_of_copies(train: Train, tmp_path: Path) -> None:
+    pictures(tmp_path / "d" / "cat")
+    (tmp_path / "d" / "dog").mkdir()
+    for number in range(3):
+        (tmp_path / "d" / "dog" / f"{number}.png").touch()
+    refused = train(tmp_path / "d")
+    assert refused.code == 1
+    assert "3 of 7 pictures cannot be read: dog/0.png: " in refused.said
+    for number in range(3):
+        (tmp_path / "d" / "dog" / f"{number}.png").write_bytes(encoded(noise(1, (16, 16))))
+    assert "one picture only of dog (1 of 2 classes)" in train(tmp_path / "d").said
+
+
 @pytest.mark.slow
 def test_a_list_in_other_bytes_and_without_splits(train: Train, tmp_path: Path) -> None:
     lines = [b"path,label"]
