@@ -50,9 +50,8 @@ def _grey_to_rgb(picture: Image.Image) -> Image.Image:
 def _on_white(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    alpha = (
-        picture.convert("LA") if picture.mode == "La" else picture
-    )  # which is all that Pillow converts it to
-    colours = alpha.convert("RGBA")
+    if picture.mode == "La":  # Pillow converts it to this alone
+        picture = picture.convert("LA")
+    colours = picture.convert("RGBA")
     white = Image.new("RGBA", colours.size, "white")
     return Image.alpha_composite(white, colours).convert("RGB")

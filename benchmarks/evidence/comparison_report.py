@@ -85,10 +85,11 @@ def t_half_width(values: Sequence[float]) -> float | None:
 _INTRODUCTION = """## Every method on every task
 
 `dvpt-train` as it was by default before it moved training pictures (`--random-shift 0`, see the recipe
-below), but for the method and its learning rate: the best of two on val after training on train with seed 0, then trained on both and tested once with each seed. `auto` and `linear` choose for themselves, without test
-pictures. `default` is `dvpt-train` without any other option, and searches nothing.
-`adapter-8` is `sequential-8`, `full` trains the whole backbone; neither can be served. ± is half the 95 %
-interval of the mean over seeds (Student's t); a figure without it is of one seed.
+below), but for the method and its learning rate: the best of two on val after training on train with seed 0,
+then trained on both and tested once with each seed. `auto` and `linear` choose for themselves, without test
+pictures. `default` is `dvpt-train` without any other option, and searches nothing. `adapter-8` is
+`sequential-8`, `full` trains the whole backbone; neither can be served. ± is half the 95 % interval of the
+mean over seeds (Student's t); a figure without it is of one seed.
 
     python -m benchmarks.evidence run comparison-64 few-shot comparison-64-seeds comparison-224 \\
       comparison-224-seeds"""

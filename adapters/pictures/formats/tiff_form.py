@@ -17,14 +17,12 @@ FORMATS: dict[tuple[int, ...], str] = {(UNSIGNED,): "unsigned", (SIGNED,): "sign
 NATIVE = {
     (UNSIGNED, 12): ("I;16", "I;12"),  # packed, and so of one order
     (UNSIGNED, 16): ("I;16", "I;16N"),
-    (UNSIGNED, 32): (
-        "I",
-        "I;32NS",
-    ),  # Pillow has no unsigned mode: `adapters.pictures.deep` reads the same bits
+    # Pillow has no unsigned mode of 32 bits, and no half: `adapters.pictures.deep` reads the same bits.
+    (UNSIGNED, 32): ("I", "I;32NS"),
     (SIGNED, 8): ("I", "I;8S"),
     (SIGNED, 16): ("I", "I;16NS"),
     (SIGNED, 32): ("I", "I;32NS"),
-    (FLOATING, 16): ("I;16", "I;16N"),  # as above
+    (FLOATING, 16): ("I;16", "I;16N"),
     (FLOATING, 32): ("F", "F;32NF"),
     (FLOATING, 64): ("F", "F;64NF"),
 }
