@@ -19,6 +19,8 @@ from tests.support.server import Serve, Server
 from tests.support.waiting import wait_until
 
 PICTURES = 600
+MORE = 900
+"""Beside those in a run that must not end before it is cut off, wherever the test may be held up."""
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,8 @@ def test_all_formats_say_the_same(server: Server, folder: Path, tmp_path: Path) 
 def test_a_run_that_is_cut_off_goes_on(
     server: Server, folder: Path, tmp_path: Path, sent: signal.Signals
 ) -> None:
+    for number in range(MORE):
+        (folder / "0" / f"more{number}.png").write_bytes(plain_png(number % 256))
     out, first = tmp_path / "answers.jsonl", answered(server)
     slowly = command(server, folder, f"--out={out}", "--batch=1", "--concurrency=1")
     for _ in range(3):
@@ -107,7 +111,7 @@ def test_a_run_that_is_cut_off_goes_on(
     assert last.returncode == 0, last.stderr
     assert [json.loads(line)["path"] for line in out.read_text().splitlines()] == paths(folder)
     asked = answered(server) - first
-    assert PICTURES <= asked <= PICTURES + 3  # twice only those of a request under way when it was cut
+    assert 0 <= asked - PICTURES - MORE <= 3  # twice only those of a request under way when it was cut
 
 
 def test_what_fails_is_listed_and_counts(server: Server, folder: Path, tmp_path: Path) -> None:
