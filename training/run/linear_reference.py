@@ -66,13 +66,13 @@ class LinearReference:
             return None
         return Floor(sum(own) / len(own), sum(other) / len(other), len(labels))
 
-    def shift_check(self, part: float, seed: int) -> ShiftCheck | None:
+    def shift_check(self, part: float) -> ShiftCheck | None:
         """What linear heads make of pictures that are moved by up to `part` of their side.
 
         Where position is what a class is about they answer worse: then moved pictures have wrong labels. Of
         many pictures some are asked. None where no class has two of them.
         """
-        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(0))
         rows = order[:MOST_CHECKED].sort().values
         labels = torch.tensor(self.train.labels)[rows]
         head = self.head if len(rows) == len(self.train) else self.head_of(rows)
@@ -80,7 +80,7 @@ class LinearReference:
             return None
         some = self.train.rows(rows.tolist())
         answers = answers_out_of_fold(
-            [self._moved(some, part, seed, draw) for draw in range(DRAWS)],
+            self._moved(some, part),
             self.features(self.train)[rows],
             labels,
             self.class_count,
@@ -90,11 +90,13 @@ class LinearReference:
         still, moved = (float(F.cross_entropy(given, labels)) for given in (head.out_of_fold, answers))
         return ShiftCheck(shift_pixels(part, self.backbone.config.image_size), len(rows), still, moved)
 
-    def _moved(self, split: Split, part: float, *numbers: int) -> Tensor:
-        """Features [N, D] of pictures moved at random."""
-        return self._encoded(
-            shifted(pixels, part, *numbers, chunk) for chunk, pixels in enumerate(self.decoder.chunks(split))
-        )
+    def _moved(self, split: Split, part: float) -> list[Tensor]:
+        """Features [N, D] of pictures moved at random, of each draw; they are decoded once."""
+        chunks = [
+            [self._encoded([shifted(pixels, part, 0, draw, chunk)]) for draw in range(DRAWS)]
+            for chunk, pixels in enumerate(self.decoder.chunks(split))
+        ]
+        return [torch.cat(draws) for draws in zip(*chunks, strict=True)]
 
     def _encoded(self, chunks: Iterable[Tensor]) -> Tensor:
         backbone = self.backbone

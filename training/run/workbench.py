@@ -146,9 +146,9 @@ class Workbench:
         """What linear heads of a run say of moved pictures; it is asked once for all runs that share them."""
         backbone = linear.backbone
         frozen = (backbone.config.sha256, backbone.config.image_size, backbone.dtype, config.preprocess)
-        key = (*frozen, part, config.split_seed, config.class_weights, linear.train.names)
+        key = (*frozen, part, config.class_weights, linear.train.names)
         if key not in self._shift_checks:
-            check = linear.shift_check(part, config.split_seed)
+            check = linear.shift_check(part)
             self._shift_checks[key] = check
             LOG.info(
                 "%s", check or "training pictures are not moved: no class has two of them to check it with"
