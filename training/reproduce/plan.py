@@ -147,18 +147,19 @@ def cells(experiment: Experiment, options: ReproduceConfig, more: Mapping[str, A
     """Every cell, all of a task together so that its pictures are decoded once.
 
     `more` are options of `dvpt-train` for every run whose method has a use for them. Raises ConfigError for
-    rows the experiment lacks, for options that cannot be had together, and for those no row can use.
+    rows the experiment lacks, for options that cannot be had together, and for those it has no use for.
     """
     systems = chosen_systems(experiment, options)
     for name in more:
         unused = {system.slug: _why_unused(name, system, experiment) for system in systems}
         if all(unused.values()):
             raise ConfigError("; ".join(_unused_lines(name, unused)))
-    percents = (options.percents or experiment.percents) if len(experiment.percents) > 1 else (100,)
+    if options.percents and len(experiment.percents) == 1:
+        raise ConfigError(f"--percents changes nothing of {experiment.name}, only of fig3")
     return tuple(
         Cell(system, TASKS[task], percent, _config(system, TASKS[task], percent, options, more))
         for task in options.tasks or experiment.tasks
-        for percent in percents
+        for percent in options.percents or experiment.percents
         for system in systems
     )
 

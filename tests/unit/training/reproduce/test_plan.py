@@ -118,6 +118,7 @@ def test_options_for_every_run_come_after_the_tables_own() -> None:
     ("options", "more", "complaint"),
     [
         ({"methods": ("lora",)}, {}, "no row 'lora'; its rows: full, linear, partial-1"),
+        ({"percents": "10,30"}, {}, "--percents changes nothing of table1, only of fig3"),
         ({}, {"lr": 0.1}, "lr is the search's to choose"),
         ({}, {"warmup": "x"}, "warmup: Input should be a valid number"),
     ],
