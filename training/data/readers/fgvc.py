@@ -67,7 +67,7 @@ def _with_val(data: TaskData, seed: int) -> TaskData:
 
 def _read(path: Path) -> Mapping[str, str]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=list)
+        found = json.loads(path.read_bytes(), object_pairs_hook=list)
     except (ValueError, OSError) as error:
         raise DataUnusable(f"{path} cannot be read: {error}") from error
     if not _is_table(found):

@@ -1,9 +1,7 @@
 """Lists of pictures: CSV or Parquet with the columns path, label and, optionally, split."""
 
-import codecs
 import csv
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from training.data.departures import SplitName
 from training.data.readers.class_order import in_order
 from training.data.readers.split_names import ALIASES, split_named
+from training.data.readers.text_file import file_name, read_text
 from training.data.remarks import Remark
 from training.data.source import Split, TaskData, listed
 from training.errors import DataUnusable, OptionsUnusable
@@ -61,7 +60,7 @@ def read_list(file: Path, *, skip_missing: bool = False) -> TaskData:
 
 
 def _csv(file: Path) -> Iterator[Row]:
-    text = _text(file)
+    text = read_text(file)
     # Not by lines of text, of which a name may hold the ends that csv does not know: U+0085, U+2028.
     header = io.StringIO(text, newline="").readline()
     delimiter = max(",;\t", key=header.count)
@@ -73,18 +72,6 @@ def _csv(file: Path) -> Iterator[Row]:
                 yield _row(file, f"line {reader.line_num}", cells, columns)
     except csv.Error as error:
         raise DataUnusable(f"{text_of(file)}, line {reader.line_num}: {error}") from error
-
-
-def _text(file: Path) -> str:
-    """As spreadsheets save it: UTF-16 with its mark, or UTF-8."""
-    data = file.read_bytes()
-    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        # Names in other bytes than UTF-8 keep them, so that their files are found.
-        return data.decode("utf-8-sig", errors="surrogateescape")
-    try:
-        return data.decode("utf-16")
-    except UnicodeDecodeError as error:
-        raise DataUnusable(f"{text_of(file)} begins as UTF-16 and is none: {error.reason}") from error
 
 
 def _parquet(file: Path) -> Iterator[Row]:
@@ -138,12 +125,8 @@ def _row(file: Path, place: str, cells: Sequence[str], columns: Mapping[str, int
     empty = [column for column, value in values.items() if not value]
     if empty:
         raise DataUnusable(f"{text_of(file)}, {place}: no {' and no '.join(empty)}")
-    path, label = os.fsdecode(_bytes(values["path"])), text_of(os.fsdecode(_bytes(values["label"])))
+    path, label = file_name(values["path"]), text_of(file_name(values["label"]))
     return Row(place, path, label, values.get("split"))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", errors="surrogateescape")
 
 
 def _picture(folder: Path, name: str) -> Path | None:

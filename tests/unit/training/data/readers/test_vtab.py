@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,37 @@ def test_the_real_eurosat_lists(data_root: Path) -> None:
     assert data.classes[:2] == ("AnnualCrop", "Forest")
     names = [set(split.names) for split in data.splits.values()]
     assert len(set.union(*names)) == 4000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_lists_are_read_as_editors_save_them(tmp_path: Path, encoding: str) -> None:
+    folder = tmp_path / "pets"
+    (folder / "images").mkdir(parents=True)
+    (folder / "images" / "a b.jpg").write_bytes(b"")
+    (folder / "images" / "\u2028c.jpg").write_bytes(b"")
+    rows = "images/a b.jpg\t0\r\nimages/\u2028c.jpg 1\r\n"
+    (folder / "train800.txt").write_bytes(rows.encode(encoding))
+    (folder / "classes.txt").write_bytes("a\nb".encode(encoding))
+
+    data = read_lists(folder)
+
+    assert data.splits["train"].names == ("images/a b.jpg", "images/\u2028c.jpg")
+    assert data.splits["train"].labels == (0, 1)
+    assert data.classes == ("a", "b")
+
+
+def test_names_that_are_no_text_find_their_files(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xe9.jpg")).write_bytes(b"")
+    (tmp_path / "train800.txt").write_bytes(b"\xe9.jpg 0\n")
+    (tmp_path / "classes.txt").write_bytes(b"\xe9\n")
+
+    data = read_lists(tmp_path)
+
+    assert data.splits["train"].names == (r"\xe9.jpg",)
+    assert data.classes == (r"\xe9",)
+
+
+def test_a_label_that_would_make_a_million_classes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train800.txt").write_text("a.jpg 1000000\n")
+    with pytest.raises(DataUnusable, match="line 1: label 1000000 has over 5 digits"):
+        read_lists(tmp_path)
