@@ -139,7 +139,7 @@ def check_keys(project: Project, pictures: Path, folder: Path) -> None:
 
 
 def _keys(folder: Path, *words: str) -> str:
-    command = ["dvpt-keys", "--keys", str(folder / "keys.json"), *words]
+    command = [str(Path(sys.executable).with_name("dvpt-keys")), "--keys", str(folder / "keys.json"), *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
 
 

@@ -115,8 +115,13 @@ def _tests(setting: Setting, one: Competitor, seed: int, known: Sequence[Known])
 def _trial(setting: Setting, one: Competitor, lr: float, seed: int, split: str) -> Trial:
     return Trial(
         SUITE, setting.task, one.on(setting).name, lr, seed, split, setting.image_size,
-        extra=one.options, recipe=STILL,
+        extra=one.options, recipe=_recipe(setting, split),
     )  # fmt: skip
+
+
+def _recipe(setting: Setting, split: str) -> Mapping[str, Any]:
+    """The searches and the large pictures were run before training pictures were moved, the tests after."""
+    return STILL if split == "val" or setting in LARGE else {}
 
 
 COMPARISONS: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProxyType(
