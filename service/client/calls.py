@@ -32,6 +32,8 @@ PAGE = 1000
 ANSWER_S = 30.0
 DEFAULT_TIMEOUT_MS = 10_000
 """What the service takes where a request names none."""
+OF_THE_STORE = "claim"
+"""What a version's folder in a store has beside the artifact (docs/artifact-format.md)."""
 BYTES = "application/octet-stream"
 GZIP = b"\x1f\x8b"
 
@@ -164,13 +166,14 @@ def publish(task: str, artifact: Path, *, label: str | None, replace_classes: bo
 
 
 def packed(artifact: Path) -> bytes:
-    """A tar as it is, or a folder's files as a tar. Raises OSError."""
+    """A tar as it is, or a folder's files as a tar, but for hidden ones and a store's. Raises OSError."""
     if not artifact.is_dir():
         return artifact.read_bytes()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for file in sorted(artifact.iterdir()):
-            tar.add(file, file.name, recursive=False)
+            if file.name != OF_THE_STORE and not file.name.startswith("."):
+                tar.add(file, file.name, recursive=False)
     return buffer.getvalue()
 
 

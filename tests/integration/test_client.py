@@ -20,7 +20,7 @@ from service.client import (
     PictureRefused,
     Unauthenticated,
 )
-from tests.support.artifacts import MakeArtifact, write_artifact
+from tests.support.artifacts import MakeArtifact
 from tests.support.pictures import plain_png
 from tests.support.server import Serve, Server
 
@@ -135,8 +135,8 @@ def test_a_version_is_published_labelled_and_rolled_back(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     require(url, keys, LABEL_ROUTE)
-    folder = tmp_path / "artifact"
-    write_artifact(make_artifact(9), folder, module_store.backbone)
+    Store.create(tmp_path, module_store.backbone).publish("pets", make_artifact(9))
+    folder = tmp_path / "pets" / "1"
     first = client.publish("retail-a", folder, label=None)
     again = client.publish("retail-a", folder, label=None)
     assert (first.version, first.existed, again.existed) == (again.version, False, True)

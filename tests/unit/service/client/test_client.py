@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from adapters.store.versions import CLAIM_FILE
 from service.client import (
     BadRequest,
     Client,
@@ -193,7 +194,7 @@ def test_labels_are_moved_where_they_are_as_expected() -> None:
 
 
 def test_an_artifact_is_published_as_a_tar(tmp_path: Path) -> None:
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
+    for name in ("adapter_config.json", "adapter_model.safetensors", CLAIM_FILE, ".DS_Store"):
         (tmp_path / name).write_text(name)
     reply = {"task": "pets", "version": 4, "digest": "d", "label": None, "existed": False}
     with asking(Reply(201, reply)) as (server, client):
