@@ -112,3 +112,12 @@ def test_lists_that_cannot_be_used_are_refused(fgvc_folder: Folder, text: str, c
 def test_a_folder_without_a_training_list_is_another_layout(tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text(json.dumps({}))
     assert not is_json_folder(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_lists_are_read_as_editors_save_them(fgvc_folder: Folder, encoding: str) -> None:
+    folder = fgvc_folder(train=birds("a", 0, 1), val=birds("b", 1))
+    for name in ("train", "val"):
+        file = folder / f"{name}.json"
+        file.write_bytes(file.read_text().encode(encoding))
+    assert read_json(folder).splits["train"].labels == (0, 1)
