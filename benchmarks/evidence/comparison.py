@@ -9,7 +9,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.evidence.trial import OWN_LR, STILL, Known, Trial, Variant, best_lr
+from benchmarks.evidence.trial import OWN_LR, Known, Trial, Variant, best_lr
 from training.methods import table
 
 SUITE, FEW_SHOT = "comparison", "few-shot"
@@ -58,7 +58,6 @@ _HIGH, _LOW = (1e-2, 3e-3), (1e-3, 3e-4)
 ALL = (
     Competitor(table.AUTO, options={"method": table.AUTO}),
     Competitor("default"),
-    Competitor("dvpt-plus", _HIGH, {"method": "dvpt-plus"}),
     Competitor("linear", options={"method": "linear"}),
     Competitor("dvpt", _HIGH, {"method": "dvpt"}),
     Competitor("bias", _HIGH, {"method": "bias"}),
@@ -66,7 +65,7 @@ ALL = (
     Competitor("full", _LOW, {"method": "full"}),
     Competitor("vpt", _HIGH, {"method": "vpt"}),
 )
-FEW_SHOT_NAMES = (table.AUTO, "dvpt-plus", "dvpt", "linear")
+FEW_SHOT_NAMES = (table.AUTO, "default", "dvpt", "linear")
 
 
 def competitors(names: Sequence[str] | None = None) -> tuple[Competitor, ...]:
@@ -96,7 +95,7 @@ def few_shot(known: Sequence[Known]) -> Iterator[Trial]:
         extra = {**one.options, "shots": shots, "split_seed": seed}
         yield Trial(
             FEW_SHOT, setting.task, few_shot_name(setting, one.name, shots), OWN_LR, seed, "test",
-            setting.image_size, extra=extra, recipe=STILL,
+            setting.image_size, extra=extra, recipe={},
         )  # fmt: skip
 
 
@@ -115,13 +114,8 @@ def _tests(setting: Setting, one: Competitor, seed: int, known: Sequence[Known])
 def _trial(setting: Setting, one: Competitor, lr: float, seed: int, split: str) -> Trial:
     return Trial(
         SUITE, setting.task, one.on(setting).name, lr, seed, split, setting.image_size,
-        extra=one.options, recipe=_recipe(setting, split),
+        extra=one.options, recipe={},
     )  # fmt: skip
-
-
-def _recipe(setting: Setting, split: str) -> Mapping[str, Any]:
-    """The searches and the large pictures were run before training pictures were moved, the tests after."""
-    return STILL if split == "val" or setting in LARGE else {}
 
 
 COMPARISONS: Mapping[str, Callable[[Sequence[Known]], Iterator[Trial]]] = MappingProxyType(

@@ -21,6 +21,7 @@ from training.options.train_config import TrainConfig
 
 SUITE = "instances"
 SEEDS = (0, 1, 2)
+_METHOD: Mapping[str, Any] = MappingProxyType({"method": "dvpt-plus", "bottleneck_lr_ratio": 0.1, **STILL})
 SIDE = 64
 MOST_OF_A_SPLIT = 800
 READINGS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
@@ -74,7 +75,7 @@ def instance_trials(known: Sequence[Known]) -> Iterator[Trial]:
     for seed, (name, (reading, options)), setting in product(SEEDS, READINGS.items(), SETTINGS):
         yield Trial(
             SUITE, setting.task, f"{setting.name}:{name}", OWN_LR, seed, "val", setting.image_size,
-            extra={"method": "dvpt-plus", **options}, recipe=STILL, reading=reading,
+            extra={**_METHOD, **options}, recipe={}, reading=reading,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from training.card.markdown import table
 _INTRODUCTION = """## The default recipe, part by part
 
 dvpt-plus under a former recipe (learning rate 0.004 for all parts, a fifth held back for seven tenths of
-the epochs), and with something changed; `lr-0.01, bottleneck-lr-0.1, held-back-half, moved` is the default
+the epochs), and with something changed; `lr-0.01, bottleneck-lr-0.3, held-back-half, moved` is the default
 now: `moved` pictures are so where a linear head says that they may be (ADR 39). A task's training pictures
 are in five folds (`benchmarks/evidence/folds.py`): a whole run on four of them, with what it holds back and
 calibrates, is looked at on the fifth, so that no test picture chooses a default. The difference is the mean

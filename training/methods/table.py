@@ -103,7 +103,7 @@ _FEATURES = Recipe(
     epochs=100, steps=0, head_first=False, model_ema_decay=0.0, drop_path=0.0, label_smoothing=0.0,
     random_shift=0.0, hold_back=0.0,
 )  # fmt: skip
-_PLUS = Recipe(bottleneck_lr_ratio=0.1, prompt_count=0, prompt_start="tokens", linear_floor=True)
+_PLUS = Recipe(bottleneck_lr_ratio=0.3, prompt_count=0, prompt_start="tokens", linear_floor=True)
 
 ROWS = (
     MethodRow(
@@ -121,7 +121,7 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-wide", "training.methods.bodies", "BodyMethod", "what dvpt-plus trains, with more columns",
-        recipe=replace(_PLUS, bottleneck_width=32, bottleneck_lr_ratio=0.3),
+        recipe=replace(_PLUS, bottleneck_width=32),
         served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(

@@ -83,5 +83,5 @@ def test_every_trial_is_one_that_dvpt_train_takes(suite: str) -> None:
         assert config.image_size == trial.image_size
         recipe = trial.options.keys() - {"task", "seed", "lr", "train_split", "eval_split"}
         assert recipe <= {
-            "backbone", "image_size", "method", "random_shift", "sequential_reduction", "shots", "split_seed",
+            "backbone", "image_size", "method", "sequential_reduction", "shots", "split_seed",
         }  # fmt: skip

@@ -72,20 +72,20 @@ def test_points_are_lost_against_the_best_of_each_task() -> None:
 
 
 def test_means_are_compared_over_the_tasks_that_both_have() -> None:
-    better = [_row(at, "dvpt-plus", 0.8, seed) for at in EMBEDDED for seed in range(5)]
+    better = [_row(at, "default", 0.8, seed) for at in EMBEDDED for seed in range(5)]
     worse = [_row(at, "dvpt", 0.6, seed) for at in EMBEDDED[:3] for seed in range(5)]
     single = [_row(at, "vpt", 0.8) for at in EMBEDDED]
     one_seed_does_not_count = _row(EMBEDDED[3], "dvpt", 0.1)
     cells = _section([*better, *worse, one_seed_does_not_count, *single], "Means over tasks")
     found = {(line[0], line[1]): line[2:] for line in cells[1:]}
-    tasks, difference, these, others = found["dvpt-plus", "dvpt"]
+    tasks, difference, these, others = found["default", "dvpt"]
     assert (tasks, difference) == ("3", "+0.2000")
     low, high = (float(end) for end in these.split(" to "))
     assert 0 < low < 0.2 < high
     assert low + high == pytest.approx(0.4, abs=1e-3)
     assert others == "+0.2000 to +0.2000"
-    assert found["dvpt-plus", "vpt"][2].endswith("(pictures alone)")
-    assert ("dvpt-plus", "full") not in found
+    assert found["default", "vpt"][2].endswith("(pictures alone)")
+    assert ("default", "full") not in found
 
 
 def test_the_interval_over_one_task_is_that_of_the_task() -> None:
@@ -106,7 +106,7 @@ def test_more_tasks_make_the_mean_surer() -> None:
         rows = [
             _row(at, name, accuracy, seed)
             for at in EMBEDDED[:tasks]
-            for name, accuracy in (("dvpt-plus", 0.7), ("dvpt", 0.6))
+            for name, accuracy in (("default", 0.7), ("dvpt", 0.6))
             for seed in range(5)
         ]
         low, high = _section(rows, "Means over tasks")[1][4].split(" to ")
