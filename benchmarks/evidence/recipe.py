@@ -43,6 +43,9 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.3, held-back-half, moved": (
             _FAST | {"bottleneck_lr_ratio": 0.3} | _HALF | _MOVED
         ),
+        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved, steps-800": (
+            _FAST | {"bottleneck_lr_ratio": 0.3, "steps": 800} | _HALF | _MOVED
+        ),
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved": _WIDE | _MOVED,
         "affine, held-back-half, moved": _AFFINE | _HALF | _MOVED,
         "lr-0.01, bottleneck-lr-0.1, decay-0.05": _SLOW | {"weight_decay": 0.05},
