@@ -22,6 +22,7 @@ from training.options.train_config import TrainConfig
 SUITE = "instances"
 SEEDS = (0, 1, 2)
 _METHOD: Mapping[str, Any] = MappingProxyType({"method": "dvpt-plus", "bottleneck_lr_ratio": 0.1, **STILL})
+"""The default of when the readings were compared."""
 SIDE = 64
 MOST_OF_A_SPLIT = 800
 READINGS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(

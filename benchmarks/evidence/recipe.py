@@ -27,6 +27,7 @@ _FORMER_OPTIONS: Mapping[str, Any] = MappingProxyType(
 _AFFINE, _HALF, _FAST = {"method": "affine", "lr": 1e-2}, {"hold_back": 0.5}, {"lr": 1e-2}
 _SLOW = _FAST | {"bottleneck_lr_ratio": 0.1}
 _MOVED = {"random_shift": 1 / 32}
+_NOW = _FAST | {"bottleneck_lr_ratio": 0.3} | _HALF | _MOVED
 _WIDE = _FAST | {"bottleneck_lr_ratio": 0.3, "bottleneck_width": 32} | _HALF
 CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -40,12 +41,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.1, held-back-half": _SLOW | _HALF,
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half": _WIDE,
         "lr-0.01, bottleneck-lr-0.1, held-back-half, moved": _SLOW | _HALF | _MOVED,
-        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved": (
-            _FAST | {"bottleneck_lr_ratio": 0.3} | _HALF | _MOVED
-        ),
-        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved, steps-800": (
-            _FAST | {"bottleneck_lr_ratio": 0.3, "steps": 800} | _HALF | _MOVED
-        ),
+        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved": _NOW,
+        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved, steps-800": _NOW | {"steps": 800},
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved": _WIDE | _MOVED,
         "affine, held-back-half, moved": _AFFINE | _HALF | _MOVED,
         "lr-0.01, bottleneck-lr-0.1, decay-0.05": _SLOW | {"weight_decay": 0.05},
