@@ -158,7 +158,11 @@ class AnswerAmbiguous(ServiceError):
 
 
 class AdapterUnavailable(ServiceError):
-    """The version exists in the store but could not be taken into service."""
+    """The version could not be taken into service; `gone` where its files are no longer in the store."""
+
+    def __init__(self, message: str, *, gone: bool = False) -> None:
+        super().__init__(message)
+        self.gone = gone
 
 
 class AdapterLoading(ServiceError):

@@ -13,6 +13,7 @@ from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.label_rules import LabelThresholds
 from adapters.store.store import Store
 from adapters.store.task_record import TaskRecord
+from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
 from service.residents.lease import Lease
@@ -312,12 +313,26 @@ class Registry:
         record = state.record
         if label not in record.labels:
             raise record.label_not_found(label, ", ".join(sorted(record.labels)) or "none")
-        resident = await self._version(state, record.labels[label], "request")
+        try:
+            resident = await self._version(state, record.labels[label], "request")
+        except AdapterUnavailable as error:
+            if not (error.gone and await self._moved_on(record, label)):
+                raise
+            return await self._asked_for(self.state(record.name), None, label)
         state = self.state(record.name)
         named = state.residents.get(state.record.labels.get(label, 0))
         if label not in state.serving and named is resident:
             self._serve(state, label, resident)
         return resident
+
+    async def _moved_on(self, record: TaskRecord, label: str) -> bool:
+        """Whether a label names another version by now than at the last look; takes that in."""
+        now = await self._reads.record(record.name)
+        if now is None or now.labels.get(label, record.labels[label]) == record.labels[label]:
+            return False
+        if self.tasks.get(record.name) is record:
+            self._note(now)
+        return True
 
     async def _version(self, state: TaskState, version: int, cause: Cause) -> Resident:
         state.record.require_version(version)

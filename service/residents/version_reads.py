@@ -13,6 +13,7 @@ from adapters.kinds.adapter_config import AdapterConfig
 from adapters.store.artifact import Artifact
 from adapters.store.files import Fingerprint
 from adapters.store.store import Store
+from adapters.store.task_record import TaskRecord
 from service.errors import AdapterUnavailable
 from service.logs import log_event
 from service.metrics import Metrics
@@ -70,6 +71,13 @@ class VersionReads:
         except (DvptError, OSError, TimeoutError):
             return None
 
+    async def record(self, task: str) -> TaskRecord | None:
+        """What the store has of a task at this moment; None where that cannot be had."""
+        try:
+            return await read_store(self._loader, self._metrics, task, partial(self._store.record, task))
+        except (DvptError, OSError):
+            return None
+
     async def patiently(self, state: TaskState, version: int, cause: Cause) -> Resident:
         """Read a version; but where storage hangs, go on without it, and let it come in when it does.
 
@@ -125,7 +133,7 @@ class VersionReads:
                 before if before and same else await self._residency.add(*key, artifact, pinned=state.pinned)
             )
         except (TaskNotFound, VersionNotFound) as error:  # gone since the look; if for good, the next tells
-            raise _not_read(*key) from error
+            raise _not_read(*key, gone=True) from error
         except Exception as error:  # whatever it is, it refuses this version and harms no other
             raise self._refuse(state, version, cause, error, fingerprint) from error
         state.stamps[version] = stamp
@@ -159,8 +167,10 @@ class VersionReads:
         return _unavailable(task, version, refusal)
 
 
-def _not_read(task: str, version: int) -> AdapterUnavailable:
-    return AdapterUnavailable(f"version {version} of task {task!r} cannot be read from the store now")
+def _not_read(task: str, version: int, *, gone: bool = False) -> AdapterUnavailable:
+    return AdapterUnavailable(
+        f"version {version} of task {task!r} cannot be read from the store now", gone=gone
+    )
 
 
 def _unavailable(task: str, version: int, refusal: Refusal) -> AdapterUnavailable:

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.errors import LabelNotFound, StoreConflict, TaskNotFound, VersionNotFound
 from adapters.store.store import Store
+from service.errors import AdapterUnavailable
 from service.residents.preload import Preload
 from tests.support.artifacts import MakeArtifact
 from tests.support.followed_store import Follower, flip_a_bit
@@ -202,6 +203,42 @@ async def test_a_version_is_there_from_the_next_look_on(
     await follower.follow()
 
     assert (await follower.ask("digits", version=2)).version == 2
+
+
+async def test_a_task_whose_version_was_replaced_and_deleted_since_the_last_look_answers(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    lazy = follower.lazy()
+    lazy.store.publish("digits", make_artifact(1))
+    await lazy.follow()
+    lazy.store.publish("digits", make_artifact(2))
+    lazy.store.delete_version("digits", 1)
+
+    leases = await asyncio.gather(*(lazy.ask("digits") for _ in range(10)))
+
+    assert {lease.version for lease in leases} == {2}
+    with pytest.raises(VersionNotFound, match=r"it has: 2$"):
+        await lazy.ask("digits", version=1)
+    lazy.store.delete_task("digits")
+    await lazy.follow()
+    with pytest.raises(TaskNotFound):
+        await lazy.ask("digits")
+
+
+async def test_a_version_that_is_gone_while_its_label_still_names_it_is_unavailable(
+    follower: Follower, make_artifact: MakeArtifact
+) -> None:
+    lazy = follower.lazy()
+    lazy.store.publish("digits", make_artifact(1))
+    await lazy.follow()
+    lazy.store.delete_task("digits")
+    with pytest.raises(
+        AdapterUnavailable, match="version 1 of task 'digits' cannot be read from the store now"
+    ):
+        await lazy.ask("digits")
+    await lazy.follow()
+    with pytest.raises(TaskNotFound):
+        await lazy.ask("digits")
 
 
 async def test_a_label_that_cannot_be_read_is_told_to_who_asks_for_it(
