@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 
 from adapters.config import STABLE
 from adapters.errors import DvptError, StoreConflict, TaskNotFound
@@ -22,9 +21,10 @@ from service.residents.residency import Residency
 from service.residents.resident import Resident
 from service.residents.statistics import Statistics
 from service.residents.task_state import TaskState
+from service.residents.task_states import TaskStates
 from service.residents.task_table import TaskTable
 from service.residents.version_reads import LOADS_AT_ONCE, Cause, VersionReads
-from service.residents.version_state import Evicted, VersionState
+from service.residents.version_state import VersionState
 
 logger = logging.getLogger("service.registry")
 
@@ -49,14 +49,11 @@ class Registry:
         self._residency = residency
         self._metrics = metrics
         self._preload = preload or Preload()
-        self._states: dict[str, TaskState] = {}
         self._behind: set[str] = set()
-        self._refused: set[str] = set()
-        self._evicted = Evicted()
         self._reads = VersionReads(store, residency, loader=loader, metrics=metrics, accept=self._accept)
+        self._states = TaskStates(residency, metrics, self._reads.reading)
         metrics.tasks.set_function(lambda: len(self.tasks))
         metrics.adapters.set_function(lambda: self.tasks.versions)
-        metrics.refused_adapters.set_function(self._refused_versions)
 
     def state(self, task: str) -> TaskState:
         """One task, also one that has nothing in memory. Raises TaskNotFound."""
@@ -92,7 +89,7 @@ class Registry:
             return VersionState(version, "refused", refusal=refusal)
         if draining:
             return VersionState(version, "draining", draining)
-        return VersionState(version, "evicted" if (task, version) in self._evicted else "stored")
+        return VersionState(version, "evicted" if (task, version) in self._states.evicted else "stored")
 
     def loading(self, task: str, version: int | None, label: str | None) -> bool:
         """Whether what a request asks for is still on its way from the store."""
@@ -114,7 +111,7 @@ class Registry:
         while resident is None or resident.gone:  # it may leave memory between its load and this moment
             resident = await self._asked_for(self.state(task), version, label or STABLE)
         async with self._residency.lease(resident) as slot:
-            self._make_room()
+            self._states.make_room()
             asked = (label or STABLE) if version is None else None
             thresholds = self._thresholds(task, asked) if asked else None
             yield Lease(task, resident.version, resident.config, slot, cold, asked, thresholds)
@@ -127,7 +124,7 @@ class Registry:
     async def load(self, task: str, label: str) -> None:
         """Read what a label names into memory, for a request that comes later. Raises what `lease` raises."""
         await self._asked_for(self.state(task), None, label)
-        self._make_room()
+        self._states.make_room()
 
     @property
     def host_full(self) -> bool:
@@ -162,10 +159,9 @@ class Registry:
             if not state.may_leave(resident):
                 what = f"version {resident.version} of task {task!r}"
                 raise StoreConflict(f"{what} answers, and the store might not give it again")
-        state.serving.clear()
         state.wanted = frozenset()
-        self._retire(state, list(state.residents.values()))
-        self._tidy(state)
+        self._states.retire_all(state)
+        self._states.tidy(state)
 
     async def follow(self, records: Mapping[str, TaskRecord]) -> None:
         """As `follow_some`, of all tasks there are: what is not among them is gone."""
@@ -182,20 +178,19 @@ class Registry:
                 self._note(record)
             elif task in self.tasks:
                 self._retire_task(task)
-        if self._refused:
-            self._forget_refusals()
+        self._states.forget_refusals()
         if not self._behind:
             return
         turn = asyncio.Semaphore(LOADS_AT_ONCE)
         await asyncio.gather(*(self._catch_up(state, turn) for state in self._not_up_to_date()))
         self._behind = {state.record.name for state in self._not_up_to_date()}
-        self._make_room()
+        self._states.make_room()
 
     def _note(self, record: TaskRecord) -> None:
         self.tasks.put(record)
         now, state = self._new_state(record), self._states.get(record.name)
         if state is None and now.wanted:
-            state = self._states[record.name] = now
+            state = self._states.keep(now)
         if state is not None:
             state.record, state.wanted, state.pinned = record, now.wanted, now.pinned
             for resident in state.residents.values():
@@ -214,8 +209,10 @@ class Registry:
                     await self._reads.patiently(state, version, "change")
             versions = state.record.versions
             state.refusals = {at: refusal for at, refusal in state.refusals.items() if at in versions}
-            self._retire(state, [each for each in state.residents.values() if each.version not in versions])
-            self._tidy(state)
+            self._states.retire(
+                state, [each for each in state.residents.values() if each.version not in versions]
+            )
+            self._states.tidy(state)
 
     async def _follow_labels(self, state: TaskState) -> None:
         """Let every label in use or wanted serve the version it names, once that is ready."""
@@ -235,76 +232,13 @@ class Registry:
                 resident = state.residents.get(version) or await self._reads.patiently(
                     state, version, "publish" if before else "preload"
                 )
-                self._serve(state, label, resident)
+                self._states.serve(state, label, resident)
             except DvptError:
                 continue  # reported where it was found; the old version stays
 
-    def _serve(self, state: TaskState, label: str, resident: Resident) -> None:
-        before = state.serving.get(label)
-        state.serving[label] = resident
-        if before is not None:
-            self._metrics.serving_changes.inc()
-        log_event(
-            logger,
-            logging.INFO if before else logging.DEBUG,
-            "serving",
-            task=resident.task,
-            label=label,
-            version=resident.version,
-            before=before.version if before else "none",
-        )
-        if before is not None and before.version not in state.record.labels.values():
-            self._retire(state, [before])
-
-    def _retire(self, state: TaskState, residents: Iterable[Resident]) -> None:
-        """Let versions go, except those that still serve for a label."""
-        for resident in residents:
-            if resident not in state.serving.values():
-                state.residents.pop(resident.version, None)
-                state.stamps.pop(resident.version, None)
-                self._residency.retire(resident)
-
-    def _make_room(self) -> None:
-        """Let the least recently used go where host memory has too much; a request reads them again."""
-        for resident in self._residency.host.excess(self._may_leave):
-            state = self._states[resident.task]
-            self._metrics.eviction_age_seconds.labels("host").observe(resident.idle_s())
-            state.serving = {label: each for label, each in state.serving.items() if each is not resident}
-            state.wanted = frozenset()
-            self._evicted.add(resident.task, resident.version)
-            self._retire(state, [resident])
-            self._tidy(state)
-
-    def _may_leave(self, resident: Resident) -> bool:
-        state = self._states.get(resident.task)
-        return state is not None and state.may_leave(resident)
-
-    def _tidy(self, state: TaskState) -> None:
-        """Keep no more than the record of a task of which nothing is in memory, on its way or refused."""
-        task = state.record.name
-        if state.refusals:
-            self._refused.add(task)
-        if state.empty and self._states.get(task) is state and not self._reads.reading(task):
-            del self._states[task]
-
-    def _forget_refusals(self) -> None:
-        now_s = monotonic()
-        for state in [self._states[task] for task in self._refused if task in self._states]:
-            state.refusals = {at: each for at, each in state.refusals.items() if not each.expired(now_s)}
-            self._tidy(state)
-        self._refused = {
-            task for task in self._refused if task in self._states and self._states[task].refusals
-        }
-
-    def _refused_versions(self) -> int:
-        return sum(len(self._states[task].refusals) for task in self._refused if task in self._states)
-
     def _retire_task(self, task: str) -> None:
         self.tasks.remove(task)
-        state = self._states.pop(task, None)
-        if state is not None:
-            state.serving.clear()
-            self._retire(state, list(state.residents.values()))
+        self._states.remove(task)
         self._metrics.forget_task(task)
         log_event(logger, logging.INFO, "task_gone", task=task)
 
@@ -322,7 +256,7 @@ class Registry:
         state = self.state(record.name)
         named = state.residents.get(state.record.labels.get(label, 0))
         if label not in state.serving and named is resident:
-            self._serve(state, label, resident)
+            self._states.serve(state, label, resident)
         return resident
 
     async def _moved_on(self, record: TaskRecord, label: str) -> bool:
@@ -338,23 +272,19 @@ class Registry:
         state.record.require_version(version)
         if version in state.residents:
             return state.residents[version]
-        state = self._states.setdefault(state.record.name, state)
+        state = self._states.keep(state)
         try:
             return await self._reads.read(state, version, cause)
         finally:
-            self._tidy(state)
+            self._states.tidy(state)
 
     def _accept(self, state: TaskState, resident: Resident, cause: Cause, seconds: float) -> Resident:
-        if self._states.get(resident.task) is not state:
+        if not self._states.has(state):
             self._residency.retire(resident)  # the task went while its adapter came in
             raise _no_task(resident.task)
-        before = state.residents.get(resident.version)
-        state.residents[resident.version] = resident
         resident.load_s = seconds
         self.statistics.was_read(resident.task, resident.version)
-        self._evicted.discard(resident.task, resident.version)
-        if before is not None:
-            self._replace(state, before, resident)
+        self._states.take_in(state, resident)
         self._metrics.loads.labels("ok", cause).inc()
         self._metrics.load_seconds.observe(seconds)
         log_event(
@@ -369,22 +299,6 @@ class Registry:
             load_ms=1000 * seconds,
         )
         return resident
-
-    def _replace(self, state: TaskState, before: Resident, after: Resident) -> None:
-        """Serve what the files of a version hold now; requests under way end with what they began with."""
-        log_event(
-            logger,
-            logging.WARNING,
-            "adapter_changed",
-            task=after.task,
-            version=after.version,
-            digest=after.config.tensors_sha256,
-            before=before.config.tensors_sha256,
-        )
-        for label in [label for label, serving in state.serving.items() if serving is before]:
-            state.serving[label] = after
-            self._metrics.serving_changes.inc()
-        self._residency.retire(before)
 
 
 def _no_task(task: str) -> TaskNotFound:
