@@ -106,7 +106,8 @@ alone."""
 _FEW_PICTURES = """## Few pictures
 
 So many of each class, drawn anew for each seed; each method at its own learning rate, nothing searched but by
-`auto`. ± as above. Run at revision b0f29e3 with `--random-shift 0`, too."""
+`auto`. ± as above. `auto` and `dvpt` were run at revision b0f29e3 with `--random-shift 0`, too, `default`
+with moved pictures since."""
 
 
 def _names() -> tuple[str, ...]:
