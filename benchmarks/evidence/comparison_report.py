@@ -294,6 +294,7 @@ def few_shot_plot(rows: Sequence[Row]) -> bytes | None:
         axes.set(
             title=setting.name, xlabel="training pictures of each class", ylabel="test accuracy", xscale="log"
         )
+        axes.set_ylim(0, 1)
         axes.set_xticks(SHOTS, [str(shots) for shots in SHOTS])
         axes.grid(alpha=0.3)
         axes.legend()
