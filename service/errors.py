@@ -24,7 +24,7 @@ ServiceError
 ├── DeadlineExceeded       no answer within the request's timeout
 ├── AnswerNotKnown         no answer to a request of that id is remembered
 ├── AnswerAmbiguous        several requests had that id and got different answers
-├── AdapterUnavailable     the version exists but was refused
+├── AdapterUnavailable     the version was refused, or its files are gone
 ├── AdapterLoading         the version is still on its way from the store
 ├── NotReady               the service does not answer now
 │   ├── Starting
