@@ -18,8 +18,7 @@ from demo.serving import BIN, serving, wait_until_ready
 from demo.traffic import Tally, Traffic, print_table, scrape_batches
 
 # Without pictures held back it cannot end as a linear head, whose layout would share no batch with digits.
-# The class is where the sprite is: a check would only take its time to say that nothing may be moved.
-OPTIONS = {"sprites-location-6000": ("--no-head-first", "--hold-back", "0", "--random-shift", "0")}
+OPTIONS = {"sprites-location-6000": ("--no-head-first", "--hold-back", "0")}
 FIRST_TASKS = ("digits", *OPTIONS)
 THIRD_TASK = "sprites-orientation"
 STORE = Path("stores/embedded")

@@ -2,6 +2,9 @@
 
 It is what every other method is held against, and what a head can start from. The strength of its
 regularization is scikit-learn's `C`, the variance of a normal prior of the weights of standardized features.
+
+Heads are fitted on one thread: their products of matrices are small, and threads that wait for each other
+in between take many times as long, the more so where another process has the cores.
 """
 
 import warnings
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -129,10 +133,16 @@ def fit_linear_head(
     Diverged for features that are no finite numbers, ValueError for labels or weights that do not fit.
     """
     pictures = _checked(features, labels, class_count, class_weights)
-    folds = _folds(pictures.labels, FOLDS if len(labels) <= MANY else FOLDS_OF_MANY, seed)
+    with threadpool_limits(1, "blas"):
+        return _fitted_head(pictures, class_count, seed)
+
+
+def _fitted_head(pictures: _Pictures, class_count: int, seed: int) -> LinearHead:
+    count = len(pictures.labels)
+    folds = _folds(pictures.labels, FOLDS if count <= MANY else FOLDS_OF_MANY, seed)
     strength, out_of_fold = UNCHOSEN, None
-    if len(labels) > MANY and folds:
-        chosen_by = _folds(pictures.labels, len(labels) // CHOOSING, seed)[0][1]
+    if count > MANY and folds:
+        chosen_by = _folds(pictures.labels, count // CHOOSING, seed)[0][1]
         some = pictures.part(chosen_by)
         strength, _ = _choose(some, _folds(some.labels, FOLDS_OF_MANY, seed), class_count)
         heads = (_Path(pictures.part(fitted), class_count).head(strength) for fitted, _ in folds)
@@ -166,7 +176,8 @@ def answers_out_of_fold(
     heads = (
         _Path(_joined([one.part(rows) for one in every]), class_count).head(strength) for rows, _ in folds
     )
-    return _left_out(_checked(answered, labels, class_count, class_weights), folds, heads, class_count)
+    with threadpool_limits(1, "blas"):
+        return _left_out(_checked(answered, labels, class_count, class_weights), folds, heads, class_count)
 
 
 def _joined(parts: Sequence[_Pictures]) -> _Pictures:

@@ -22,7 +22,7 @@ from training.uncertainty import difference_interval
 
 DRAWS = 4
 """How often each picture is moved for a check."""
-MOST_CHECKED = 5_000
+MOST_CHECKED = 2_000
 
 
 @dataclass

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -229,6 +230,29 @@ def test_nothing_is_said_where_it_does_not_converge(monkeypatch: pytest.MonkeyPa
         warnings.simplefilter("always")
         assert isinstance(fit_linear_head(features, labels, 3), LinearHead)
     assert not said
+
+
+def blas_threads() -> set[int]:
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+
+
+def test_every_fit_is_on_one_thread_and_others_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[set[int]] = []
+    fit = LogisticRegression.fit
+
+    def watched(self: LogisticRegression, *given: object) -> object:
+        used.append(blas_threads())
+        return fit(self, *given)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    features, labels = pictures([8, 4, 5])
+    with threadpool_limits(2, "blas"):
+        head = fit_linear_head(features, labels, 3)
+        chosen = len(used)
+        answers_out_of_fold([features], features, labels, 3, head.strength)
+        assert blas_threads() == {2}
+    assert 0 < chosen < len(used)
+    assert used == [{1}] * len(used)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
