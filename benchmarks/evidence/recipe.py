@@ -44,10 +44,14 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.3, held-back-half, moved": _NOW,
         "lr-0.01, bottleneck-lr-0.3, held-back-half, moved, steps-800": _NOW | {"steps": 800},
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved": _WIDE | _MOVED,
+        "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved, steps-800": _WIDE
+        | _MOVED
+        | {"steps": 800},
         "affine, held-back-half, moved": _AFFINE | _HALF | _MOVED,
         "lr-0.01, bottleneck-lr-0.1, decay-0.05": _SLOW | {"weight_decay": 0.05},
         "lr-0.01, no-bottleneck": _FAST | {"bottleneck_lr_ratio": 1e-6},
         "dvpt, held-back-half": {"method": "dvpt", "lr": 1e-2} | _HALF,
+        "dvpt, held-back-half, moved": {"method": "dvpt", "lr": 1e-2} | _HALF | _MOVED,
         "linear": {"method": "linear", "lr": 1e-2} | _HALF,
         "nothing-held-back": {"hold_back": 0.0},
         "steps-800": {"steps": 800},

@@ -17,10 +17,10 @@ from training.uncertainty import paired_standard_error
 CANDIDATES: Mapping[str, str] = MappingProxyType(
     {
         "linear": "linear",
-        "affine": "affine, held-back-half",
-        "dvpt": "dvpt, held-back-half",
-        "dvpt-plus": "lr-0.01, bottleneck-lr-0.1, held-back-half",
-        "dvpt-wide": "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half",
+        "affine": "affine, held-back-half, moved",
+        "dvpt": "dvpt, held-back-half, moved",
+        "dvpt-plus": "lr-0.01, bottleneck-lr-0.3, held-back-half, moved",
+        "dvpt-wide": "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved, steps-800",
     }
 )
 """The candidates of auto, the smallest first, as the suite of recipes names them."""

@@ -10,6 +10,9 @@ from training.card.provenance import TriedMethod
 from training.errors import Diverged
 from training.uncertainty import paired_standard_error
 
+TIE = 0.5
+"""Standard errors of the difference to the best, within which a smaller one is taken."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -47,7 +50,7 @@ class Chosen:
 
 
 def choose(tried: Sequence[Tried]) -> Chosen:
-    """The smallest of those within one standard error of the best. Raises Diverged where there is none."""
+    """The smallest of those within half a standard error of the best. Raises Diverged where there is none."""
     if not tried:
         raise Diverged("every candidate of auto diverged; choose a --method, with a lower --lr")
     best = max(tried, key=lambda one: (one.answers.accuracy, -one.candidate.values))
@@ -87,4 +90,4 @@ def _compared(one: Tried | Lost, best: Tried, *, dropped: bool = False) -> Tried
 
 def _is_level(best: Tried, other: Tried) -> bool:
     behind, error = best.lead(other)
-    return behind <= error
+    return behind <= TIE * error

@@ -53,13 +53,13 @@ def _on_what(chosen: Chosen, parts: Parts) -> str:
 def _taken(chosen: Chosen) -> str:
     taken, best, level = chosen.taken, chosen.best, chosen.level
     if len(level) == len(chosen.finished) > 1:
-        return "the candidates cannot be told apart, the smallest within one standard error was taken"
+        return "all candidates are within half a standard error of the best, the smallest was taken"
     if taken is best and taken.candidate.values == min(one.candidate.values for one in chosen.finished):
         return "it is the best, and the smallest too"
     if taken is best:
-        return "it is the best, and none that is smaller is within one standard error of it"
+        return "it is the best, and none that is smaller is within half a standard error of it"
     behind, error = best.lead(taken)
     return (
-        f"{best.candidate.method} is better by {behind:.4f} ± {error:.4f}, which is within one standard "
-        "error: the smallest such was taken"
+        f"{best.candidate.method} is better by {behind:.4f} ± {error:.4f}, which is within half a "
+        "standard error: the smallest such was taken"
     )

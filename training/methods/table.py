@@ -121,7 +121,7 @@ ROWS = (
     ),
     MethodRow(
         "dvpt-wide", "training.methods.bodies", "BodyMethod", "what dvpt-plus trains, with more columns",
-        recipe=replace(_PLUS, bottleneck_width=32),
+        recipe=replace(_PLUS, bottleneck_width=32, steps=800),
         served=True, candidate=True, kind="combined", prompts="dynamic", joint="joint_logits",
     ),
     MethodRow(

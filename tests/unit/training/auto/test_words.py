@@ -14,9 +14,10 @@ from training.card.provenance import Choice, TriedMethod
 from training.data.source import Split, TaskData
 
 
-def some(method: str, values: int, right: int, of: int = 200) -> Tried:
+def some(method: str, values: int, right: int, of: int = 200, first: int = 0) -> Tried:
+    """So many pictures one after the other are answered rightly."""
     labels = torch.zeros(of, dtype=torch.long)
-    logits = torch.tensor([[float(row < right), 0.5] for row in range(of)])
+    logits = torch.tensor([[float(first <= row < first + right), 0.5] for row in range(of)])
     names = tuple(f"{row}.png" for row in range(of))
     return Tried(Candidate(method, values, 8), 8, Predictions(names, labels, logits))
 
@@ -30,13 +31,19 @@ def parts(pairs: int = 1, why: str = "") -> Parts:
     ("right", "words"),
     [
         ((180, 150, 100), "val has 200 pictures; it is the best, and the smallest too"),
-        ((100, 180, 150), "it is the best, and none that is smaller is within one standard error of it"),
-        ((150, 151, 100), "b is better by 0.0050 ± 0.0070, which is within one standard error: the smallest"),
-        ((150, 151, 151), "the candidates cannot be told apart, the smallest within one standard error was"),
+        ((100, 180, 150), "it is the best, and none that is smaller is within half a standard error of it"),
+        (
+            (150, 151, 100),
+            "b is better by 0.0050 ± 0.0140, which is within half a standard error: the smallest",
+        ),
+        ((150, 151, 151), "all candidates are within half a standard error of the best, the smallest was"),
     ],
 )
 def test_the_reason_follows_the_answers(right: tuple[int, int, int], words: str) -> None:
-    tried = [some(name, values, own) for name, values, own in zip("abc", (10, 20, 30), right, strict=True)]
+    tried = [
+        some(name, values, own, first=first)
+        for name, values, own, first in zip("abc", (10, 20, 30), right, (0, 3, 3), strict=True)
+    ]
     assert words in why_taken(choose(tried), parts())
 
 
