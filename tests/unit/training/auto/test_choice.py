@@ -37,7 +37,7 @@ def test_the_best_is_taken_where_it_is_clearly_better() -> None:
 def test_the_smaller_one_is_taken_where_the_difference_is_within_half_a_standard_error(
     won: int, lost: int, taken: str
 ) -> None:
-    """By pairs: one picture more is less than √6 / 2, two are more than √5 / 2, one more than √2 / 2."""
+    """By pairs: 3 − 2 is less than √6 / 2, 3 − 1 is more than √5 / 2, 1 − 0 more than √2 / 2."""
     small = some("small", 10, 150)
     large = tried("large", 20, [lost <= row < 150 + won for row in range(200)])
     assert method_of(choose([large, small]).taken) == taken
