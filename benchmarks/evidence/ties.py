@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.evidence.comparison_report import NOT_YET, t_half_width
 from benchmarks.evidence.finished_runs import Row, from_hex
 from benchmarks.evidence.recipe import SETTINGS, SUITE
+from training.auto.choice import TIE
 from training.card.markdown import table
 from training.uncertainty import paired_standard_error
 
@@ -34,8 +35,8 @@ _INTRODUCTION = f"""## How large a tie `--method auto` makes
 Auto takes the smallest candidate that is within so many standard errors of the best on val. Its candidates
 on the folds of the recipes above: of the folds that all of them have been looked at on, {VAL} pictures are
 val, and the accuracy is that of what is taken on the others, the mean of {DRAWS} draws. A width of 0 takes
-the best on val. Differences carry a 95 % interval (Student's t over the tasks). The last line is the mean of
-the values that are trained in what is taken."""
+the best on val; {TIE:g} is auto's own. Differences carry a 95 % interval (Student's t over the tasks). The
+last line is the mean of the values that are trained in what is taken."""
 
 
 @dataclass(frozen=True)

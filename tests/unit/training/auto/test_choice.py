@@ -19,9 +19,9 @@ def tried(method: str, values: int, right: list[bool]) -> Tried:
     return Tried(Candidate(method, values, 8), 8, Predictions(names, labels, logits))
 
 
-def some(method: str, values: int, right: int, of: int = 200) -> Tried:
-    """The first so many pictures are answered rightly, of whatever candidate."""
-    return tried(method, values, [row < right for row in range(of)])
+def some(method: str, values: int, right: int, first: int = 0) -> Tried:
+    """So many of 200 pictures one after the other are answered rightly, of whatever candidate."""
+    return tried(method, values, [first <= row < first + right for row in range(200)])
 
 
 def method_of(one: Tried) -> str:
@@ -39,7 +39,7 @@ def test_the_smaller_one_is_taken_where_the_difference_is_within_half_a_standard
 ) -> None:
     """By pairs: 3 − 2 is less than √6 / 2, 3 − 1 is more than √5 / 2, 1 − 0 more than √2 / 2."""
     small = some("small", 10, 150)
-    large = tried("large", 20, [lost <= row < 150 + won for row in range(200)])
+    large = some("large", 20, 150 + won - lost, first=lost)
     assert method_of(choose([large, small]).taken) == taken
 
 
@@ -61,8 +61,9 @@ def test_equal_ones_end_with_the_smallest_of_all_that_are_level() -> None:
 
 
 def test_what_is_level_with_a_second_best_alone_is_not_taken() -> None:
-    chosen = choose([some("small", 10, 150), some("middle", 20, 151), some("large", 30, 153)])
-    assert method_of(chosen.taken) == "large"
+    small, middle, large = some("small", 10, 150), some("middle", 20, 151, first=2), some("large", 30, 160)
+    assert method_of(choose([small, middle]).taken) == "small"
+    assert method_of(choose([small, middle, large]).taken) == "large"
 
 
 def test_without_any_that_finished_it_says_so() -> None:
@@ -71,7 +72,8 @@ def test_without_any_that_finished_it_says_so() -> None:
 
 
 def test_the_best_goes_on_though_a_smaller_one_is_level_with_it() -> None:
-    every = [some("a", 10, 149), some("b", 20, 100), some("c", 30, 148), some("d", 40, 150)]
+    every = [some("a", 10, 150), some("b", 20, 100), some("c", 30, 148), some("d", 40, 151, first=2)]
+    assert method_of(choose(every).taken) == "a"
     assert list(map(method_of, going_on(every, 2))) == ["d", "a"]
 
 
