@@ -2,7 +2,8 @@
 
     python -m benchmarks.training_steps [--backbone NAME] [--image-size PX] [--device cuda:0]
 
-Both sides of a ratio are timed in turn. Writes benchmarks/results/training_steps.json.
+The default method with moved pictures is compared with the same without, too. Both sides of a ratio are timed
+in turn. Writes benchmarks/results/training_steps-<backbone>-<device>.json.
 """
 
 import argparse
@@ -17,10 +18,13 @@ from adapters.device import choose_device, choose_dtype
 from adapters.vit.backbone import EMBEDDED_BACKBONE, Backbone, random_backbone
 from benchmarks.common.interleaved import Ratio, interleave, ratio
 from benchmarks.common.machine import write_result
+from training.data.augmentation import shifted
 from training.methods.bodies import BodyMethod, joint_logits
+from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
 
 CLASSES = 10
+SHIFT = METHODS["dvpt-plus"].recipe.random_shift
 
 
 def main() -> None:
@@ -46,10 +50,11 @@ def main() -> None:
         "joint_over_separate": asdict(
             joint_over_separate(backbone, options.batch, options.trials, options.rounds)
         ),
+        "moved_over_still": asdict(moved_over_still(backbone, options.batch, options.rounds)),
     }  # fmt: skip
     for name, value in figures.items():
         print(f"{name}: {value}")
-    print(write_result("training_steps", figures))
+    print(write_result(f"training_steps-{options.backbone}-{device.type}", figures))
 
 
 def dvpt_over_vpt(backbone: Backbone, batch: int, rounds: int) -> Ratio:
@@ -80,6 +85,20 @@ def joint_over_separate(backbone: Backbone, batch: int, trials: int, rounds: int
         rounds,
     )
     return ratio(times["joint"], times["separate"])
+
+
+def moved_over_still(backbone: Backbone, batch: int, rounds: int) -> Ratio:
+    """Time of a dvpt-plus step with pictures that are moved at random over that of one without."""
+    images, labels = _pictures(backbone, batch)
+    pixels = images.cpu()
+    step = _stepper([_method(backbone, method="dvpt-plus")], images, labels, together=False)
+
+    def moved() -> None:
+        images.copy_(shifted(pixels, SHIFT, 0))
+        step()
+
+    times = interleave({"moved": moved, "still": step}, rounds)
+    return ratio(times["moved"], times["still"])
 
 
 def _method(backbone: Backbone, **options: str) -> BodyMethod:
