@@ -91,9 +91,8 @@ for themselves, without test pictures. `default` is `dvpt-train` without any oth
 and searches nothing. `adapter-8` is `sequential-8`, `full` trains the whole backbone; neither can be served.
 ± is half the 95 % interval of the mean over seeds (Student's t); a figure without it is of one seed.
 
-The rates were chosen, and what is at 224 pixels was run, at revision b0f29e3 with `--random-shift 0`: before
-training pictures were moved, and when the bottleneck learned at a tenth of the learning rate. That revision
-has three seeds of the tests of then.
+The rates at 224 pixels were chosen at revision b0f29e3 with `--random-shift 0`: before training pictures were
+moved.
 
     python -m benchmarks.evidence run comparison-64 few-shot comparison-64-seeds comparison-224 \\
       comparison-224-seeds"""
@@ -106,8 +105,7 @@ alone."""
 _FEW_PICTURES = """## Few pictures
 
 So many of each class, drawn anew for each seed; each method at its own learning rate, nothing searched but by
-`auto`. ± as above. `auto` and `dvpt` were run at revision b0f29e3 with `--random-shift 0`, too, `default`
-with moved pictures since."""
+`auto`. ± as above."""
 
 
 def _names() -> tuple[str, ...]:
@@ -255,7 +253,7 @@ def _cost(found: Found) -> str:
             )  # fmt: skip
     words = (
         "Processor seconds from pictures to the published adapter, of runs without a GPU; the search of\n"
-        "`auto` is in its run. Values are with the head.\n\n"
+        "`auto` is in its run, one that was made on a GPU has none. Values are with the head.\n\n"
     )
     return "### Cost\n\n" + (words + table(header, lines) if lines else NOT_YET)
 

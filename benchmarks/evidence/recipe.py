@@ -12,6 +12,8 @@ from benchmarks.evidence.trial import OWN_LR, STILL, Known, Trial
 
 SUITE = "recipe"
 FORMER = "former"
+DEFAULT = "lr-0.01, bottleneck-lr-0.3, held-back-half, moved"
+TWICE = f"{DEFAULT}, steps-800"
 SETTINGS = (
     *(Setting(f"{task}-64", task, SIDE) for task in ("eurosat", "flowers5", "dtd10")),
     *(
@@ -41,8 +43,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "lr-0.01, bottleneck-lr-0.1, held-back-half": _SLOW | _HALF,
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half": _WIDE,
         "lr-0.01, bottleneck-lr-0.1, held-back-half, moved": _SLOW | _HALF | _MOVED,
-        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved": _NOW,
-        "lr-0.01, bottleneck-lr-0.3, held-back-half, moved, steps-800": _NOW | {"steps": 800},
+        DEFAULT: _NOW,
+        TWICE: _NOW | {"steps": 800},
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved": _WIDE | _MOVED,
         "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved, steps-800": _WIDE
         | _MOVED

@@ -29,7 +29,10 @@ SCALE_PLOT = Path("docs/evidence-scale.png")
 FEW_SHOT_PLOT = Path("docs/evidence-few-shot.png")
 COMPARED = ("dvpt", "linear", "full")
 # Of the rows that are there; who adds rows on another machine adds the machine.
-ON_A_GPU = "16 cores, one process for each; Python 3.12, torch 2.11, timm 1.0.31, pillow 12.3"
+ON_A_GPU = {
+    "NVIDIA H100 80GB HBM3": "one process for each; Python 3.12, torch 2.11, timm 1.0.31, pillow 12.3",
+    "NVIDIA H200": "18 processes; Python 3.12, torch 2.11, timm 1.0.29, pillow 12.3",
+}
 MEASURED_ON = (
     "Intel(R) Xeon(R) Processor and AMD EPYC, one thread a run on shared 2-core machines, no GPU; Python 3.11.7,\n"
     "torch 2.15.0, timm 1.0.31, pillow 13.0.0"
@@ -64,7 +67,10 @@ def write_report(rows: Sequence[Row]) -> None:
 def _introduction(rows: Sequence[Row]) -> str:
     days = sorted({row.finished[:10] for row in rows if row.suite != "augmentation"})
     gpus = Counter(row.device for row in rows if row.device)
-    elsewhere = "; ".join(f"{count:,} runs on one {name} ({ON_A_GPU})" for name, count in gpus.items())
+    elsewhere = "; ".join(
+        f"{count:,} runs on one {name} (16 cores, {ON_A_GPU.get(name, 'versions not recorded')})"
+        for name, count in gpus.items()
+    )
     return f"""# Evidence
 
 Which method, and which reading of DVPT, is best on the data at hand. Backbone: `{BACKBONE}`, and the

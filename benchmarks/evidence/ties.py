@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.evidence.comparison_report import NOT_YET, t_half_width
 from benchmarks.evidence.finished_runs import Row, from_hex
-from benchmarks.evidence.recipe import SETTINGS, SUITE
+from benchmarks.evidence.recipe import DEFAULT, SETTINGS, SUITE
 from training.auto.choice import TIE
 from training.card.markdown import table
 from training.uncertainty import paired_standard_error
@@ -20,7 +20,7 @@ CANDIDATES: Mapping[str, str] = MappingProxyType(
         "linear": "linear",
         "affine": "affine, held-back-half, moved",
         "dvpt": "dvpt, held-back-half, moved",
-        "dvpt-plus": "lr-0.01, bottleneck-lr-0.3, held-back-half, moved",
+        "dvpt-plus": DEFAULT,
         "dvpt-wide": "lr-0.01, bottleneck-lr-0.3, 32 columns, held-back-half, moved, steps-800",
     }
 )

@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.evidence.finished_runs import Row
 from benchmarks.evidence.folds import FOLDS, fold_pictures
-from benchmarks.evidence.recipe import CHANGES, SETTINGS, SUITE, recipe_trials
+from benchmarks.evidence.recipe import CHANGES, DEFAULT, SETTINGS, SUITE, TWICE, recipe_trials
 from benchmarks.evidence.recipe_report import recipe_section
 from training.data.embedded import load_embedded
 from training.options.train_config import TrainConfig
@@ -60,4 +60,22 @@ def test_a_change_is_held_against_the_former_recipe_on_its_fold() -> None:
     ]
     line = next(line for line in recipe_section(rows).splitlines() if line.startswith("| steps-800"))
     assert "| +2.0 | -10.7 to +14.7 | 3 | 0.020 |" in line
+    assert line.startswith("| steps-800 | 0.880 | ")  # of the folds that the former recipe has
     assert line.count("not run yet") == len(SETTINGS) - 2
+
+
+def test_twice_the_steps_are_held_against_the_default() -> None:
+    rows = [
+        replace(ROW, variant=f"{setting}:{change}", seed=4, accuracy=accuracy)
+        for setting, change, accuracy in (
+            ("eurosat-64", DEFAULT, 0.90),
+            ("eurosat-64", TWICE, 0.93),
+            ("dtd10-64", DEFAULT, 0.70),
+            ("dtd10-64", TWICE, 0.71),
+        )
+    ]
+    whole, twice = recipe_section(rows).split("### Twice the steps")
+    assert f"| {TWICE} | not run yet" in whole
+    assert "| +2.0 | -10.7 to +14.7 | 2 |" in next(
+        x for x in twice.splitlines() if x.startswith(f"| {TWICE}")
+    )
