@@ -1,6 +1,7 @@
 """Fixtures for every test: a tiny backbone, random adapters, and the real data where it is."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from adapters.vit.backbone import Backbone
 from tests.support.backbones import tiny_backbone
 
 torch.set_num_threads(1)
+# A shell starts what runs in its background with SIGINT ignored, and so would be what the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # An example may take as long as a busy machine needs.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
