@@ -22,8 +22,9 @@ from training.data.augmentation import shifted
 from training.methods.bodies import BodyMethod, joint_logits
 from training.methods.table import METHODS
 from training.options.train_config import TrainConfig
+from training.run.settled import settled
 
-CLASSES = 10
+CLASSES, PICTURES = 10, 1000
 SHIFT = METHODS["dvpt-plus"].recipe.random_shift
 
 
@@ -102,7 +103,8 @@ def moved_over_still(backbone: Backbone, batch: int, rounds: int) -> Ratio:
 
 
 def _method(backbone: Backbone, **options: str) -> BodyMethod:
-    method = BodyMethod(backbone, TrainConfig.model_validate({"task": "x"} | options), CLASSES)
+    config = settled(TrainConfig.model_validate({"task": "x"} | options), backbone.config, PICTURES)
+    method = BodyMethod(backbone, config, CLASSES)
     method.module.to(backbone.mean.device)
     return method
 
