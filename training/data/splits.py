@@ -61,11 +61,12 @@ def _check_cut(counts: Counter[int], taken: int, classes: tuple[str, ...], what:
             f"count), remove the class, or lay out a {what} part of your own"
         )
     left = counts.total() - taken
+    enough = math.ceil(100 * len(counts) / counts.total()) / 100  # half at most: there are two of each class
     if min(taken, left) < len(counts):
         raise DataUnusable(
             f"no {what} part can be cut off: {taken} of {counts.total()} pictures would be taken and {left} "
-            f"left, and both sides need one of each of {len(counts)} classes; change --{what}-fraction, "
-            "or add pictures"
+            f"left, and both sides need one of each of {len(counts)} classes; take a --{what}-fraction "
+            f"of {enough:g}, or add pictures"
         )
 
 

@@ -19,7 +19,7 @@ def unbalanced(data: TaskData, train: Split) -> Iterator[Remark]:
     few = tuple(f"{data.classes[label]} ({n})" for label, n in reversed(counts) if most > UNBALANCED * n)
     yield Remark(
         "unbalanced",
-        f"classes have less than a tenth of the {most} training pictures of {data.classes[largest]}: "
-        "accuracy says little of them",
+        f"of {len(data.classes)} classes with less than a tenth of the {most} training pictures of "
+        f"{data.classes[largest]}: accuracy says little of them",
         few,
     )

@@ -291,11 +291,8 @@ def test_a_class_that_is_far_larger(train: Train, tmp_path: Path) -> None:
     pictures(tmp_path / "d" / "bad", 5)
     done = train(tmp_path / "d")
     assert done.code == 0, done.said
-    assert done.remarks("unbalanced") == {
-        "classes have less than a tenth of the 48 training pictures of ok: accuracy says little of them": [
-            "bad (4)"
-        ]
-    }
+    small = "of 2 classes with less than a tenth of the 48 training pictures of ok"
+    assert done.remarks("unbalanced") == {f"{small}: accuracy says little of them": ["bad (4)"]}
     assert "bad (4)" in done.said
 
 

@@ -1,8 +1,11 @@
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training.data.source import Split, TaskData
 from training.data.splits import cut, draw, draw_off, training_part, with_percent, with_test, with_val
@@ -59,8 +62,21 @@ def test_a_class_with_one_picture_is_named() -> None:
 
 
 def test_a_part_smaller_than_the_classes_is_refused() -> None:
-    with pytest.raises(DataUnusable, match="no test part can be cut off: 2 of 6 pictures would be taken"):
+    with pytest.raises(
+        DataUnusable, match=r"no test part .*: 2 of 6 pictures .* --test-fraction of 0\.5, or"
+    ):
         cut(new_split(2, 2, 2), 0.2, seed=0)
+
+
+@given(st.lists(st.integers(2, 30), min_size=2, max_size=30), st.sampled_from((0.001, 0.999)))
+def test_the_fraction_that_a_refusal_names_can_be_cut(counts: list[int], fraction: float) -> None:
+    split = new_split(*counts)
+    with pytest.raises(DataUnusable, match="--test-fraction") as refused:
+        cut(split, fraction, seed=0)
+    named = re.search(r"--test-fraction of (0\.\d+)", str(refused.value))
+    assert named
+    rest, taken = cut(split, float(named[1]), seed=0)
+    assert min(len(rest), len(taken)) >= len(counts)
 
 
 def test_a_draw_keeps_the_proportions() -> None:
