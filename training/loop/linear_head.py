@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
@@ -110,8 +109,8 @@ class _Path:
         """Weight and bias of the classes that have pictures."""
         if len(self._present) == 1:
             return np.zeros((1, len(self._mean))), np.zeros(1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings():  # of fits that end at max_iter, and of many classes of few pictures
+            warnings.simplefilter("ignore", UserWarning)
             self._regression.set_params(C=strength).fit(self._standardized, self._labels, self._weights)
         weight = self._regression.coef_.astype(np.float64) / self._scale
         bias = self._regression.intercept_ - weight @ self._mean

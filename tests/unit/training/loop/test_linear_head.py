@@ -236,6 +236,13 @@ def blas_threads() -> set[int]:
     return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
 
 
+def test_nothing_is_said_of_many_classes_of_few_pictures() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        fit_linear_head(*pictures([2] * 30), 30)
+    assert not said
+
+
 def test_every_fit_is_on_one_thread_and_others_keep_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[set[int]] = []
     fit = LogisticRegression.fit
