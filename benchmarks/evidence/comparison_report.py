@@ -91,9 +91,6 @@ for themselves, without test pictures. `default` is `dvpt-train` without any oth
 and searches nothing. `adapter-8` is `sequential-8`, `full` trains the whole backbone; neither can be served.
 ± is half the 95 % interval of the mean over seeds (Student's t); a figure without it is of one seed.
 
-The rates at 224 pixels were chosen at revision b0f29e3 with `--random-shift 0`: before training pictures were
-moved.
-
     python -m benchmarks.evidence run comparison-64 few-shot comparison-64-seeds comparison-224 \\
       comparison-224-seeds"""
 _COMPARED = """### Means over tasks, compared
