@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
@@ -109,8 +110,9 @@ class _Path:
         """Weight and bias of the classes that have pictures."""
         if len(self._present) == 1:
             return np.zeros((1, len(self._mean))), np.zeros(1)
-        with warnings.catch_warnings():  # of fits that end at max_iter, and of many classes of few pictures
-            warnings.simplefilter("ignore", UserWarning)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             self._regression.set_params(C=strength).fit(self._standardized, self._labels, self._weights)
         weight = self._regression.coef_.astype(np.float64) / self._scale
         bias = self._regression.intercept_ - weight @ self._mean
@@ -220,8 +222,8 @@ def _folds(labels: Rows, count: int, seed: int) -> list[Fold]:
     if count < 2:
         return []
     splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():  # of a class with fewer pictures; its pictures lie in different folds
-        warnings.simplefilter("ignore", UserWarning)
+    with warnings.catch_warnings():  # a class with fewer pictures has them in different folds
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return list(splitter.split(np.empty((len(labels), 0)), labels))
 
 

@@ -236,10 +236,11 @@ def blas_threads() -> set[int]:
     return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
 
 
-def test_nothing_is_said_of_many_classes_of_few_pictures() -> None:
+@pytest.mark.parametrize("counts", [[2] * 30, [2] * 5 + [1] * 25])
+def test_nothing_is_said_of_many_classes_of_few_pictures(counts: list[int]) -> None:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        fit_linear_head(*pictures([2] * 30), 30)
+        fit_linear_head(*pictures(counts), len(counts))
     assert not said
 
 
