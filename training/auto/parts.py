@@ -81,7 +81,7 @@ def fold_rows(split: Split, folds: int, seed: int) -> list[list[int]]:
     dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A class of fewer pictures than folds is in some of them only.
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         dealt = dealer.split(np.zeros(len(split)), split.labels, groups)
         return [cast("list[int]", rows.tolist()) for _, rows in dealt]
 
