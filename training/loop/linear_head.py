@@ -110,7 +110,7 @@ class _Path:
         """Weight and bias of the classes that have pictures."""
         if len(self._present) == 1:
             return np.zeros((1, len(self._mean))), np.zeros(1)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # a fit may end early, and few pictures of a class are no regression
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             self._regression.set_params(C=strength).fit(self._standardized, self._labels, self._weights)
